@@ -23,6 +23,9 @@ pub struct CallContext {
     pub progress_token: Option<Raw>,
     /// Where notifications of this call go.
     pub notifier: Notifier,
+    /// Decoded `Mcp-Param-*` headers (lower-case name, value) of a modern request over HTTP,
+    /// which must equal the arguments they mirror; `None` where there are no headers.
+    pub param_headers: Option<Vec<(String, String)>>,
 }
 
 /// A client's description of itself.
@@ -66,6 +69,7 @@ struct Outlet {
     queue_max: usize,
     dropped: AtomicU64,
     closed: AtomicBool,
+    cancelled: AtomicBool,
 }
 
 // === impl CallContext ===
@@ -75,7 +79,14 @@ impl CallContext {
     #[must_use]
     pub fn internal(principal: Principal) -> Self {
         let client = Client { version: Version::MODERN_LATEST, info: None, capabilities: None };
-        Self { client: Arc::new(client), principal, log_level: None, progress_token: None, notifier: Notifier::none() }
+        Self {
+            client: Arc::new(client),
+            principal,
+            log_level: None,
+            progress_token: None,
+            notifier: Notifier::none(),
+            param_headers: None,
+        }
     }
 
     /// The client's era.
@@ -144,6 +155,7 @@ impl Notifier {
             queue_max,
             dropped: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
         })))
     }
 
@@ -175,6 +187,21 @@ impl Notifier {
         if let Some(outlet) = &self.0 {
             outlet.closed.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Tells whoever drives the call that the client cancelled it.
+    pub fn cancel(&self) {
+        if let Some(outlet) = &self.0 {
+            outlet.cancelled.store(true, Ordering::Release);
+            outlet.waker.wake();
+        }
+    }
+
+    /// Whether the client cancelled the call. Who drives the call asks after each wake-up by
+    /// [`Notifier::poll_next`].
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.as_ref().is_some_and(|outlet| outlet.cancelled.load(Ordering::Acquire))
     }
 
     /// How many notifications were dropped because the queue was full.

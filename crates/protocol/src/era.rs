@@ -70,7 +70,10 @@ impl Version {
     #[must_use]
     pub fn is_modern_date(text: &str) -> bool {
         let date = text.len() == 10
-            && text.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
         date && text >= Self::V2026_07_28.as_str()
     }
 }

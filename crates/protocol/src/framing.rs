@@ -3,6 +3,15 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+/// The same JSON without line breaks: outside of strings, where they cannot stand, they are blanks.
+#[must_use]
+pub fn one_line(json: Bytes) -> Bytes {
+    if memchr::memchr2(b'\n', b'\r', &json).is_none() {
+        return json;
+    }
+    json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect()
+}
+
 /// What a [`LineDecoder`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -262,7 +271,8 @@ mod tests {
 
     #[test]
     fn events_are_the_same_at_every_split_point() {
-        let text = "\u{feff}: hello\r\nid: 7\r\nevent: message\r\ndata: {\"a\":\rdata: 1}\n\nretry: 250\n\ndata:x\r\r".as_bytes();
+        let text = "\u{feff}: hello\r\nid: 7\r\nevent: message\r\ndata: {\"a\":\rdata: 1}\n\nretry: 250\n\ndata:x\r\r"
+            .as_bytes();
         let whole = events(&[text]);
         assert_eq!(whole.len(), 3);
         assert_eq!(&whole[0].data[..], b"{\"a\":\n1}");

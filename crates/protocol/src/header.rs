@@ -31,10 +31,10 @@ pub struct BadHeaderValue;
 /// the sentinel marks.
 #[must_use]
 pub fn encode(text: &str) -> Cow<'_, str> {
-    let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !(text.starts_with(SENTINEL_START) && text.ends_with(SENTINEL_END));
+    let looks_encoded = text.starts_with(SENTINEL_START) && text.ends_with(SENTINEL_END);
+    let blank_ends = text.starts_with(' ') || text.ends_with(' ');
+    let visible = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    let plain = visible && !blank_ends && !looks_encoded;
     if plain {
         return Cow::Borrowed(text);
     }
@@ -90,7 +90,12 @@ pub fn mirrored_params(schema: &Value) -> Result<Vec<MirroredParam>, BadAnnotati
 }
 
 /// `reachable` says whether only `properties` keys led here.
-fn walk(schema: &Value, path: &mut Vec<String>, reachable: bool, found: &mut Vec<MirroredParam>) -> Result<(), BadAnnotation> {
+fn walk(
+    schema: &Value,
+    path: &mut Vec<String>,
+    reachable: bool,
+    found: &mut Vec<MirroredParam>,
+) -> Result<(), BadAnnotation> {
     match schema {
         Value::Array(items) => items.iter().try_for_each(|item| walk(item, path, false, found)),
         Value::Object(members) => {
@@ -106,7 +111,10 @@ fn walk(schema: &Value, path: &mut Vec<String>, reachable: bool, found: &mut Vec
                 if !matches!(members.get("type").and_then(Value::as_str), Some("string" | "integer" | "boolean")) {
                     return bad("only string, integer and boolean properties can be mirrored");
                 }
-                found.push(MirroredParam { header: format!("{PARAM_PREFIX}{}", name.to_ascii_lowercase()), path: path.clone() });
+                found.push(MirroredParam {
+                    header: format!("{PARAM_PREFIX}{}", name.to_ascii_lowercase()),
+                    path: path.clone(),
+                });
             }
             for (key, value) in members {
                 match (key.as_str(), value) {

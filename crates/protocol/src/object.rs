@@ -7,13 +7,12 @@
 use crate::scan::{self, ScanError, ScanErrorKind};
 use crate::{Output, Raw, Text};
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::collections::HashSet;
 
 /// Members of an object, in order, without duplicates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object {
-    members: SmallVec<[Member; 6]>,
+    members: Vec<Member>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +182,22 @@ impl Object {
         out.push(b"}");
     }
 
+    /// Writes the members without the braces, leaving out `except`; returns whether there were
+    /// any. For whoever adds members of its own while writing.
+    pub fn write_members(&self, out: &mut Output, except: &str) -> bool {
+        let mut any = false;
+        for member in self.members.iter().filter(|member| !member.is(except)) {
+            if any {
+                out.push(b",");
+            }
+            any = true;
+            out.push(&member.quoted);
+            out.push(b":");
+            out.push_raw(&member.value);
+        }
+        any
+    }
+
     /// The object as one value.
     #[must_use]
     pub fn to_raw(&self) -> Raw {
@@ -212,7 +227,9 @@ impl Member {
 
     /// The key decoded; one with an unpaired surrogate stays as it was written.
     fn key(&self) -> Text {
-        Raw::trusted(self.quoted.clone()).string().unwrap_or_else(|| String::from_utf8_lossy(&self.quoted).as_ref().into())
+        Raw::trusted(self.quoted.clone())
+            .string()
+            .unwrap_or_else(|| String::from_utf8_lossy(&self.quoted).as_ref().into())
     }
 }
 

@@ -141,11 +141,8 @@ pub fn parse_upstream(bytes: &Bytes, limits: ParseLimits) -> Result<(Message, u3
     }
 }
 
-/// A value one level down: an object that was read in the same pass, or something else.
-enum Nested {
-    Object(Object),
-    Other,
-}
+/// A value one level down: an object that was read in the same pass, or (`None`) something else.
+type Nested = Option<Object>;
 
 /// The members of an envelope as they are met.
 #[derive(Default)]
@@ -230,8 +227,8 @@ impl Parts {
         }
         let params = match self.params {
             None => None,
-            Some(Nested::Object(params)) => Some(params),
-            Some(Nested::Other) => return Err(ParseReason::Params),
+            Some(Some(params)) => Some(params),
+            Some(None) => return Err(ParseReason::Params),
         };
         let method: Option<Text> = match &self.method {
             None => None,
@@ -251,7 +248,7 @@ impl Parts {
                     Some(id) => Some(Id::of(&id).ok_or(ParseReason::Id)?),
                 };
                 let outcome = match (self.result, self.error) {
-                    (Some(Nested::Object(result)), None) => Ok(result),
+                    (Some(Some(result)), None) => Ok(result),
                     (None, Some(error)) => Err(Error::from_upstream(&error).ok_or(ParseReason::Outcome)?),
                     _ => return Err(ParseReason::Outcome),
                 };
@@ -265,9 +262,9 @@ impl Parts {
 fn nested(source: &Bytes, start: usize, depth_max: u32) -> Result<(Nested, usize), ParseReason> {
     if source.get(start) == Some(&b'{') {
         let (object, end) = Object::scan(source, start, depth_max)?;
-        return Ok((Nested::Object(object), end));
+        return Ok((Some(object), end));
     }
-    Ok((Nested::Other, scan::value(source, start, depth_max)?))
+    Ok((None, scan::value(source, start, depth_max)?))
 }
 
 fn fill<T>(slot: &mut Option<T>, value: T, key: &Bytes) -> Result<(), ParseReason> {
@@ -314,7 +311,10 @@ mod tests {
     #[test]
     fn refuses_what_two_readers_could_understand_differently() {
         assert!(matches!(reason(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"m"}"#), ParseReason::Duplicate { .. }));
-        assert!(matches!(reason(r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1,"a":2}}"#), ParseReason::Duplicate { .. }));
+        assert!(matches!(
+            reason(r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":1,"a":2}}"#),
+            ParseReason::Duplicate { .. }
+        ));
         assert!(matches!(reason(r#"{"jsonrpc":"2.0","id":1,"method":"m","Method":"n"}"#), ParseReason::Unknown { .. }));
         assert!(matches!(reason(r#"{"jsonrpc":"2.0","id":1,"meth\u006fd":"m"}"#), ParseReason::Unknown { .. }));
         assert_eq!(reason(r#"[{"jsonrpc":"2.0","id":1,"method":"m"}]"#), ParseReason::Batch);
@@ -341,8 +341,12 @@ mod tests {
         let (message, dropped) = read(r#"{"jsonrpc":"2.0","id":4,"result":{"a":1},"took":3}"#).unwrap();
         assert_eq!(dropped, 1);
         assert_eq!(written(&message), r#"{"jsonrpc":"2.0","id":4,"result":{"a":1}}"#);
-        let (message, _) = read(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no","data":[1]}}"#).unwrap();
-        assert_eq!(written(&message), r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no","data":[1]}}"#);
+        let (message, _) =
+            read(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no","data":[1]}}"#).unwrap();
+        assert_eq!(
+            written(&message),
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no","data":[1]}}"#
+        );
         for text in [
             r#"{"jsonrpc":"2.0","id":4,"result":{},"error":{"code":1,"message":"x"}}"#,
             r#"{"jsonrpc":"2.0","id":4,"result":7}"#,

@@ -45,6 +45,21 @@ impl Raw {
         Self(Bytes::from_static(json.as_bytes()))
     }
 
+    /// The array of `items`.
+    #[must_use]
+    pub fn array(items: &[&Self]) -> Self {
+        let mut bytes = Vec::with_capacity(items.iter().map(|item| item.0.len() + 1).sum::<usize>() + 2);
+        bytes.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                bytes.push(b',');
+            }
+            bytes.extend_from_slice(&item.0);
+        }
+        bytes.push(b']');
+        Self(bytes.into())
+    }
+
     /// The bytes of the value.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

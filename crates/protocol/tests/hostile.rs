@@ -13,7 +13,7 @@ fn check(bytes: &[u8]) {
         let mut out = Output::default();
         message.write(&mut out);
         let written = out.into_bytes();
-        let again = parse_client(&written, LIMITS).expect("what we write, we read");
+        let Ok(again) = parse_client(&written, LIMITS) else { panic!("what we write, we read") };
         let mut out = Output::default();
         again.write(&mut out);
         assert_eq!(out.into_bytes(), written);

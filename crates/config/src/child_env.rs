@@ -1,0 +1,49 @@
+//! The environment that a server's process gets: a short list of what every program needs, and
+//! what its entry adds. The switchboard's own secrets are not in it.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+
+use crate::config::{Reach, Server};
+use crate::environment::Environment;
+
+/// Variables that every child gets if we have them. `LC_*` and `XDG_*` are passed as well.
+const PASSED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "LANG",
+    "TMPDIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
+
+/// The whole environment of the process of `server`, sorted by name. Values may be secret: hand
+/// them to the process and to nobody else. Empty for a remote server.
+pub fn child_environment(server: &Server, environment: &Environment) -> Vec<(String, String)> {
+    let Reach::Stdio { env, inherit_env, .. } = &server.reach else {
+        return Vec::new();
+    };
+    let passed = |name: &str| {
+        PASSED.contains(&name)
+            || name.starts_with("LC_")
+            || name.starts_with("XDG_")
+            || inherit_env.iter().any(|inherited| inherited == name)
+    };
+    let ours = environment.vars.iter().filter(|(name, _)| passed(name));
+    let mut child: BTreeMap<String, String> = ours.map(|(name, value)| (name.clone(), value.clone())).collect();
+    for (name, value) in env {
+        child.insert(name.clone(), value.expose_secret().to_owned());
+    }
+    child.into_iter().collect()
+}

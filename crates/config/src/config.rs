@@ -1,0 +1,276 @@
+//! What was declared, checked and resolved: values that the rest of the program reads. Nothing
+//! here reads a file or the environment, and nothing here knows what runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::limits::Limits;
+
+/// The whole configuration. Secrets do not show in its `Debug` form.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: Listen,
+    /// Every limit.
+    pub limits: Limits,
+    /// The merged list.
+    pub catalog: Catalog,
+    /// How public names are made.
+    pub names: Names,
+    /// `file://` URIs that answer `roots/list` of servers.
+    pub roots: Vec<String>,
+    /// Declared servers by declared name, disabled and pending ones included.
+    pub servers: BTreeMap<String, Server>,
+    /// Where each setting that is not a default came from, by dotted key (`listen.address`).
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// `[listen]`.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// Address of the HTTP listener.
+    pub address: SocketAddr,
+    /// Bearer token that every request must bring.
+    pub token: Option<SecretString>,
+    /// Host names answered besides loopback and the host of `public_url`.
+    pub allowed_hosts: Vec<String>,
+    /// Origins answered besides loopback ones.
+    pub allowed_origins: Vec<String>,
+    /// URL under which clients reach us, without a slash at the end.
+    pub public_url: Option<String>,
+}
+
+/// `[catalog]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalog {
+    /// How long a list may be kept by a client.
+    pub ttl: Duration,
+    /// How long the first list waits for a server that was never listed.
+    pub first_list_wait: Duration,
+}
+
+/// `[names]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The most characters of a public name.
+    pub max: usize,
+}
+
+/// One declared server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The name as declared.
+    pub name: String,
+    /// The name as public names show it: lower-case letters, digits, `-`. Unique.
+    pub reduced: String,
+    /// How to run or reach it.
+    pub reach: Reach,
+    /// Whether it is used at all.
+    pub enabled: bool,
+    /// Whether a person approved it on this machine.
+    pub approval: Approval,
+    /// How long a start may take.
+    pub startup_timeout: Duration,
+    /// How long a call may go without an answer or progress.
+    pub request_timeout: Duration,
+    /// How long a call may take in all.
+    pub request_timeout_max: Duration,
+    /// How long a stop may take before the tree is killed.
+    pub stop_timeout: Duration,
+    /// Whether an ended process is started again.
+    pub restart: Restart,
+    /// Words to select servers by.
+    pub tags: Vec<String>,
+    /// What it is for, in the words of whoever declared it.
+    pub description: Option<String>,
+    /// Which tools are offered.
+    pub tools: ToolFilter,
+    /// Whether public names begin with the server's name.
+    pub prefix: Prefix,
+    /// Whether records keep arguments.
+    pub record_arguments: bool,
+    /// Whether records keep results.
+    pub record_results: bool,
+    /// Which era to speak.
+    pub era: EraChoice,
+    /// Where it was declared.
+    pub origin: Origin,
+    /// Command, arguments and URL as written, before variables: what may be shown.
+    pub written: Written,
+    /// Keys of other tools, kept as they came.
+    pub raw_extra: RawExtra,
+}
+
+/// How a server is run or reached.
+#[derive(Clone)]
+pub enum Reach {
+    /// A local process that speaks on its stdin and stdout.
+    Stdio {
+        /// Program, a path or a name to find in PATH.
+        command: String,
+        /// Arguments with variables expanded: may hold secrets.
+        args: Vec<String>,
+        /// `env_file` and `env`, the latter winning.
+        env: BTreeMap<String, SecretString>,
+        /// Working folder; the switchboard's own if absent.
+        cwd: Option<PathBuf>,
+        /// Names of our own variables that are passed on.
+        inherit_env: Vec<String>,
+    },
+    /// A remote server over streamable HTTP.
+    Http {
+        /// Its endpoint with variables expanded: may hold secrets.
+        url: String,
+        /// Headers for every request, in the order of the file.
+        headers: Vec<(String, SecretString)>,
+    },
+}
+
+/// What may be shown of a [`Reach`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Program as written.
+    pub command: Option<String>,
+    /// Arguments as written.
+    pub args: Vec<String>,
+    /// URL as written.
+    pub url: Option<String>,
+}
+
+/// Whether a server may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    /// A person wrote it in their own file or named the file.
+    Approved,
+    /// A project brought it; it must not be started.
+    Pending,
+}
+
+/// What happens when a process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// It is started again.
+    Always,
+    /// It is started again unless it ended with code 0.
+    OnFailure,
+    /// It stays stopped.
+    Never,
+}
+
+/// Patterns over a server's own tool names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolFilter {
+    /// What is offered; everything if empty.
+    pub allow: Vec<String>,
+    /// What is not, even if allowed.
+    pub deny: Vec<String>,
+    /// What only reads.
+    pub safe: Vec<String>,
+}
+
+/// Whether public names carry the server's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// `server__tool`.
+    Always,
+    /// `tool`.
+    Never,
+}
+
+/// Which protocol era to speak to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EraChoice {
+    /// Find out.
+    Auto,
+    /// Sessions and `initialize`.
+    Legacy,
+    /// Stateless.
+    Modern,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Which layer said it.
+    pub layer: Layer,
+    /// The file, for layers that are files.
+    pub file: Option<PathBuf>,
+    /// Line in the file, from 1; 0 where there is none.
+    pub line: usize,
+}
+
+/// The layers, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// The file in the user's configuration folder.
+    User,
+    /// A file found in the working folder.
+    Project,
+    /// A file named with `--config`.
+    Named,
+    /// An environment variable.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+/// Keys of other tools beside an entry. Only their names show in `Debug`: values may be secret.
+#[derive(Clone, Default, PartialEq)]
+pub struct RawExtra(pub serde_json::Map<String, serde_json::Value>);
+
+// === impl Server ===
+
+impl Server {
+    /// Whether it is to be started: enabled and approved.
+    pub fn is_active(&self) -> bool {
+        self.enabled && self.approval == Approval::Approved
+    }
+}
+
+// === impl Reach ===
+
+impl fmt::Debug for Reach {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reach::Stdio { command, args, env, cwd, inherit_env } => formatter
+                .debug_struct("Stdio")
+                .field("command", command)
+                .field("args", &format_args!("[{} hidden]", args.len()))
+                .field("env", &env.keys())
+                .field("cwd", cwd)
+                .field("inherit_env", inherit_env)
+                .finish(),
+            Reach::Http { url, headers } => {
+                let host = url.parse::<http::Uri>().ok();
+                let host = host.as_ref().and_then(http::Uri::host);
+                let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+                formatter.debug_struct("Http").field("host", &host).field("headers", &names).finish()
+            }
+        }
+    }
+}
+
+// === impl Origin ===
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.layer) {
+            (Some(file), _) => write!(formatter, "{}:{}", file.display(), self.line),
+            (None, Layer::Flag) => formatter.write_str("--listen"),
+            (None, _) => formatter.write_str(crate::environment::LISTEN_VARIABLE),
+        }
+    }
+}
+
+// === impl RawExtra ===
+
+impl fmt::Debug for RawExtra {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}

@@ -1,0 +1,126 @@
+//! What a change of configuration means: which servers must start anew, which only get new
+//! details, which are the same and keep their calls.
+//!
+//! Hashes are compared and stored, never shown with what they were made of.
+
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+
+use crate::config::{Config, Reach, Server};
+
+/// The difference between two configurations, by declared name, each list sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Servers that were not there before.
+    pub added: Vec<String>,
+    /// Servers that are not there any more.
+    pub removed: Vec<String>,
+    /// Servers that must start anew.
+    pub changed: Vec<String>,
+    /// Servers that keep running, with other details: tool filter, tags, prefix, records.
+    pub adjusted: Vec<String>,
+    /// Servers without any difference.
+    pub same: Vec<String>,
+}
+
+// === impl Changes ===
+
+impl Changes {
+    /// Whether no server differs.
+    pub fn is_empty(&self) -> bool {
+        let differing = [&self.added, &self.removed, &self.changed, &self.adjusted];
+        differing.iter().all(|names| names.is_empty())
+    }
+}
+
+/// Compares the servers of two configurations.
+pub fn changes(old: &Config, new: &Config) -> Changes {
+    let mut changes = Changes::default();
+    for (name, server) in &new.servers {
+        let list = match old.servers.get(name) {
+            None => &mut changes.added,
+            Some(before) if before.fingerprint() != server.fingerprint() => &mut changes.changed,
+            Some(before) if before.details() != server.details() => &mut changes.adjusted,
+            Some(_) => &mut changes.same,
+        };
+        list.push(name.clone());
+    }
+    let gone = old.servers.keys().filter(|name| !new.servers.contains_key(*name));
+    changes.removed = gone.cloned().collect();
+    changes
+}
+
+// === impl Server ===
+
+impl Server {
+    /// SHA-256 in hex over everything that a running instance cannot take over when it changes:
+    /// how it is reached with all values, its times, restart, era, whether it may run.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Parts::default();
+        hash.add(&self.name);
+        match &self.reach {
+            Reach::Stdio { command, args, env, cwd, inherit_env } => {
+                hash.add("stdio").add(command).list(args).list(inherit_env);
+                hash.add(&cwd.as_ref().map(|cwd| cwd.to_string_lossy()).unwrap_or_default());
+                for (name, value) in env {
+                    hash.add(name).add(value.expose_secret());
+                }
+            }
+            Reach::Http { url, headers } => {
+                hash.add("http").add(url);
+                for (name, value) in headers {
+                    hash.add(name).add(value.expose_secret());
+                }
+            }
+        }
+        let times = [self.startup_timeout, self.request_timeout, self.request_timeout_max, self.stop_timeout];
+        for time in times {
+            hash.add(&time.as_millis().to_string());
+        }
+        hash.add(&format!("{:?}", (self.restart, self.era, self.enabled, self.approval)));
+        hash.finish()
+    }
+
+    /// SHA-256 in hex over command, arguments and URL only: the key under which facts about the
+    /// program itself, such as its era, are remembered.
+    pub fn definition_hash(&self) -> String {
+        let mut hash = Parts::default();
+        match &self.reach {
+            Reach::Stdio { command, args, .. } => hash.add("stdio").add(command).list(args),
+            Reach::Http { url, .. } => hash.add("http").add(url),
+        };
+        hash.finish()
+    }
+
+    /// Everything else that has an effect.
+    fn details(&self) -> impl PartialEq + '_ {
+        (
+            (&self.reduced, &self.tags, &self.description, &self.tools),
+            (self.prefix, self.record_arguments, self.record_results),
+        )
+    }
+}
+
+/// A hash over texts, each with its length before it, so that no two lists look alike.
+#[derive(Default)]
+struct Parts(Sha256);
+
+// === impl Parts ===
+
+impl Parts {
+    fn add(&mut self, text: &str) -> &mut Parts {
+        self.0.update((text.len() as u64).to_be_bytes());
+        self.0.update(text);
+        self
+    }
+
+    fn list(&mut self, texts: &[String]) -> &mut Parts {
+        self.add(&texts.len().to_string());
+        texts.iter().fold(self, |hash, text| hash.add(text))
+    }
+
+    fn finish(self) -> String {
+        let digest = self.0.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,190 @@
+//! Every key that `switchboard.toml` knows, once: name, form, default, range, meaning. The reader,
+//! the JSON Schema and the reference are all made from these tables, so they cannot disagree.
+//!
+//! Keys of other tools are not here: `foreign` turns them into these.
+
+use crate::limits::LIMIT_KEYS;
+
+/// A key: its name, what may stand there, and what it does.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) what: &'static str,
+}
+
+/// What may stand behind a key.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Flag {
+        default: Option<bool>,
+    },
+    Text {
+        default: Option<&'static str>,
+    },
+    /// A text that is never shown.
+    Secret,
+    Texts,
+    /// A table of texts that are never shown.
+    Secrets,
+    Word {
+        words: &'static [&'static str],
+        default: Option<&'static str>,
+    },
+    Count {
+        default: u64,
+        min: u64,
+        max: u64,
+    },
+    Bytes {
+        default: u64,
+        min: u64,
+        max: u64,
+    },
+    /// All three in milliseconds.
+    Duration {
+        default: u64,
+        min: u64,
+        max: u64,
+    },
+    Section {
+        keys: &'static [Key],
+    },
+}
+
+const fn key(name: &'static str, shape: Shape, what: &'static str) -> Key {
+    Key { name, shape, what }
+}
+
+const fn flag(name: &'static str, default: Option<bool>, what: &'static str) -> Key {
+    key(name, Shape::Flag { default }, what)
+}
+
+const fn text(name: &'static str, default: Option<&'static str>, what: &'static str) -> Key {
+    key(name, Shape::Text { default }, what)
+}
+
+const fn time(name: &'static str, milliseconds: [u64; 3], what: &'static str) -> Key {
+    let [default, min, max] = milliseconds;
+    key(name, Shape::Duration { default, min, max }, what)
+}
+
+const SECOND: u64 = 1000;
+const HOUR: u64 = 3600 * SECOND;
+
+/// The address that clients find us at unless told otherwise.
+pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:7420";
+
+/// The fewest characters of a bearer token.
+pub(crate) const TOKEN_CHARACTERS_MIN: usize = 16;
+
+pub(crate) const LISTEN_KEYS: &[Key] = &[
+    text(
+        "address",
+        Some(DEFAULT_ADDRESS),
+        "Address and port of the HTTP listener. An address beyond loopback needs a token.",
+    ),
+    key(
+        "token",
+        Shape::Secret,
+        "Bearer token that every request must bring, at least 16 characters. Take it from a variable or a file.",
+    ),
+    key(
+        "allowed_hosts",
+        Shape::Texts,
+        "Names in the Host header that are answered, besides loopback names and the host of public_url.",
+    ),
+    key("allowed_origins", Shape::Texts, "Origins of web pages that may call, besides loopback origins."),
+    text("public_url", None, "The URL under which clients reach this switchboard, when a proxy stands before it."),
+];
+
+pub(crate) const CATALOG_KEYS: &[Key] = &[
+    time(
+        "ttl",
+        [60 * SECOND, SECOND, 24 * HOUR],
+        "How long a client may keep a list before it asks again, and how often lists of servers that announce no changes are read again.",
+    ),
+    time(
+        "first_list_wait",
+        [3 * SECOND, 0, 60 * SECOND],
+        "How long the first list waits for a server that was never listed before.",
+    ),
+];
+
+pub(crate) const NAMES_KEYS: &[Key] = &[key(
+    "max",
+    Shape::Count { default: 46, min: 16, max: 64 },
+    "The most characters of a public name; longer ones are cut and get a stable suffix.",
+)];
+
+pub(crate) const RECORDS_KEYS: &[Key] = &[
+    flag("arguments", Some(false), "Whether records of calls keep the arguments, for servers that do not say."),
+    flag("results", Some(false), "Whether records of calls keep the results, for servers that do not say."),
+];
+
+/// The top level of `switchboard.toml`, without the servers.
+pub(crate) const TOP_KEYS: &[Key] = &[
+    key("listen", Shape::Section { keys: LISTEN_KEYS }, "Where clients connect over HTTP."),
+    key("limits", Shape::Section { keys: LIMIT_KEYS }, "Everything has a limit; these can be moved."),
+    key("catalog", Shape::Section { keys: CATALOG_KEYS }, "The merged list of tools, prompts and resources."),
+    key("names", Shape::Section { keys: NAMES_KEYS }, "How public names are made."),
+    key("records", Shape::Section { keys: RECORDS_KEYS }, "What is kept of each call."),
+    key("roots", Shape::Texts, "The file:// roots that servers are told when they ask."),
+];
+
+/// Keys of `tools` of a server.
+pub(crate) const TOOLS_KEYS: &[Key] = &[
+    key("allow", Shape::Texts, "Patterns of the tools that are offered; all if empty."),
+    key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
+    key("safe", Shape::Texts, "Patterns of tools that only read: they may be tried again and cached."),
+];
+
+const TYPES: &[&str] = &["stdio", "local", "http", "streamable-http", "streamableHttp"];
+
+/// Keys of an entry under `servers`.
+pub(crate) const SERVER_KEYS: &[Key] = &[
+    key("type", Shape::Word { words: TYPES, default: None }, "How the server is reached; follows from command or url."),
+    text("command", None, "The program to run. It is not a shell line: words behind it go to args."),
+    key("args", Shape::Texts, "Arguments of the program."),
+    key("env", Shape::Secrets, "Environment variables of the program."),
+    text("cwd", None, "Working folder of the program; relative to this file."),
+    key("inherit_env", Shape::Texts, "Names of variables of the switchboard's own environment that are passed on."),
+    text("env_file", None, "A file of NAME=value lines for the program; relative to this file."),
+    text("url", None, "URL of a remote server (streamable HTTP)."),
+    key("headers", Shape::Secrets, "HTTP headers sent to a remote server."),
+    flag("enabled", Some(true), "Whether the server is used."),
+    flag("disabled", None, "The opposite of enabled, as other tools write it."),
+    text("description", None, "What the server is for, in your words."),
+    key("tags", Shape::Texts, "Words to select servers by."),
+    time("startup_timeout", [30 * SECOND, 100, HOUR], "How long a start may take until the server is ready."),
+    time("request_timeout", [60 * SECOND, 100, 24 * HOUR], "How long a call may go without an answer or progress."),
+    time("request_timeout_max", [600 * SECOND, 100, 24 * HOUR], "How long a call may take in all."),
+    time(
+        "stop_timeout",
+        [5 * SECOND, 0, 10 * 60 * SECOND],
+        "How long the program may take to stop before it is killed.",
+    ),
+    key(
+        "restart",
+        Shape::Word { words: &["always", "on-failure", "never"], default: Some("always") },
+        "Whether a program that ended is started again.",
+    ),
+    key("tools", Shape::Section { keys: TOOLS_KEYS }, "Which tools of the server are offered."),
+    key(
+        "prefix",
+        Shape::Word { words: &["always", "never"], default: Some("always") },
+        "Whether public names begin with the server's name.",
+    ),
+    key(
+        "era",
+        Shape::Word { words: &["auto", "legacy", "modern"], default: Some("auto") },
+        "Which protocol era to speak to the server; auto finds out.",
+    ),
+    flag("record_arguments", None, "Whether records of calls keep the arguments."),
+    flag("record_results", None, "Whether records of calls keep the results."),
+];
+
+/// Finds a key in a table of keys.
+pub(crate) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.name == name)
+}

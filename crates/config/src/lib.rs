@@ -1,0 +1,50 @@
+//! What people declare, in every format: files of ours and of other tools, environment and flags
+//! become one [`Config`], and everything that is wrong becomes a [`Diagnostic`] with its place.
+//!
+//! Reading goes text → `tree` → `raw` (right in itself, nothing expanded) → `load` (layers merged,
+//! neighbours checked, variables expanded). This crate does not know what runs: it starts nothing,
+//! speaks to nobody and decides nothing at run time.
+
+mod config;
+mod diagnostic;
+mod environment;
+mod limits;
+mod load;
+
+mod keys;
+mod names;
+mod quantity;
+mod tree;
+
+mod foreign;
+mod raw;
+mod read;
+mod variables;
+
+mod reach;
+mod server;
+mod settings;
+
+mod child_env;
+mod fingerprint;
+mod schema;
+mod show;
+mod watch;
+
+pub mod client_files;
+
+pub use child_env::child_environment;
+pub use config::{
+    Approval, Catalog, Config, EraChoice, Layer, Listen, Names, Origin, Prefix, RawExtra, Reach, Restart, Server,
+    ToolFilter, Written,
+};
+pub use diagnostic::{Diagnostic, Severity, Span, render};
+pub use environment::{Environment, LISTEN_VARIABLE};
+pub use fingerprint::{Changes, changes};
+pub use limits::{LimitRow, Limits};
+pub use load::{Flags, Loaded, Sources, load};
+pub use names::reduce;
+pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
+pub use schema::json_schema;
+pub use show::{show, to_json};
+pub use watch::{WatchError, Watcher};

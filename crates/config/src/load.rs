@@ -1,0 +1,326 @@
+//! From files, environment and flags to one `Config` with every problem that was found.
+//!
+//! The order of layers and the merging stand here; what a value may be is said by `settings` and
+//! `server`, what it is written like by `raw`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Approval, Config, Layer, Origin};
+use crate::diagnostic::{Diagnostic, Report, Severity, Source};
+use crate::environment::{Environment, read_dotenv, read_value_file};
+use crate::names::reduce;
+use crate::raw::{RawConfig, RawServer, read};
+use crate::read::Settings;
+use crate::server::{Declaration, check_server};
+use crate::settings::check_settings;
+
+/// Where configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Files named by a person (`--config`), the last one strongest. If there are none, the user's
+    /// and the project's files are looked for.
+    pub files: Vec<PathBuf>,
+    /// Environment variables, home and working folder.
+    pub environment: Environment,
+    /// Values given on the command line.
+    pub flags: Flags,
+}
+
+/// Values given on the command line; they win over everything.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--listen`: overrides `listen.address`.
+    pub listen: Option<String>,
+}
+
+/// What [`load`] found.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration, without what could not be used. Only to be run if there are no errors.
+    pub config: Config,
+    /// Every problem, in the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Files to watch: those that were read and those that would be if they existed.
+    pub files: Vec<PathBuf>,
+}
+
+// === impl Loaded ===
+
+impl Loaded {
+    /// Whether the configuration must not be used.
+    pub fn has_errors(&self) -> bool {
+        let mut diagnostics = self.diagnostics.iter();
+        diagnostics.any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// The most bytes of a configuration file.
+const CONFIG_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// A file to read.
+struct Candidate {
+    /// As it is shown to a person.
+    shown: PathBuf,
+    path: PathBuf,
+    layer: Layer,
+}
+
+/// A file that was read.
+pub(crate) struct Document {
+    pub(crate) source: Source,
+    pub(crate) layer: Layer,
+    /// Its folder, absolute if the working folder is.
+    pub(crate) folder: PathBuf,
+}
+
+// === impl Document ===
+
+impl Document {
+    /// What a project brings waits for a person.
+    pub(crate) fn approval(&self) -> Approval {
+        match self.layer {
+            Layer::Project => Approval::Pending,
+            _ => Approval::Approved,
+        }
+    }
+
+    pub(crate) fn origin(&self, at: usize) -> Origin {
+        Origin { layer: self.layer, file: Some(self.source.path.clone()), line: self.source.line_column(at).0 }
+    }
+}
+
+/// Reads, merges and checks everything that people declared. Never fails: what is wrong is in
+/// `diagnostics`.
+pub fn load(sources: &Sources) -> Loaded {
+    let environment = &sources.environment;
+    let mut report = Report::default();
+    let mut files = Vec::new();
+    let mut documents = Vec::new();
+    let mut raws = Vec::new();
+    let mut broken = Vec::new();
+    for candidate in candidates(sources) {
+        files.push(candidate.path.clone());
+        if let Some((document, raw)) = read_candidate(candidate, &mut report) {
+            if raw.broken {
+                broken.push(document.source.path.clone());
+            }
+            documents.push(document);
+            raws.push(raw);
+        }
+    }
+    let dotenv_path = environment.cwd.join(".env");
+    let dotenv = read_environment_file(&dotenv_path, &mut report);
+    files.push(dotenv_path);
+
+    let read_so_far = report.diagnostics.len();
+    let (settings, declared) = merge(raws, &documents, &mut report);
+    let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
+    for (name, (at, raw)) in &declared {
+        let declaration = Declaration {
+            document: &documents[*at],
+            raw,
+            environment,
+            dotenv: &dotenv,
+            settings: &settings,
+            listen: config.listen.address,
+        };
+        if let Some(server) = check_server(&declaration, &mut report, &mut files) {
+            config.servers.insert(name.clone(), server);
+        }
+    }
+    refuse_like_names(&mut config, &declared, &documents, &mut report);
+    // In a file with syntax errors, what is missing may only not have been understood.
+    let guess = |found: &Diagnostic| found.file.as_ref().is_some_and(|file| broken.contains(file));
+    let checked = report.diagnostics.split_off(read_so_far);
+    let kept = checked.into_iter().filter(|found| !guess(found));
+    report.diagnostics.extend(kept);
+
+    sort_by_place(&mut report.diagnostics, &documents);
+    files.sort();
+    files.dedup();
+    Loaded { config, diagnostics: report.diagnostics, files }
+}
+
+/// What has no place first, then in the order of files and lines.
+fn sort_by_place(diagnostics: &mut [Diagnostic], documents: &[Document]) {
+    diagnostics.sort_by_key(|diagnostic| {
+        let mut paths = documents.iter().map(|document| &document.source.path);
+        let file = diagnostic.file.as_ref();
+        (paths.position(|path| Some(path) == file), diagnostic.span)
+    });
+}
+
+/// The files that discovery looks at, the weakest first.
+fn candidates(sources: &Sources) -> Vec<Candidate> {
+    let environment = &sources.environment;
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut add = |shown: PathBuf, layer: Layer| {
+        let path = environment.cwd.join(&shown);
+        let same = |other: &Candidate| {
+            let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+            real(&other.path) == real(&path)
+        };
+        if !found.iter().any(same) {
+            found.push(Candidate { shown, path, layer });
+        }
+    };
+    if sources.files.is_empty() {
+        if let Some(folder) = environment.config_folder() {
+            add(folder.join("switchboard").join("switchboard.toml"), Layer::User);
+        }
+        add(PathBuf::from("switchboard.toml"), Layer::Project);
+        add(PathBuf::from(".mcp.json"), Layer::Project);
+    }
+    for file in &sources.files {
+        add(file.clone(), Layer::Named);
+    }
+    found
+}
+
+fn read_candidate(candidate: Candidate, report: &mut Report) -> Option<(Document, RawConfig)> {
+    let text = match read_text(&candidate.path) {
+        Ok(text) => text,
+        Err(Unread::Absent) if candidate.layer != Layer::Named => return None,
+        Err(unread) => {
+            let (cause, hint) = match unread {
+                Unread::Absent => ("it does not exist".to_owned(), "check the path after --config"),
+                Unread::Failed(cause) => (cause, "check who may read it"),
+                Unread::NotText => ("it is not UTF-8 text".to_owned(), "save it as UTF-8"),
+                Unread::Large => (format!("it is larger than {CONFIG_FILE_BYTES_MAX} bytes"), "is it the right file?"),
+            };
+            let message = format!("the configuration file cannot be read: {cause}");
+            let diagnostic = Diagnostic::new(Severity::Error, message).in_file(&candidate.shown);
+            report.push(diagnostic).hint(hint);
+            return None;
+        }
+    };
+    let mut source = Source::new(&candidate.shown, &text);
+    let raw = read(&mut source, report);
+    let folder = candidate.path.parent().unwrap_or(Path::new("."));
+    let document = Document { source, layer: candidate.layer, folder: folder.to_path_buf() };
+    Some((document, raw))
+}
+
+enum Unread {
+    Absent,
+    Large,
+    NotText,
+    Failed(String),
+}
+
+fn read_text(path: &Path) -> Result<String, Unread> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Unread::Absent,
+        _ => Unread::Failed(error.to_string()),
+    };
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.len() > CONFIG_FILE_BYTES_MAX {
+        return Err(Unread::Large);
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|_| Unread::NotText)
+}
+
+/// Reads a `.env` file if there is one.
+fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, String> {
+    if !path.exists() {
+        return BTreeMap::new();
+    }
+    let warning = |message: String| Diagnostic::new(Severity::Warning, message).in_file(path);
+    match read_value_file(path) {
+        Ok(text) => {
+            let (vars, broken) = read_dotenv(&text);
+            if broken > 0 {
+                report
+                    .push(warning(format!("{broken} lines could not be read")))
+                    .hint("each line is NAME=value; quote values with spaces");
+            }
+            vars
+        }
+        Err(cause) => {
+            report.push(warning(format!("the file cannot be read: {cause}")));
+            BTreeMap::new()
+        }
+    }
+}
+
+type Declared = BTreeMap<String, (usize, RawServer)>;
+
+/// Later layers win: settings one by one, servers whole.
+fn merge(raws: Vec<RawConfig>, documents: &[Document], report: &mut Report) -> (Settings, Declared) {
+    let mut settings = Settings::default();
+    let mut declared = Declared::new();
+    for (at, raw) in raws.into_iter().enumerate() {
+        let document = &documents[at];
+        for (key, field) in raw.settings {
+            if document.layer == Layer::Project && key.0 == "listen" {
+                let message = format!("`listen.{}` of a project is not used", key.1);
+                report
+                    .at(&document.source, Severity::Warning, field.key_span, message)
+                    .hint("set it in your own file, or name this file with --config");
+                continue;
+            }
+            settings.fields.insert(key, (at, field));
+        }
+        for server in raw.servers {
+            let (name, span) = (server.name.clone(), server.name_span);
+            let former = declared.get(&name);
+            let Some((before, place)) = former.map(|(before, former)| {
+                let document = &documents[*before];
+                (document, document.origin(former.name_span.start))
+            }) else {
+                declared.insert(name, (at, server));
+                continue;
+            };
+            // What is not approved must not switch off what is.
+            let gives_way = document.layer == Layer::Project && before.approval() == Approval::Approved;
+            let message = if gives_way {
+                format!("`{name}` of this project is not approved; the one from {place} is used")
+            } else {
+                declared.insert(name.clone(), (at, server));
+                format!("`{name}` replaces the server of that name from {place}")
+            };
+            report.at(&document.source, Severity::Note, span, message);
+        }
+    }
+    (settings, declared)
+}
+
+/// Two servers whose names reduce alike would have the same public names.
+fn refuse_like_names(config: &mut Config, declared: &Declared, documents: &[Document], report: &mut Report) {
+    let mut servers: Vec<(usize, &RawServer)> = declared.values().map(|(at, raw)| (*at, raw)).collect();
+    // What is approved and strong keeps its name; what comes later, or unasked, gives way.
+    servers.sort_by_key(|(at, raw)| {
+        let project = documents[*at].layer == Layer::Project;
+        (project, *at, raw.name_span.start)
+    });
+    let mut first: BTreeMap<String, (&str, Origin)> = BTreeMap::new();
+    for (at, raw) in servers {
+        let document = &documents[at];
+        let reduced = reduce(&raw.name);
+        if reduced.is_empty() {
+            continue;
+        }
+        let Some((other, place)) = first.get(&reduced) else {
+            let origin = document.origin(raw.name_span.start);
+            first.insert(reduced, (&raw.name, origin));
+            continue;
+        };
+        config.servers.remove(&raw.name);
+        let message = format!("the servers `{}` and `{other}` have the same public name `{reduced}`", raw.name);
+        let severity = severity_for(document.approval());
+        report
+            .at(&document.source, severity, raw.name_span, message)
+            .label("the same after reduction to a-z, 0-9 and -")
+            .hint(format!("rename one of them; the other stands at {place}"));
+    }
+}
+
+/// What is pending is not run, so nothing in it can be fatal.
+pub(crate) fn severity_for(approval: Approval) -> Severity {
+    match approval {
+        Approval::Approved => Severity::Error,
+        Approval::Pending => Severity::Warning,
+    }
+}

@@ -1,0 +1,229 @@
+//! Checks one declared server among its own keys and resolves it. A server that cannot be used
+//! is left out; whether that is fatal depends on whose file it stands in.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{Approval, EraChoice, Prefix, RawExtra, Restart, Server, ToolFilter};
+use crate::diagnostic::{Diagnostic, Report, Severity, Span};
+use crate::environment::Environment;
+use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
+use crate::load::{Document, severity_for};
+use crate::names::reduce;
+use crate::raw::RawServer;
+use crate::reach::{is_ourselves, reach, written};
+use crate::read::{Field, Located, Manner, Settings, Value, duration_or_default, flag_of, text_of, texts_of};
+use crate::variables::Variables;
+
+/// A server as written, with what is needed to resolve it.
+pub(crate) struct Declaration<'a> {
+    pub(crate) document: &'a Document,
+    pub(crate) raw: &'a RawServer,
+    pub(crate) environment: &'a Environment,
+    /// `.env` of the working folder.
+    pub(crate) dotenv: &'a BTreeMap<String, String>,
+    pub(crate) settings: &'a Settings,
+    /// Where we listen ourselves.
+    pub(crate) listen: SocketAddr,
+}
+
+/// The work on one declaration.
+pub(crate) struct Work<'a> {
+    pub(crate) declaration: &'a Declaration<'a>,
+    pub(crate) report: &'a mut Report,
+    pub(crate) files: &'a mut Vec<PathBuf>,
+    pub(crate) severity: Severity,
+    pub(crate) enabled: bool,
+    /// Whether something was found that makes the server unusable.
+    pub(crate) broken: bool,
+}
+
+pub(crate) fn check_server(
+    declaration: &Declaration<'_>,
+    report: &mut Report,
+    files: &mut Vec<PathBuf>,
+) -> Option<Server> {
+    let approval = declaration.document.approval();
+    let mut work = Work { declaration, report, files, severity: severity_for(approval), enabled: true, broken: false };
+    let raw = declaration.raw;
+    if is_ourselves(declaration) {
+        let message = format!("`{}` is this switchboard itself and is left out", raw.name);
+        let source = &declaration.document.source;
+        work.report.at(source, Severity::Note, raw.name_span, message);
+        return None;
+    }
+    work.enabled = work.enabled();
+    let reduced = work.reduced();
+    let reach = reach(&mut work);
+    let server = work.assemble(reduced, reach?, approval);
+    (!work.broken).then_some(server)
+}
+
+// === impl Work ===
+
+impl<'a> Work<'a> {
+    pub(crate) fn field(&self, name: &str) -> Option<&'a Field> {
+        self.declaration.raw.fields.get(name)
+    }
+
+    /// Reports something that makes the server unusable. The message follows its name.
+    pub(crate) fn problem(&mut self, span: Span, message: &str) -> &mut Diagnostic {
+        self.broken = true;
+        self.say(self.severity, span, message)
+    }
+
+    pub(crate) fn say(&mut self, severity: Severity, span: Span, message: &str) -> &mut Diagnostic {
+        let source = &self.declaration.document.source;
+        let message = format!("server `{}`: {message}", self.declaration.raw.name);
+        self.report.at(source, severity, span, message)
+    }
+
+    /// The text with variables expanded. A server that is not used may lack their values.
+    pub(crate) fn expand(&mut self, text: &Located) -> String {
+        let declaration = self.declaration;
+        let mut variables = Variables {
+            environment: declaration.environment,
+            dotenv: declaration.dotenv,
+            folder: &declaration.document.folder,
+            foreign: declaration.raw.manner == Manner::Foreign,
+            files: Vec::new(),
+        };
+        let expanded = variables.expand(&text.text);
+        self.files.append(&mut variables.files);
+        let problems = match expanded {
+            Ok(expanded) => return expanded,
+            Err(_) if !self.enabled => return text.text.clone(),
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            let span = self.within(text.span, &problem.reference);
+            self.problem(span, &problem.message).hint = problem.hint;
+        }
+        text.text.clone()
+    }
+
+    /// Where `part` stands inside `span`, if it stands there literally.
+    fn within(&self, span: Span, part: &str) -> Span {
+        let text = self.declaration.document.source.text.get(span.start..span.end);
+        match text.and_then(|text| text.find(part)) {
+            Some(at) => Span { start: span.start + at, end: span.start + at + part.len() },
+            None => span,
+        }
+    }
+
+    fn enabled(&mut self) -> bool {
+        let enabled = flag_of(self.field("enabled"));
+        let disabled = self.field("disabled");
+        if let (Some(on), Some(field), Some(off)) = (enabled, disabled, flag_of(disabled))
+            && on == off
+        {
+            self.problem(field.key_span, "`enabled` and `disabled` contradict each other").hint("keep one of them");
+        }
+        enabled.unwrap_or(true) && !flag_of(disabled).unwrap_or(false)
+    }
+
+    fn reduced(&mut self) -> String {
+        let raw = self.declaration.raw;
+        let reduced = reduce(&raw.name);
+        if reduced.is_empty() {
+            self.problem(raw.name_span, "the name has no letter or digit")
+                .hint("public names are made of a-z, 0-9 and -");
+        }
+        reduced
+    }
+
+    fn assemble(&mut self, reduced: String, reach: crate::config::Reach, approval: Approval) -> Server {
+        let declaration = self.declaration;
+        let raw = declaration.raw;
+        let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
+        let startup_timeout = duration("startup_timeout");
+        let stop_timeout = duration("stop_timeout");
+        let (request_timeout, request_timeout_max) = self.request_timeouts();
+        let texts = |name| owned(texts_of(self.field(name)));
+        let settings = declaration.settings;
+        let record = |name, of_all| {
+            let own = flag_of(self.field(name));
+            own.unwrap_or_else(|| settings.flag("records", RECORDS_KEYS, of_all))
+        };
+        let extra = raw.extra.iter();
+        let extra = extra.map(|entry| (entry.key.clone(), entry.value.to_json()));
+        Server {
+            name: raw.name.clone(),
+            reduced,
+            reach,
+            enabled: self.enabled,
+            approval,
+            startup_timeout,
+            request_timeout,
+            request_timeout_max,
+            stop_timeout,
+            restart: match self.word("restart") {
+                "on-failure" => Restart::OnFailure,
+                "never" => Restart::Never,
+                _ => Restart::Always,
+            },
+            tags: texts("tags"),
+            description: text_of(self.field("description")).map(|text| text.text.clone()),
+            record_arguments: record("record_arguments", "arguments"),
+            record_results: record("record_results", "results"),
+            prefix: match self.word("prefix") {
+                "never" => Prefix::Never,
+                _ => Prefix::Always,
+            },
+            era: match self.word("era") {
+                "legacy" => EraChoice::Legacy,
+                "modern" => EraChoice::Modern,
+                _ => EraChoice::Auto,
+            },
+            origin: declaration.document.origin(raw.name_span.start),
+            written: written(raw),
+            raw_extra: RawExtra(extra.collect()),
+            tools: self.tools(),
+        }
+    }
+
+    fn word(&self, name: &str) -> &'a str {
+        text_of(self.field(name)).map_or("", |text| text.text.as_str())
+    }
+
+    /// A long request timeout that came without a limit in all raises that limit.
+    fn request_timeouts(&mut self) -> (Duration, Duration) {
+        let of = |field, name| duration_or_default(field, SERVER_KEYS, name);
+        let quiet = of(self.field("request_timeout"), "request_timeout");
+        let field = self.field("request_timeout_max");
+        let all = of(field, "request_timeout_max");
+        match field {
+            Some(field) if all < quiet => {
+                let message = "`request_timeout_max` is shorter than `request_timeout`";
+                self.problem(field.span, message).hint("it bounds a call in all, progress or not");
+                (quiet, all)
+            }
+            Some(_) => (quiet, all),
+            None => (quiet, all.max(quiet)),
+        }
+    }
+
+    fn tools(&mut self) -> ToolFilter {
+        let Some(Value::Section(fields)) = self.field("tools").map(|field| &field.value) else {
+            return ToolFilter::default();
+        };
+        let mut patterns = |name: &str| {
+            let texts = texts_of(fields.get(name));
+            for text in texts {
+                if let Err(error) = globset::Glob::new(&text.text) {
+                    let message = format!("`tools.{name}` holds a broken pattern: {}", error.kind());
+                    self.problem(text.span, &message)
+                        .hint("`*` stands for any characters, `?` for one, `{a,b}` for either");
+                }
+            }
+            owned(texts)
+        };
+        ToolFilter { allow: patterns("allow"), deny: patterns("deny"), safe: patterns("safe") }
+    }
+}
+
+pub(crate) fn owned(texts: &[Located]) -> Vec<String> {
+    texts.iter().map(|text| text.text.clone()).collect()
+}

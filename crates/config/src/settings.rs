@@ -1,0 +1,233 @@
+//! Checks the settings that are not about one server, each among its neighbours, and resolves
+//! them. Forms and ranges were checked when they were read.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::config::{Catalog, Config, Layer, Listen, Names, Origin};
+use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::environment::LISTEN_VARIABLE;
+use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
+use crate::limits::Limits;
+use crate::load::{Document, Sources};
+use crate::read::{Field, Located, Settings, text_of, texts_of};
+use crate::variables::Variables;
+
+pub(crate) fn check_settings(
+    settings: &Settings,
+    documents: &[Document],
+    sources: &Sources,
+    dotenv: &BTreeMap<String, String>,
+    report: &mut Report,
+    files: &mut Vec<PathBuf>,
+) -> Config {
+    let mut origins: BTreeMap<String, Origin> = BTreeMap::new();
+    for ((section, key), (at, field)) in &settings.fields {
+        let name = [*section, *key].join(".");
+        let origin = documents[*at].origin(field.key_span.start);
+        origins.insert(name.trim_start_matches('.').to_owned(), origin);
+    }
+    let mut checker = Checker { settings, documents, sources, dotenv, report, files };
+    let listen = checker.listen(&mut origins);
+    let roots = checker.roots();
+    Config {
+        listen,
+        limits: Limits::resolve(settings),
+        catalog: Catalog {
+            ttl: settings.duration("catalog", CATALOG_KEYS, "ttl"),
+            first_list_wait: settings.duration("catalog", CATALOG_KEYS, "first_list_wait"),
+        },
+        names: Names { max: settings.count("names", NAMES_KEYS, "max") },
+        roots,
+        servers: BTreeMap::new(),
+        origins,
+    }
+}
+
+struct Checker<'a> {
+    settings: &'a Settings,
+    documents: &'a [Document],
+    sources: &'a Sources,
+    dotenv: &'a BTreeMap<String, String>,
+    report: &'a mut Report,
+    files: &'a mut Vec<PathBuf>,
+}
+
+// === impl Checker ===
+
+impl<'a> Checker<'a> {
+    fn listen(&mut self, origins: &mut BTreeMap<String, Origin>) -> Listen {
+        let address = self.address(origins);
+        let token = self.token();
+        let asked = self.settings.get("listen", "token").is_some();
+        if !address.ip().is_loopback() && token.is_none() && !asked {
+            self.refuse_open_door(address);
+        }
+        Listen {
+            address,
+            token,
+            allowed_hosts: self.filled("allowed_hosts"),
+            allowed_origins: self.filled("allowed_origins"),
+            public_url: self.public_url(),
+        }
+    }
+
+    fn address(&mut self, origins: &mut BTreeMap<String, Origin>) -> SocketAddr {
+        let fallback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7420);
+        let flag = self.sources.flags.listen.as_ref();
+        let variable = self.sources.environment.vars.get(LISTEN_VARIABLE);
+        let variable = variable.filter(|value| !value.is_empty());
+        let overriding = flag
+            .map(|text| (text, Layer::Flag, "--listen"))
+            .or_else(|| variable.map(|text| (text, Layer::Environment, LISTEN_VARIABLE)));
+        if let Some((text, layer, name)) = overriding {
+            let origin = Origin { layer, file: None, line: 0 };
+            origins.insert("listen.address".to_owned(), origin);
+            return parse_address(text).unwrap_or_else(|| {
+                let message = format!("{name} is `{text}`, which is not an address");
+                self.report.push(Diagnostic::new(Severity::Error, message)).hint(ADDRESS_HINT);
+                fallback
+            });
+        }
+        let Some((document, text)) = self.text("listen", "address") else {
+            return parse_address(DEFAULT_ADDRESS).unwrap_or(fallback);
+        };
+        let expanded = self.expand(document, &text, "listen.address");
+        expanded.as_deref().and_then(parse_address).unwrap_or_else(|| {
+            if expanded.is_some() {
+                let message = "`listen.address` is not an address with a port";
+                self.report.error(&document.source, text.span, message).hint(ADDRESS_HINT);
+            }
+            fallback
+        })
+    }
+
+    fn refuse_open_door(&mut self, address: SocketAddr) {
+        let message = format!("{address} is reachable from other machines, and there is no token");
+        let from_file = self.settings.get("listen", "address");
+        let sources = self.sources;
+        let overridden = sources.flags.listen.is_some() || sources.environment.vars.contains_key(LISTEN_VARIABLE);
+        let diagnostic = match from_file.filter(|_| !overridden) {
+            Some((at, field)) => {
+                let source = &self.documents[*at].source;
+                self.report.error(source, field.span, message)
+            }
+            None => self.report.push(Diagnostic::new(Severity::Error, message)),
+        };
+        diagnostic.hint(format!(
+            "set `token` under [listen], such as token = \"${{env:SWITCHBOARD_TOKEN}}\", or listen on {DEFAULT_ADDRESS}"
+        ));
+    }
+
+    fn token(&mut self) -> Option<SecretString> {
+        let (document, text) = self.text("listen", "token")?;
+        let token = self.expand(document, &text, "listen.token")?;
+        let visible = token.chars().all(|character| character.is_ascii_graphic());
+        let problem = if token.chars().count() < TOKEN_CHARACTERS_MIN {
+            format!("`listen.token` has fewer than {TOKEN_CHARACTERS_MIN} characters")
+        } else if !visible {
+            "`listen.token` may hold only visible ASCII characters".to_owned()
+        } else {
+            return Some(SecretString::from(token));
+        };
+        self.report.error(&document.source, text.span, problem).hint("make one with: openssl rand -hex 32");
+        None
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let (document, text) = self.text("listen", "public_url")?;
+        let url = self.expand(document, &text, "listen.public_url")?;
+        if is_http_url(&url) {
+            return Some(url.trim_end_matches('/').to_owned());
+        }
+        self.report
+            .error(&document.source, text.span, "`listen.public_url` is not a URL")
+            .hint("it begins with https:// or http:// and names a host");
+        None
+    }
+
+    /// A list of texts of `[listen]` none of which is empty.
+    fn filled(&mut self, name: &'static str) -> Vec<String> {
+        let Some((at, field)) = self.settings.get("listen", name) else {
+            return Vec::new();
+        };
+        self.kept(*at, field, |text| (text.trim().is_empty()).then(|| format!("`listen.{name}` holds an empty text")))
+    }
+
+    fn roots(&mut self) -> Vec<String> {
+        let Some((at, field)) = self.settings.get("", "roots") else {
+            return Vec::new();
+        };
+        self.kept(*at, field, |text| {
+            let absolute = text.starts_with("file:///");
+            (!absolute).then(|| "a root must begin with file:///".to_owned())
+        })
+    }
+
+    fn kept(&mut self, at: usize, field: &Field, problem: impl Fn(&str) -> Option<String>) -> Vec<String> {
+        let document = &self.documents[at];
+        let mut kept = Vec::new();
+        for text in texts_of(Some(field)) {
+            let Some(expanded) = self.expand(document, text, "a value") else {
+                continue;
+            };
+            match problem(&expanded) {
+                Some(message) => {
+                    self.report.error(&document.source, text.span, message);
+                }
+                None => kept.push(expanded),
+            }
+        }
+        kept
+    }
+
+    fn text(&self, section: &str, name: &str) -> Option<(&'a Document, Located)> {
+        let (at, field) = self.settings.get(section, name)?;
+        Some((&self.documents[*at], text_of(Some(field))?.clone()))
+    }
+
+    fn expand(&mut self, document: &Document, text: &Located, what: &str) -> Option<String> {
+        let mut variables = Variables {
+            environment: &self.sources.environment,
+            dotenv: self.dotenv,
+            folder: &document.folder,
+            foreign: false,
+            files: Vec::new(),
+        };
+        let expanded = variables.expand(&text.text);
+        self.files.append(&mut variables.files);
+        match expanded {
+            Ok(expanded) => Some(expanded),
+            Err(problems) => {
+                for problem in problems {
+                    let message = format!("{what}: {}", problem.message);
+                    let diagnostic = self.report.error(&document.source, text.span, message);
+                    diagnostic.hint = problem.hint;
+                }
+                None
+            }
+        }
+    }
+}
+
+const ADDRESS_HINT: &str = "such as 127.0.0.1:7420, [::1]:7420, localhost:7420 or 7420";
+
+/// Reads an address: with IP and port, `localhost:PORT`, or a port alone (loopback).
+fn parse_address(text: &str) -> Option<SocketAddr> {
+    let text = text.trim();
+    let port = text.strip_prefix("localhost:").unwrap_or(text);
+    match port.parse::<u16>() {
+        Ok(port) => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+/// Whether a text is a URL of HTTP or HTTPS with a host.
+pub(crate) fn is_http_url(text: &str) -> bool {
+    let scheme = text.starts_with("http://") || text.starts_with("https://");
+    let host = |uri: http::Uri| uri.host().is_some_and(|host| !host.is_empty());
+    scheme && text.parse().is_ok_and(host)
+}

@@ -1,0 +1,173 @@
+//! The configuration in force, for people and for `--json`: what came from where, secrets hidden.
+//!
+//! Texts of servers are shown as they were written, since variables may have brought secrets.
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{Approval, Config, EraChoice, Prefix, Reach, Restart, Server};
+use crate::quantity::show_duration;
+
+/// What stands in place of a secret.
+const HIDDEN: &str = "***";
+
+/// The configuration as TOML with the origin of each value as a comment.
+pub fn show(config: &Config) -> String {
+    let mut text = String::new();
+    let value = to_json(config);
+    let origin = |key: &str| match config.origins.get(key) {
+        Some(origin) => format!("  # {origin}"),
+        None => "  # default".to_owned(),
+    };
+    line(&mut text, "roots", &value["roots"], &origin("roots"));
+    for section in ["listen", "limits", "catalog", "names"] {
+        text.push_str(&format!("\n[{section}]\n"));
+        for (key, value) in members(&value[section]) {
+            line(&mut text, key, value, &origin(&format!("{section}.{key}")));
+        }
+    }
+    for server in config.servers.values() {
+        let header = format!("servers.{}", quoted_key(&server.name));
+        text.push_str(&format!("\n[{header}]  # {}", server.origin));
+        if server.approval == Approval::Pending {
+            text.push_str(", pending: not approved on this machine");
+        }
+        text.push('\n');
+        let shown = shown_server(server);
+        for (key, value) in filled(&shown).filter(|(_, value)| !value.is_object()) {
+            line(&mut text, key, value, "");
+        }
+        for (key, value) in filled(&shown).filter(|(_, value)| value.is_object()) {
+            text.push_str(&format!("\n[{header}.{key}]\n"));
+            for (key, value) in filled(value) {
+                line(&mut text, key, value, "");
+            }
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, key: &str, value: &Value, comment: &str) {
+    if let Ok(value) = toml::Value::try_from(value) {
+        text.push_str(&format!("{} = {value}{comment}\n", quoted_key(key)));
+    }
+}
+
+/// The members that say something: no empty list, and no table of nothing else.
+fn filled(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let says = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
+    members(value).filter(move |(_, value)| match value.as_object() {
+        Some(inner) => inner.values().any(says),
+        None => says(value),
+    })
+}
+
+/// The members of an object that have a value.
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let members = value.as_object().into_iter().flatten();
+    members.filter(|(_, value)| !value.is_null())
+}
+
+fn quoted_key(key: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !key.is_empty() && key.bytes().all(bare) { key.to_owned() } else { toml::Value::from(key).to_string() }
+}
+
+/// The configuration as JSON, secrets hidden; durations and sizes as they would be written.
+pub fn to_json(config: &Config) -> Value {
+    let limits = config.limits.table().into_iter();
+    let limits: Map<String, Value> = limits
+        .map(|row| match (row.unit, row.value.parse::<u64>()) {
+            ("count", Ok(count)) => (row.name.to_owned(), count.into()),
+            _ => (row.name.to_owned(), row.value.into()),
+        })
+        .collect();
+    let servers = config.servers.values();
+    let servers: Map<String, Value> = servers.map(|server| (server.name.clone(), server_json(server))).collect();
+    let origins = config.origins.iter();
+    let origins: Map<String, Value> = origins.map(|(key, origin)| (key.clone(), origin.to_string().into())).collect();
+    json!({
+        "listen": {
+            "address": config.listen.address.to_string(),
+            "token": config.listen.token.as_ref().map(|_| HIDDEN),
+            "allowed_hosts": config.listen.allowed_hosts,
+            "allowed_origins": config.listen.allowed_origins,
+            "public_url": config.listen.public_url,
+        },
+        "limits": limits,
+        "catalog": {
+            "ttl": show_duration(config.catalog.ttl),
+            "first_list_wait": show_duration(config.catalog.first_list_wait),
+        },
+        "names": { "max": config.names.max },
+        "roots": config.roots,
+        "servers": servers,
+        "origins": origins,
+    })
+}
+
+fn server_json(server: &Server) -> Value {
+    let mut shown = shown_server(server);
+    shown["public_name"] = server.reduced.as_str().into();
+    shown["pending"] = (server.approval == Approval::Pending).into();
+    shown["origin"] = server.origin.to_string().into();
+    let extra: Vec<&String> = server.raw_extra.0.keys().collect();
+    if !extra.is_empty() {
+        shown["keys_of_other_tools"] = json!(extra);
+    }
+    shown
+}
+
+/// The keys of a server as they would stand in a file.
+fn shown_server(server: &Server) -> Value {
+    let hidden = |names: Vec<&String>| -> Map<String, Value> {
+        let names = names.into_iter();
+        names.map(|name| (name.clone(), HIDDEN.into())).collect()
+    };
+    let mut shown = match &server.reach {
+        Reach::Stdio { env, cwd, inherit_env, .. } => json!({
+            "command": server.written.command,
+            "args": server.written.args,
+            "cwd": cwd.as_ref().map(|cwd| cwd.to_string_lossy()),
+            "inherit_env": inherit_env,
+            "env": hidden(env.keys().collect()),
+        }),
+        Reach::Http { headers, .. } => json!({
+            "url": server.written.url,
+            "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
+        }),
+    };
+    let details = json!({
+        "enabled": server.enabled,
+        "description": server.description,
+        "tags": server.tags,
+        "startup_timeout": show_duration(server.startup_timeout),
+        "request_timeout": show_duration(server.request_timeout),
+        "request_timeout_max": show_duration(server.request_timeout_max),
+        "stop_timeout": show_duration(server.stop_timeout),
+        "restart": match server.restart {
+            Restart::Always => "always",
+            Restart::OnFailure => "on-failure",
+            Restart::Never => "never",
+        },
+        "prefix": match server.prefix {
+            Prefix::Always => "always",
+            Prefix::Never => "never",
+        },
+        "era": match server.era {
+            EraChoice::Auto => "auto",
+            EraChoice::Legacy => "legacy",
+            EraChoice::Modern => "modern",
+        },
+        "record_arguments": server.record_arguments,
+        "record_results": server.record_results,
+        "tools": {
+            "allow": server.tools.allow,
+            "deny": server.tools.deny,
+            "safe": server.tools.safe,
+        },
+    });
+    if let (Some(shown), Value::Object(details)) = (shown.as_object_mut(), details) {
+        shown.extend(details);
+    }
+    shown
+}

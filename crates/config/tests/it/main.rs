@@ -1,0 +1,18 @@
+//! The public behaviour of `config`, one file per subject. Each test writes real files into a
+//! folder of its own; nothing is read from the machine's environment.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test builds on must be there; clippy exempts only the test functions themselves"
+)]
+
+mod client_files;
+mod diagnostics;
+mod examples;
+mod fixture;
+mod layers;
+mod reload;
+mod schema;
+mod secrets;
+mod servers;

@@ -1,0 +1,163 @@
+//! What becomes of one entry: types, variables, files of other tools.
+
+use std::time::Duration;
+
+use config::{EraChoice, Prefix, Reach, Restart, Server, child_environment};
+use secrecy::ExposeSecret;
+
+use crate::fixture::Fixture;
+
+fn env(server: &Server) -> Vec<(&str, &str)> {
+    match &server.reach {
+        Reach::Stdio { env, .. } => {
+            let pairs = env.iter();
+            pairs.map(|(name, value)| (name.as_str(), value.expose_secret())).collect()
+        }
+        Reach::Http { headers, .. } => {
+            let pairs = headers.iter();
+            pairs.map(|(name, value)| (name.as_str(), value.expose_secret())).collect()
+        }
+    }
+}
+
+#[test]
+fn variables_come_from_the_process_then_dotenv_then_files() {
+    let text = r#"
+[servers.a]
+command = "${BIN:-run}"
+args = ["${A}", "$${A}", "${file:arg.txt}"]
+env = { A = "${A}", B = "${env:B}" }
+env_file = "a.env"
+cwd = "sub"
+"#;
+    let fixture = Fixture::named("conf/c.toml", text)
+        .var("A", "process")
+        .file(".env", "A=dotenv\nB=\"from dotenv\"\n")
+        .file("conf/a.env", "FILE=yes\nA=lost\n")
+        .file("conf/arg.txt", "from a file\n");
+    let loaded = fixture.good();
+    let server = &loaded.config.servers["a"];
+    let Reach::Stdio { command, args, cwd, .. } = &server.reach else {
+        panic!("it is a program");
+    };
+    assert_eq!(command, "run");
+    assert_eq!(args, &["process", "${A}", "from a file"]);
+    assert_eq!(cwd.as_deref(), Some(fixture.path("conf/sub").as_path()));
+    assert_eq!(env(server), [("A", "process"), ("B", "from dotenv"), ("FILE", "yes")]);
+    for name in ["conf/a.env", "conf/arg.txt", "conf/c.toml"] {
+        assert!(loaded.files.contains(&fixture.path(name)), "{name}");
+    }
+}
+
+#[test]
+fn defaults_and_own_values() {
+    let text = "[records]\narguments = true\n[servers.a]\ncommand = \"x\"\n[servers.b]\nurl = \"http://h/mcp\"\nrequest_timeout = \"20m\"\nrestart = \"never\"\nprefix = \"never\"\nera = \"modern\"\nrecord_arguments = false\ntools.allow = [\"a*\"]\n";
+    let loaded = Fixture::named("c.toml", text).good();
+    let a = &loaded.config.servers["a"];
+    let seconds = [a.startup_timeout, a.request_timeout, a.request_timeout_max, a.stop_timeout];
+    assert_eq!(seconds.map(|time| time.as_secs()), [30, 60, 600, 5]);
+    assert_eq!((a.restart, a.prefix, a.era), (Restart::Always, Prefix::Always, EraChoice::Auto));
+    assert!(a.record_arguments && !a.record_results);
+    let b = &loaded.config.servers["b"];
+    assert_eq!(b.request_timeout_max, Duration::from_secs(1200));
+    assert_eq!((b.restart, b.prefix, b.era), (Restart::Never, Prefix::Never, EraChoice::Modern));
+    assert!(!b.record_arguments);
+    assert_eq!(b.tools.allow, ["a*"]);
+}
+
+#[test]
+fn a_server_that_is_not_used_may_lack_its_variables() {
+    let text = "[servers.a]\ncommand = \"${NONE}\"\nenabled = false\nenv_file = \"none.env\"\n";
+    let loaded = Fixture::named("c.toml", text).good();
+    assert!(!loaded.config.servers["a"].enabled);
+    assert!(loaded.diagnostics.is_empty());
+}
+
+#[test]
+fn the_switchboard_does_not_serve_itself() {
+    let text = r#"{"mcpServers": {
+        "a": {"command": "/opt/switchboard", "args": ["--quiet", "connect"]},
+        "b": {"url": "http://localhost:7420/mcp"},
+        "c": {"url": "http://localhost:7421/mcp"}
+    }}"#;
+    let fixture = Fixture::named("mcp.json", text);
+    let loaded = fixture.good();
+    assert_eq!(loaded.config.servers.keys().collect::<Vec<_>>(), ["c"]);
+    assert!(fixture.said().iter().all(|said| said.starts_with("note:")));
+    assert_eq!(fixture.said().len(), 2);
+}
+
+#[test]
+fn words_of_other_tools_are_understood() {
+    let text = r#"{"mcpServers": {
+        "windsurf": {"serverUrl": "https://h/mcp", "disabledTools": ["x"]},
+        "gemini": {"httpUrl": "https://h/mcp", "trust": true, "timeout": 600000},
+        "copilot": {"type": "local", "command": "x", "tools": ["*"]},
+        "cline": {"type": "streamableHttp", "url": "https://h/mcp", "disabled": true}
+    }}"#;
+    let fixture = Fixture::named("mcp.json", text);
+    let loaded = fixture.good();
+    let servers = &loaded.config.servers;
+    assert_eq!(servers.len(), 4);
+    assert_eq!(servers["windsurf"].tools.deny, ["x"]);
+    assert_eq!(servers["gemini"].raw_extra.0["timeout"], 600_000);
+    assert!(!servers["cline"].enabled);
+    assert_eq!(fixture.said().len(), 1, "{:?}", fixture.said());
+}
+
+#[test]
+fn codex_is_understood() {
+    let text = r#"
+[mcp_servers.a]
+url = "https://h/mcp"
+bearer_token_env_var = "TOKEN"
+env_http_headers = { "X-Region" = "REGION" }
+http_headers = { "X-Plain" = "p" }
+startup_timeout_ms = 1500
+tool_timeout_sec = 2.5
+"#;
+    let fixture = Fixture::named("config.toml", text).var("TOKEN", "t").var("REGION", "r");
+    let loaded = fixture.good();
+    let server = &loaded.config.servers["a"];
+    let expected = [("X-Plain", "p"), ("Authorization", "Bearer t"), ("X-Region", "r")];
+    let mut headers = env(server);
+    headers.sort_unstable();
+    let mut expected = expected.to_vec();
+    expected.sort_unstable();
+    assert_eq!(headers, expected);
+    assert_eq!(server.startup_timeout, Duration::from_millis(1500));
+    assert_eq!(server.request_timeout, Duration::from_millis(2500));
+}
+
+#[test]
+fn types_that_are_not_spoken_yet() {
+    for kind in ["sse", "websocket", "tcp", "unix"] {
+        let own = format!("[servers.a]\ntype = \"{kind}\"\nurl = \"https://h\"\n");
+        let own = Fixture::named("c.toml", &own);
+        assert!(own.load().has_errors());
+        let other =
+            format!(r#"{{"mcpServers": {{"a": {{"type": "{kind}", "url": "https://h"}}, "b": {{"command": "x"}}}}}}"#);
+        let other = Fixture::named("c.json", &other);
+        let loaded = other.good();
+        assert_eq!(loaded.config.servers.keys().collect::<Vec<_>>(), ["b"]);
+        let expected = format!("warning: server `a`: the type `{kind}` is not supported yet by this version");
+        assert_eq!(other.said(), [expected]);
+    }
+}
+
+#[test]
+fn a_child_gets_a_short_environment() {
+    let text = "[servers.a]\ncommand = \"x\"\ninherit_env = [\"EXTRA\"]\nenv = { HOME = \"/own\" }\n";
+    let fixture = Fixture::named("c.toml", text)
+        .var("PATH", "/bin")
+        .var("HOME", "/home/ann")
+        .var("LC_ALL", "C")
+        .var("XDG_DATA_HOME", "/data")
+        .var("EXTRA", "more")
+        .var("AWS_SECRET_ACCESS_KEY", "not for children");
+    let loaded = fixture.good();
+    let child = child_environment(&loaded.config.servers["a"], &fixture.sources.environment);
+    let expected = [("EXTRA", "more"), ("HOME", "/own"), ("LC_ALL", "C"), ("PATH", "/bin"), ("XDG_DATA_HOME", "/data")];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(child, expected);
+}

@@ -1,0 +1,459 @@
+//! The life of a call, top to bottom (DESIGN.md section 5): route, authorize, send, finish.
+//!
+//! A [`Door`] is the gateway seen through one endpoint: everything, or one server with its own
+//! names. Whatever comes in, from whichever listener, passes `Gateway::handle`.
+
+use crate::catalog::{Kind, Route, View};
+use crate::era;
+use crate::gateway::{Gateway, Snapshot};
+use crate::hub::{Filter, Listening};
+use crate::interactive::{self, Asked};
+use crate::policy::{self, Action, Resource};
+use crate::record::Open;
+use crate::server::Server;
+use protocol::method::{self, RoutingKey};
+use protocol::seal::Binding;
+use protocol::{Call, Error, ErrorKind, Notification, Object, Raw, Reply, ReplyFuture, Service, Text, Version, header};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a list cursor is good for, in milliseconds.
+const CURSOR_TIME_MS: u64 = 60 * 60 * 1000;
+/// Servers that are asked in turn for a method nobody knows.
+const UNKNOWN_METHOD_SERVERS_MAX: usize = 16;
+
+/// What an endpoint shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Every server, under public names.
+    All,
+    /// The server of this reduced name, under its own names.
+    Server(Arc<str>),
+}
+
+/// The gateway seen through one endpoint.
+#[derive(Debug, Clone)]
+pub struct Door {
+    gateway: Arc<Gateway>,
+    scope: Scope,
+}
+
+impl Door {
+    /// The endpoint of `scope`.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>, scope: Scope) -> Self {
+        Self { gateway, scope }
+    }
+}
+
+impl Service for Door {
+    fn call(&self, call: Call) -> ReplyFuture {
+        let (gateway, scope) = (self.gateway.clone(), self.scope.clone());
+        Box::pin(async move { gateway.handle(&scope, call).await })
+    }
+}
+
+/// What a request is about, once it is routed.
+struct Target {
+    server: Arc<Server>,
+    /// The server's own name, or the URI: for rules and records.
+    own: Text,
+    action: Action,
+}
+
+/// Keeps a listener registered; ends its resource subscriptions with it.
+struct ListenGuard {
+    gateway: Arc<Gateway>,
+    listening: Option<Listening>,
+}
+
+impl Gateway {
+    /// Answers one request and files its record, however it ends.
+    async fn handle(self: &Arc<Self>, scope: &Scope, call: Call) -> Reply {
+        let method = call.method.clone();
+        let mut record =
+            self.records.open(&method, &call.context.principal, call.context.era().as_str(), call.params.size());
+        let reply = self.answer(scope, call, &mut record).await;
+        match &reply {
+            Ok(result) => record.ended(outcome(result), result.size()),
+            Err(error) => record.failed(error.kind, error.cause.clone()),
+        }
+        match reply {
+            Err(error) if method == *"tools/call" && is_tool_failure(error.kind) => Ok(tool_failure(&error)),
+            reply => reply,
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, scope: &Scope, call: Call, record: &mut Open) -> Reply {
+        if self.is_draining() {
+            return Err(Error::new(ErrorKind::Draining, "Switchboard is shutting down").hint("try again in a moment"));
+        }
+        match method::find(&call.method).map(|row| row.key) {
+            Some(RoutingKey::Name) => {
+                let snapshot = self.snapshot.load_full();
+                let view = view(&snapshot, scope)?;
+                let route = named(&view, &call)?.clone();
+                self.call_named(&snapshot, &route, call, record).await
+            }
+            Some(RoutingKey::Catalog) => self.list(scope, &call).await,
+            Some(RoutingKey::Own) => match &*call.method {
+                "server/discover" => self.discover(scope).await,
+                "subscriptions/listen" => self.listen(scope, call).await,
+                other => Err(method_not_found(other)),
+            },
+            Some(RoutingKey::Uri) => self.call_uri(scope, call, record).await,
+            Some(RoutingKey::Ref) => self.complete(scope, call, record).await,
+            Some(RoutingKey::TaskId) | None => self.call_unrouted(scope, call, record).await,
+        }
+    }
+
+    /// `tools/call` and `prompts/get`: the public name leads to a server and its own name.
+    async fn call_named(&self, snapshot: &Snapshot, route: &Route, mut call: Call, record: &mut Open) -> Reply {
+        let server = server(snapshot, &route.server)?.clone();
+        let action = if call.method == *"tools/call" { Action::CallTool } else { Action::GetPrompt };
+        check_mirrored(route, &call)?;
+        let public = call.params.text("name").unwrap_or_default();
+        call.params.set("name", route.own_json.clone());
+        let target = Target { server, own: route.own.clone(), action };
+        self.send(target, &public, call, record).await
+    }
+
+    /// `resources/read` and other methods with a URI: URIs are the same inside and outside.
+    async fn call_uri(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
+        let snapshot = self.snapshot.load_full();
+        let view = view(&snapshot, scope)?;
+        let uri = call
+            .params
+            .text("uri")
+            .ok_or_else(|| Error::new(ErrorKind::InvalidParams, format!("{} needs a `uri`", call.method)))?;
+        let only = if let [only] = &view.servers[..] { Some(only) } else { None };
+        let name = view.resource(&uri).or(only).ok_or_else(|| {
+            let message = format!("no server lists the resource `{uri}` or a template that fits it");
+            Error::new(ErrorKind::UnknownName, message)
+                .data(Raw::of(&serde_json::json!({"uri": &*uri, "kind": "unknown_name"})))
+        })?;
+        let target =
+            Target { server: server(&snapshot, name)?.clone(), own: uri.clone(), action: Action::ReadResource };
+        self.send(target, &uri, call, record).await
+    }
+
+    /// `completion/complete`: the reference names a prompt or a template.
+    async fn complete(&self, scope: &Scope, mut call: Call, record: &mut Open) -> Reply {
+        let snapshot = self.snapshot.load_full();
+        let view = view(&snapshot, scope)?;
+        let mut reference = call
+            .params
+            .object("ref")
+            .ok_or_else(|| Error::new(ErrorKind::InvalidParams, "completion/complete needs a `ref`"))?;
+        let (name, own) = if let Some(public) = reference.text("name") {
+            let route = view.prompt(&public).ok_or_else(|| unknown("prompt", &public, view.prompt_names()))?;
+            reference.set("name", route.own_json.clone());
+            (route.server.clone(), route.own.clone())
+        } else {
+            let uri = reference
+                .text("uri")
+                .ok_or_else(|| Error::new(ErrorKind::InvalidParams, "`ref` has neither a name nor a URI"))?;
+            let found = view
+                .template(&uri)
+                .or_else(|| view.resource(&uri))
+                .ok_or_else(|| unknown("resource template", &uri, Vec::new()))?;
+            (found.clone(), uri)
+        };
+        call.params.set("ref", reference.to_raw());
+        let target = Target { server: server(&snapshot, &name)?.clone(), own: own.clone(), action: Action::Ask };
+        self.send(target, &own, call, record).await
+    }
+
+    /// A method without a row, or one that only the server itself can place: by URI, to the only
+    /// server there is, or to the first that knows it.
+    async fn call_unrouted(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
+        if call.params.get("uri").is_some() {
+            return self.call_uri(scope, call, record).await;
+        }
+        let snapshot = self.snapshot.load_full();
+        let view = view(&snapshot, scope)?;
+        if let [only] = &view.servers[..] {
+            let target =
+                Target { server: server(&snapshot, only)?.clone(), own: call.method.clone(), action: Action::Ask };
+            return self.send(target, "", call, record).await;
+        }
+        if call.params.get("taskId").is_some() {
+            let message = "tasks of several servers behind one endpoint come with a later version of Switchboard";
+            return Err(Error::new(ErrorKind::Unsupported, message).hint("use the server's own endpoint /mcp/<server>"));
+        }
+        let ready = snapshot.servers.values().filter(|server| server.link().is_some());
+        for server in ready.take(UNKNOWN_METHOD_SERVERS_MAX) {
+            let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
+            match self.send(target, "", call.clone(), record).await {
+                Err(error) if error.code() == ErrorKind::MethodNotFound.row().code => {}
+                reply => return reply,
+            }
+        }
+        Err(method_not_found(&call.method))
+    }
+
+    /// The one way to a server: authorized, counted, its questions wrapped.
+    async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
+        let Target { server, own, action } = target;
+        let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
+        policy::authorize(&call.context.principal, action, resource)?;
+        let era = server.catalog().era.map_or("-", protocol::Era::as_str);
+        record.routed(&server.name, own, era);
+        if server.entry.record_arguments {
+            record.note(|record| record.arguments = call.params.get("arguments").map(crate::redact::redact));
+        }
+        let (method, context) = (call.method.clone(), call.context.clone());
+        let asks = method::find(&method).is_some_and(|row| row.may_ask);
+        let asked = Asked { principal: &context.principal, method: &method, name: public, server: &server.name };
+        if asks {
+            interactive::open(&self.sealer, asked, &mut call.params)?;
+        }
+        let params = asks.then(|| call.params.clone());
+        server.counters.calls.fetch_add(1, Ordering::Relaxed);
+        let mut reply = server.clone().call(call).await;
+        if let (Ok(result), Some(params)) = (&mut reply, &params)
+            && era::is_input_required(result)
+        {
+            let mut params = params.clone();
+            // The client knows the public name, and repeats that.
+            if params.get("name").is_some() {
+                params.set_json("name", public);
+            }
+            interactive::wrap(&self.sealer, asked, &context, &params, result)?;
+        }
+        match &reply {
+            Ok(result) if server.entry.record_results => {
+                record.note(|record| record.result = Some(crate::redact::redact(&result.to_raw())))
+            }
+            Ok(_) => {}
+            Err(_) => {
+                server.counters.failures.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        reply
+    }
+
+    /// The four lists, from the catalog.
+    async fn list(&self, scope: &Scope, call: &Call) -> Reply {
+        self.first_listed().await;
+        let snapshot = self.snapshot.load_full();
+        let view = view(&snapshot, scope)?;
+        let kind = Kind::of_method(&call.method).ok_or_else(|| method_not_found(&call.method))?;
+        let listing = view.list(kind);
+        let binding =
+            Binding { principal: &call.context.principal, method: kind.method(), name: scope.name(), digest: b"" };
+        let page = match call.params.get("cursor") {
+            None => 0,
+            Some(cursor) => {
+                let refused = || {
+                    Error::new(ErrorKind::InvalidParams, "the cursor is not one of this list, or the list has changed")
+                        .hint("read the list again without a cursor")
+                };
+                let token = cursor.string().ok_or_else(refused)?;
+                let content = self.sealer.open(binding, &token, interactive::now_ms()).map_err(|_| refused())?;
+                let (page, items) = content.split_first_chunk::<8>().ok_or_else(refused)?;
+                if items != listing.count.to_be_bytes() {
+                    return Err(refused());
+                }
+                usize::try_from(u64::from_be_bytes(*page)).map_err(|_| refused())?
+            }
+        };
+        let items = listing.pages.get(page).cloned().unwrap_or_else(|| Raw::from_static("[]"));
+        let mut result: Object = [(kind.member(), items)].into_iter().collect();
+        if page + 1 < listing.pages.len() {
+            let content = [(page as u64 + 1).to_be_bytes(), (listing.count as u64).to_be_bytes()].concat();
+            let cursor = self.sealer.seal(binding, &content, interactive::now_ms() + CURSOR_TIME_MS);
+            result.set_json(
+                "nextCursor",
+                &cursor
+                    .map_err(|error| Error::new(ErrorKind::Internal, "the cursor could not be sealed").cause(error))?,
+            );
+        }
+        let ttl = snapshot.config.catalog.ttl;
+        result.set_json("ttlMs", &u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+        Ok(result)
+    }
+
+    /// `server/discover`: what all servers can do, in sum.
+    async fn discover(&self, scope: &Scope) -> Reply {
+        self.first_listed().await;
+        let snapshot = self.snapshot.load_full();
+        let view = view(&snapshot, scope)?;
+        let mut result = Object::new();
+        result.set_json("supportedVersions", &Version::ALL.map(Version::as_str));
+        result.set("capabilities", capabilities(&view).to_raw());
+        if let Some(instructions) = &view.instructions {
+            result.set_json("instructions", instructions);
+        }
+        Ok(result)
+    }
+
+    /// `subscriptions/listen`: acknowledged at once, then notifications until the client or we go.
+    async fn listen(self: &Arc<Self>, scope: &Scope, call: Call) -> Reply {
+        let snapshot = self.snapshot.load_full();
+        let view = view(&snapshot, scope)?;
+        let mut filter = Filter::read(&call.params);
+        if !view.capabilities.subscribe {
+            filter.uris.clear();
+        }
+        let server = match scope {
+            Scope::All => None,
+            Scope::Server(_) => view.servers.first().cloned(),
+        };
+        drop(snapshot);
+        let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
+        call.context.notifier.send(acknowledged);
+        let resources = !filter.uris.is_empty();
+        let listening = self.hub.listen(server, filter, call.context.notifier.clone())?;
+        let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
+        if resources {
+            self.sync_subscriptions();
+        }
+        self.draining.cancelled().await;
+        drop(guard);
+        Ok(Object::new())
+    }
+}
+
+impl Drop for ListenGuard {
+    fn drop(&mut self) {
+        self.listening = None;
+        self.gateway.sync_subscriptions();
+    }
+}
+
+impl Scope {
+    /// A word for bindings.
+    fn name(&self) -> &str {
+        match self {
+            Self::All => "",
+            Self::Server(reduced) => reduced,
+        }
+    }
+}
+
+fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
+    match scope {
+        Scope::All => Ok(snapshot.catalog.all.clone()),
+        Scope::Server(reduced) => {
+            let found = snapshot.catalog.single.get(&**reduced).cloned();
+            found.ok_or_else(|| {
+                Error::new(ErrorKind::UnknownName, format!("there is no server `{reduced}` here any more"))
+                    .hint("see: switchboard list")
+            })
+        }
+    }
+}
+
+fn server<'a>(snapshot: &'a Snapshot, name: &Arc<str>) -> Result<&'a Arc<Server>, Error> {
+    snapshot
+        .servers
+        .get(name)
+        .ok_or_else(|| Error::new(ErrorKind::UnknownName, format!("there is no server `{name}` any more")))
+}
+
+fn named<'a>(view: &'a View, call: &Call) -> Result<&'a Arc<Route>, Error> {
+    let needs = || Error::new(ErrorKind::InvalidParams, format!("{} needs a `name`", call.method));
+    let name = call.params.text("name").ok_or_else(needs)?;
+    if call.method == *"tools/call" {
+        view.tool(&name).ok_or_else(|| unknown("tool", &name, view.tool_names()))
+    } else {
+        view.prompt(&name).ok_or_else(|| unknown("prompt", &name, view.prompt_names()))
+    }
+}
+
+fn unknown(what: &str, name: &str, known: Vec<&Text>) -> Error {
+    let error = Error::new(ErrorKind::UnknownName, format!("there is no {what} `{name}` here"));
+    let closest = known.into_iter().map(|other| (strsim::damerau_levenshtein(name, other), other)).min();
+    match closest {
+        Some((distance, other)) if distance <= name.len() / 3 + 1 => error.hint(format!("did you mean `{other}`?")),
+        _ => error.hint("see what there is: switchboard tools"),
+    }
+}
+
+fn method_not_found(method: &str) -> Error {
+    Error::new(ErrorKind::MethodNotFound, format!("no server here knows the method `{method}`"))
+}
+
+/// Headers that mirror arguments must say what the arguments say (protocol.md section 1.6).
+fn check_mirrored(route: &Route, call: &Call) -> Result<(), Error> {
+    let Some(headers) = call.context.param_headers.as_ref().filter(|_| !route.mirrored.is_empty()) else {
+        return Ok(());
+    };
+    let arguments = call.params.get("arguments");
+    for param in route.mirrored.iter() {
+        let header = headers.iter().find(|(name, _)| *name == param.header).map(|(_, value)| value.as_str());
+        let fits = match (header, param.value(arguments)) {
+            (None, None) => true,
+            (Some(header), Some(body)) => param.matches(header, &body),
+            _ => false,
+        };
+        if !fits {
+            let message =
+                format!("the header `{}` does not say what `arguments.{}` says", param.header, param.path.join("."));
+            return Err(Error::new(ErrorKind::HeaderMismatch, message)
+                .hint(format!("send it with every call, encoded as {} says", header::NAME)));
+        }
+    }
+    Ok(())
+}
+
+fn capabilities(view: &View) -> Object {
+    static CHANGES: Raw = Raw::from_static("{\"listChanged\":true}");
+    static SUBSCRIBES: Raw = Raw::from_static("{\"listChanged\":true,\"subscribe\":true}");
+    static EMPTY: Raw = Raw::from_static("{}");
+    let sum = &view.capabilities;
+    let mut capabilities: Object = [("tools", CHANGES.clone()), ("prompts", CHANGES.clone())].into_iter().collect();
+    capabilities.set("resources", if sum.subscribe { SUBSCRIBES.clone() } else { CHANGES.clone() });
+    for (key, on) in [("completions", sum.completions), ("logging", sum.logging)] {
+        if on {
+            capabilities.set(key, EMPTY.clone());
+        }
+    }
+    // Task ids of several servers cannot be told apart yet.
+    let several = view.servers.len() > 1;
+    let extensions = sum.extensions.iter().filter(|(key, _)| !(several && key == "io.modelcontextprotocol/tasks"));
+    let extensions: Object = extensions.map(|(key, value)| (key.as_str(), value.clone())).collect();
+    if !extensions.is_empty() {
+        capabilities.set("extensions", extensions.to_raw());
+    }
+    capabilities
+}
+
+fn outcome(result: &Object) -> &'static str {
+    if result.get("isError").is_some_and(|value| value.as_str() == "true") {
+        return "tool_error";
+    }
+    if era::is_input_required(result) { "input_required" } else { "ok" }
+}
+
+/// Failures that a model can act on are results of the tool (protocol.md section 1.14).
+fn is_tool_failure(kind: ErrorKind) -> bool {
+    use ErrorKind as K;
+    matches!(
+        kind,
+        K::Denied
+            | K::Overloaded
+            | K::UpstreamDown
+            | K::UpstreamStarting
+            | K::UpstreamGone
+            | K::UpstreamInvalid
+            | K::Timeout
+            | K::NotRunning
+    )
+}
+
+fn tool_failure(error: &Error) -> Object {
+    let text = match &error.hint {
+        Some(hint) => format!("{}\nhint: {hint}", error.message),
+        None => error.message.to_string(),
+    };
+    let content = Raw::of(&serde_json::json!([{"type": "text", "text": text}]));
+    let row = error.kind.row();
+    let meta = Raw::of(&serde_json::json!({"dev.switchboard/error": {"kind": row.name, "retryable": row.retryable}}));
+    [("content", content), ("isError", Raw::from_static("true")), ("_meta", meta)].into_iter().collect()
+}
+
+/// Longest time that a drain waits for calls in flight.
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);

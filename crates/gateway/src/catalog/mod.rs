@@ -1,0 +1,119 @@
+//! The merged tools, prompts, resources and templates: built once per change, swapped whole,
+//! sorted, byte-stable. Building is pure: what the servers said goes in, views come out.
+
+pub mod names;
+
+mod template;
+
+mod stored;
+pub use stored::{Kind, ServerCatalog, StoredCatalog};
+
+mod view;
+pub use view::{Capabilities, Hidden, Listing, PAGE_ITEMS_MAX, Route, View};
+
+use crate::policy::ToolRules;
+use config::Prefix;
+use protocol::Text;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What one server contributes.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerInput<'a> {
+    /// Declared name.
+    pub name: &'a str,
+    /// Reduced name.
+    pub reduced: &'a str,
+    /// Whether public names carry it.
+    pub prefix: Prefix,
+    /// Which tools are offered.
+    pub rules: &'a ToolRules,
+    /// Whether the server is reached over HTTP.
+    pub http: bool,
+    /// What it said.
+    pub catalog: &'a ServerCatalog,
+}
+
+/// The whole catalog at one moment.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Everything, under public names.
+    pub all: Arc<View>,
+    /// Each server alone, under own names, by reduced name.
+    pub single: BTreeMap<String, Arc<View>>,
+}
+
+impl ServerInput<'_> {
+    fn public_name(&self, own: &str, length_max: usize) -> Text {
+        names::public_name(self.reduced, own, self.prefix, length_max)
+    }
+}
+
+impl Catalog {
+    /// Builds the catalog of `servers`.
+    #[must_use]
+    pub fn build(servers: &[ServerInput<'_>], name_length_max: usize) -> Self {
+        let single = servers
+            .iter()
+            .map(|server| (server.reduced.to_owned(), Arc::new(View::build(&[*server], true, name_length_max))));
+        Self { all: Arc::new(View::build(servers, false, name_length_max)), single: single.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Raw;
+
+    fn catalog(tools: &[&str]) -> ServerCatalog {
+        let mut catalog = ServerCatalog::empty(String::new());
+        catalog.tools =
+            tools.iter().map(|name| Raw::of(&serde_json::json!({"name": name, "inputSchema": {}, "x": 1.0}))).collect();
+        catalog
+    }
+
+    fn view(servers: &[(&'static str, Prefix, &ServerCatalog)]) -> View {
+        let rules = ToolRules::default();
+        let inputs: Vec<_> = servers
+            .iter()
+            .map(|&(name, prefix, catalog)| ServerInput {
+                name,
+                reduced: name,
+                prefix,
+                rules: &rules,
+                http: true,
+                catalog,
+            })
+            .collect();
+        View::build(&inputs, false, 46)
+    }
+
+    #[test]
+    fn is_sorted_and_the_same_whatever_the_order_of_servers() {
+        let (a, b) = (catalog(&["z", "y"]), catalog(&["k"]));
+        let one = view(&[("b", Prefix::Always, &b), ("a", Prefix::Always, &a)]);
+        let two = view(&[("a", Prefix::Always, &a), ("b", Prefix::Always, &b)]);
+        assert_eq!(one.list(Kind::Tools), two.list(Kind::Tools));
+        let names: Vec<_> = one.tool_routes().iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, ["a__y", "a__z", "b__k"]);
+        assert!(one.list(Kind::Tools).pages[0].as_str().starts_with(r#"[{"name":"a__y","inputSchema":{},"x":1.0}"#));
+    }
+
+    #[test]
+    fn adding_a_server_renames_nothing_and_a_taken_name_is_hidden_with_the_reason() {
+        let (a, b) = (catalog(&["same", "own"]), catalog(&["same"]));
+        let both = view(&[("a", Prefix::Never, &a), ("b", Prefix::Never, &b)]);
+        assert_eq!(&*both.tool(&"same".into()).unwrap().server, "a");
+        assert_eq!(both.hidden.len(), 1);
+        assert!(both.hidden[0].why.contains("`a`"), "{:?}", both.hidden);
+    }
+
+    #[test]
+    fn long_lists_come_in_pages() {
+        let names: Vec<String> = (0..PAGE_ITEMS_MAX + 5).map(|n| format!("t{n}")).collect();
+        let many = catalog(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let view = view(&[("a", Prefix::Always, &many)]);
+        assert_eq!(view.list(Kind::Tools).pages.len(), 2);
+        assert_eq!(view.list(Kind::Tools).count, PAGE_ITEMS_MAX + 5);
+    }
+}

@@ -1,0 +1,310 @@
+//! One view of the catalog: lists rendered once, and the table from public names to servers.
+//!
+//! A view is immutable. The aggregate endpoint has one, each server's own endpoint has one.
+
+use super::template::Template;
+use super::{Kind, ServerInput};
+use protocol::header::MirroredParam;
+use protocol::{Object, Raw, Text};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Items in one page of a list. Clients read page after page; the figure bounds one answer.
+pub const PAGE_ITEMS_MAX: usize = 1000;
+
+/// Most bytes of joined instructions (DESIGN.md section 14).
+const INSTRUCTIONS_BYTES_MAX: usize = 2048;
+
+/// Where a public name leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Declared name of the server.
+    pub server: Arc<str>,
+    /// The server's own name for it.
+    pub own: Text,
+    /// The same as a JSON string, ready to be put into `params`.
+    pub own_json: Raw,
+    /// Arguments that are mirrored in headers (tools of HTTP servers).
+    pub mirrored: Arc<[MirroredParam]>,
+}
+
+/// A list, sorted and rendered in pages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Each page a JSON array.
+    pub pages: Vec<Raw>,
+    /// Items in all pages.
+    pub count: usize,
+}
+
+/// An item that is not offered, and why.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Hidden {
+    /// Declared name of the server.
+    pub server: String,
+    /// `tools`, `prompts`, `resources` or `resourceTemplates`.
+    pub kind: &'static str,
+    /// The server's own name of the item.
+    pub own: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Lists and routes of one endpoint.
+#[derive(Debug, Default)]
+pub struct View {
+    lists: [Listing; 4],
+    tools: HashMap<Text, Arc<Route>>,
+    prompts: HashMap<Text, Arc<Route>>,
+    resources: HashMap<Text, Arc<str>>,
+    templates: Vec<(Template, Arc<str>)>,
+    /// `capabilities` as we advertise them.
+    pub capabilities: Capabilities,
+    /// Joined instructions of the servers.
+    pub instructions: Option<String>,
+    /// What is not offered.
+    pub hidden: Vec<Hidden>,
+    /// The servers in the view, by declared name.
+    pub servers: Vec<Arc<str>>,
+}
+
+/// What the servers of a view can do, in sum.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Some server completes arguments.
+    pub completions: bool,
+    /// Some server sends log messages.
+    pub logging: bool,
+    /// Some server's resources can be subscribed to.
+    pub subscribe: bool,
+    /// Extensions of the servers, by key, the first server's value.
+    pub extensions: Vec<(String, Raw)>,
+}
+
+impl View {
+    /// Builds the view of `servers`; `exact` keeps own names as they are.
+    #[must_use]
+    pub fn build(servers: &[ServerInput<'_>], exact: bool, name_length_max: usize) -> Self {
+        let mut view = Self::default();
+        let mut sorted: Vec<&ServerInput<'_>> = servers.iter().collect();
+        sorted.sort_by_key(|server| server.name);
+        for kind in [Kind::Tools, Kind::Prompts] {
+            view.add_named(kind, &sorted, exact, name_length_max);
+        }
+        view.add_resources(&sorted);
+        view.add_templates(&sorted);
+        view.instructions = instructions(&sorted, exact);
+        for server in sorted {
+            view.servers.push(server.name.into());
+            view.capabilities.add(&server.catalog.capabilities);
+        }
+        view
+    }
+
+    fn add_named(&mut self, kind: Kind, servers: &[&ServerInput<'_>], exact: bool, name_length_max: usize) {
+        let mut rows: Vec<(Text, Raw)> = Vec::new();
+        let mut routes: HashMap<Text, Arc<Route>> = HashMap::new();
+        for server in servers {
+            let name: Arc<str> = server.name.into();
+            for item in server.catalog.items(kind) {
+                let Some(mut object) = Object::of(item).ok() else { continue };
+                let Some(own) = object.text("name") else { continue };
+                let mut hide = |why: String| {
+                    self.hidden.push(Hidden {
+                        server: server.name.into(),
+                        kind: kind.member(),
+                        own: own.to_string(),
+                        why,
+                    });
+                };
+                if kind == Kind::Tools && !server.rules.offers(&own) {
+                    hide("tools.allow or tools.deny of its entry".to_owned());
+                    continue;
+                }
+                let mirrored = match mirrored(kind, server, &object) {
+                    Ok(mirrored) => mirrored,
+                    Err(why) => {
+                        hide(why);
+                        continue;
+                    }
+                };
+                let public = if exact { own.clone() } else { server.public_name(&own, name_length_max) };
+                if let Some(first) = routes.get(&public) {
+                    hide(format!("`{public}` is already a name of the server `{}`", first.server));
+                    continue;
+                }
+                let own_json = Raw::of(&*own);
+                object.set("name", Raw::of(&*public));
+                rows.push((public.clone(), object.to_raw()));
+                routes.insert(public, Arc::new(Route { server: name.clone(), own, own_json, mirrored }));
+            }
+        }
+        rows.sort_by(|left, right| left.0.cmp(&right.0));
+        self.lists[kind as usize] = Listing::render(rows.iter().map(|(_, item)| item));
+        match kind {
+            Kind::Tools => self.tools = routes,
+            _ => self.prompts = routes,
+        }
+    }
+
+    fn add_resources(&mut self, servers: &[&ServerInput<'_>]) {
+        let mut rows: Vec<(Text, Raw)> = Vec::new();
+        for server in servers {
+            for item in server.catalog.items(Kind::Resources) {
+                let Some(uri) = Object::of(item).ok().and_then(|object| object.text("uri")) else { continue };
+                if let Some(first) = self.resources.get(&uri) {
+                    let why = format!("the server `{first}` lists the same URI; read it at /mcp/{}", server.reduced);
+                    self.hidden.push(Hidden {
+                        server: server.name.into(),
+                        kind: Kind::Resources.member(),
+                        own: uri.to_string(),
+                        why,
+                    });
+                    continue;
+                }
+                self.resources.insert(uri.clone(), server.name.into());
+                rows.push((uri, item.clone()));
+            }
+        }
+        rows.sort_by(|left, right| left.0.cmp(&right.0));
+        self.lists[Kind::Resources as usize] = Listing::render(rows.iter().map(|(_, item)| item));
+    }
+
+    fn add_templates(&mut self, servers: &[&ServerInput<'_>]) {
+        let mut rows: Vec<(Text, Raw)> = Vec::new();
+        for server in servers {
+            for item in server.catalog.items(Kind::Templates) {
+                let Some(uri) = Object::of(item).ok().and_then(|object| object.text("uriTemplate")) else { continue };
+                self.templates.push((Template::new(&uri), server.name.into()));
+                rows.push((uri, item.clone()));
+            }
+        }
+        rows.sort_by(|left, right| left.0.cmp(&right.0));
+        self.lists[Kind::Templates as usize] = Listing::render(rows.iter().map(|(_, item)| item));
+    }
+
+    /// The list of `kind`.
+    #[must_use]
+    pub fn list(&self, kind: Kind) -> &Listing {
+        &self.lists[kind as usize]
+    }
+
+    /// The route of a public tool name.
+    #[must_use]
+    pub fn tool(&self, public: &Text) -> Option<&Arc<Route>> {
+        self.tools.get(public)
+    }
+
+    /// The route of a public prompt name.
+    #[must_use]
+    pub fn prompt(&self, public: &Text) -> Option<&Arc<Route>> {
+        self.prompts.get(public)
+    }
+
+    /// The server of a URI: the one that lists it, else the longest matching template.
+    #[must_use]
+    pub fn resource(&self, uri: &Text) -> Option<&Arc<str>> {
+        self.resources.get(uri).or_else(|| {
+            let matching =
+                self.templates.iter().filter_map(|(template, server)| Some((template.matches(uri)?, server)));
+            matching.max_by_key(|(length, _)| *length).map(|(_, server)| server)
+        })
+    }
+
+    /// The server that lists the template `uri` itself (completion refers to it).
+    #[must_use]
+    pub fn template(&self, uri: &Text) -> Option<&Arc<str>> {
+        let wanted = Template::new(uri);
+        self.templates.iter().find(|(template, _)| *template == wanted).map(|(_, server)| server)
+    }
+
+    /// Public tool names, in no order.
+    #[must_use]
+    pub fn tool_names(&self) -> Vec<&Text> {
+        self.tools.keys().collect()
+    }
+
+    /// Public prompt names, in no order.
+    #[must_use]
+    pub fn prompt_names(&self) -> Vec<&Text> {
+        self.prompts.keys().collect()
+    }
+
+    /// Public tool names with their routes, sorted.
+    #[must_use]
+    pub fn tool_routes(&self) -> Vec<(&Text, &Arc<Route>)> {
+        let mut routes: Vec<_> = self.tools.iter().collect();
+        routes.sort_by_key(|(name, _)| *name);
+        routes
+    }
+
+    /// Which lists differ from `other`'s.
+    #[must_use]
+    pub fn changed(&self, other: &Self) -> Vec<Kind> {
+        Kind::ALL.into_iter().filter(|&kind| self.list(kind) != other.list(kind)).collect()
+    }
+}
+
+// === impl Listing ===
+
+impl Listing {
+    fn render<'a>(items: impl Iterator<Item = &'a Raw>) -> Self {
+        let items: Vec<&Raw> = items.collect();
+        let mut pages: Vec<Raw> = items.chunks(PAGE_ITEMS_MAX).map(Raw::array).collect();
+        if pages.is_empty() {
+            pages.push(Raw::from_static("[]"));
+        }
+        Self { pages, count: items.len() }
+    }
+}
+
+// === impl Capabilities ===
+
+impl Capabilities {
+    fn add(&mut self, capabilities: &Raw) {
+        let Ok(object) = Object::of(capabilities) else { return };
+        self.completions |= object.get("completions").is_some();
+        self.logging |= object.get("logging").is_some();
+        let subscribe = object.object("resources").and_then(|resources| resources.get("subscribe").cloned());
+        self.subscribe |= subscribe.is_some_and(|value| value.as_str() == "true");
+        for (key, value) in object.object("extensions").iter().flat_map(Object::iter) {
+            if !self.extensions.iter().any(|(known, _)| *known == *key) {
+                self.extensions.push((key.to_string(), value.clone()));
+            }
+        }
+    }
+}
+
+/// Headers mirror arguments only towards HTTP servers; there a bad annotation hides the tool.
+fn mirrored(kind: Kind, server: &ServerInput<'_>, tool: &Object) -> Result<Arc<[MirroredParam]>, String> {
+    let marked = |schema: &&Raw| memchr::memmem::find(schema.as_bytes(), b"x-mcp-header").is_some();
+    let Some(schema) = tool.get("inputSchema").filter(marked) else { return Ok(Arc::from([])) };
+    if kind != Kind::Tools || !server.http {
+        return Ok(Arc::from([]));
+    }
+    let schema = schema.read().map_err(|error| format!("its input schema is not readable: {error}"))?;
+    protocol::header::mirrored_params(&schema).map(Arc::from).map_err(|error| error.to_string())
+}
+
+fn instructions(servers: &[&ServerInput<'_>], exact: bool) -> Option<String> {
+    let mut joined = String::new();
+    for server in servers {
+        let Some(text) = server.catalog.instructions.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        if exact {
+            return Some(text.to_owned());
+        }
+        if !joined.is_empty() {
+            joined.push_str("\n\n");
+        }
+        joined.push_str("# ");
+        joined.push_str(server.reduced);
+        joined.push('\n');
+        joined.push_str(text);
+    }
+    if joined.len() > INSTRUCTIONS_BYTES_MAX {
+        joined.truncate(joined.floor_char_boundary(INSTRUCTIONS_BYTES_MAX));
+    }
+    (!joined.is_empty()).then_some(joined)
+}

@@ -1,0 +1,297 @@
+//! The switchboard: holds what runs and what is known, swaps both whole on every change.
+//!
+//! The life of one call is in `call.rs`; this file is about what surrounds it: starting servers,
+//! applying a configuration, publishing catalogs, draining.
+
+use crate::assembler;
+use crate::catalog::{Catalog, StoredCatalog, View};
+use crate::hub::Hub;
+use crate::policy::{BadPattern, ToolRules};
+use crate::record::Records;
+use crate::server::{Command, Environment, Server};
+use arc_swap::ArcSwap;
+use config::Config;
+use protocol::seal::Sealer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use supervisor::{LogWriter, Spawner};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+const FACTS_MAX: usize = 1024;
+/// How many servers may be starting at once (handshake and lists): processes are heavy.
+const STARTING_MAX: usize = 64;
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// What was known of the servers at the end of an earlier run.
+    pub stored: StoredCatalog,
+    /// Starts processes.
+    pub spawner: Arc<dyn Spawner>,
+    /// The process environment that children get a part of.
+    pub process: Arc<config::Environment>,
+    /// Seals cursors and states.
+    pub sealer: Sealer,
+    /// Writes the log files of servers into this folder.
+    pub logs: Option<(LogWriter, PathBuf)>,
+}
+
+/// Everything a call looks at, at one moment.
+pub struct Snapshot {
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Every declared server, by declared name.
+    pub servers: BTreeMap<Arc<str>, Arc<Server>>,
+    /// The merged lists.
+    pub catalog: Catalog,
+}
+
+/// The switchboard.
+pub struct Gateway {
+    pub(crate) snapshot: ArcSwap<Snapshot>,
+    /// Held while the snapshot is replaced: changes are made one after the other.
+    change: Mutex<()>,
+    environment: Environment,
+    pub(crate) sealer: Sealer,
+    pub(crate) hub: Arc<Hub>,
+    /// What happened to calls.
+    pub records: Arc<Records>,
+    pub(crate) draining: CancellationToken,
+    started: Instant,
+    /// Servers that have never been listed and have not failed yet.
+    unlisted: watch::Sender<BTreeSet<Arc<str>>>,
+    stored: watch::Sender<u64>,
+}
+
+impl Gateway {
+    /// Starts every active server of the configuration. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// A tool pattern that cannot be compiled.
+    pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
+        let limits = Arc::new(parts.config.limits.clone());
+        let hub = Hub::new(limits.listens_max);
+        let (facts, receiver) = mpsc::channel(FACTS_MAX);
+        let environment = Environment {
+            spawner: parts.spawner,
+            process: parts.process,
+            limits: limits.clone(),
+            roots: parts.config.roots.clone().into(),
+            hub: hub.clone(),
+            facts,
+            starting: Arc::new(Semaphore::new(STARTING_MAX)),
+            logs: parts.logs,
+        };
+        let mut servers = BTreeMap::new();
+        let mut rules = compile(&parts.config)?;
+        let mut stored = parts.stored;
+        for entry in parts.config.servers.values() {
+            let rules = rules.remove(&entry.name).unwrap_or_default();
+            let server = Server::start(entry.clone(), rules, stored.servers.remove(&entry.name), &environment);
+            servers.insert(server.name.clone(), server);
+        }
+        let unlisted = servers.values().filter(|server| server.entry.is_active() && !server.is_listed());
+        let unlisted = unlisted.map(|server| server.name.clone()).collect();
+        let mut snapshot = Snapshot { config: parts.config, servers, catalog: Catalog::default() };
+        snapshot.catalog = assembler::build(&snapshot);
+        let gateway = Arc::new(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            change: Mutex::new(()),
+            environment,
+            sealer: parts.sealer,
+            hub,
+            records: Records::new(limits.records_queue_max),
+            draining: CancellationToken::new(),
+            started: Instant::now(),
+            unlisted: watch::Sender::new(unlisted),
+            stored: watch::Sender::new(0),
+        });
+        tokio::spawn(assembler::run(Arc::downgrade(&gateway), receiver));
+        Ok(gateway)
+    }
+
+    /// What is known now.
+    #[must_use]
+    pub fn snapshot(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Waits, within `first_list_wait` of the start, until every server that was never listed
+    /// before has been listed or has failed (DESIGN.md section 14).
+    pub async fn first_listed(&self) {
+        if self.unlisted.borrow().is_empty() {
+            return;
+        }
+        let deadline = self.started + self.snapshot().config.catalog.first_list_wait;
+        let mut unlisted = self.unlisted.subscribe();
+        let listed = unlisted.wait_for(BTreeSet::is_empty);
+        // Late is not wrong: the list is partial then and a change notice follows.
+        let _ = tokio::time::timeout_at(deadline, listed).await;
+    }
+
+    /// Rebuilds the catalog after these servers reported.
+    pub(crate) fn assemble(&self, reported: &[Arc<str>]) {
+        let changing = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.snapshot.load_full();
+        let mut new =
+            Snapshot { config: old.config.clone(), servers: old.servers.clone(), catalog: Catalog::default() };
+        new.catalog = assembler::build(&new);
+        self.replace(&old, new);
+        drop(changing);
+        self.unlisted.send_if_modified(|unlisted| {
+            let before = unlisted.len();
+            unlisted.retain(|name| !reported.contains(name));
+            unlisted.len() != before
+        });
+    }
+
+    fn replace(&self, old: &Snapshot, new: Snapshot) {
+        let names = old
+            .servers
+            .values()
+            .chain(new.servers.values())
+            .map(|server| (server.name.clone(), server.entry.reduced.clone()));
+        let names: BTreeSet<_> = names.collect();
+        let names: Vec<_> = names.into_iter().collect();
+        let differences = assembler::differences(&old.catalog, &new.catalog, &names);
+        self.snapshot.store(Arc::new(new));
+        for (kind, servers) in differences {
+            self.hub.list_changed(&servers, kind);
+        }
+        self.stored.send_modify(|version| *version += 1);
+    }
+
+    /// Applies a configuration: servers whose entry is the same keep running and keep their
+    /// calls; the others are started, replaced or ended. Returns the names of each.
+    ///
+    /// # Errors
+    /// A tool pattern that cannot be compiled; nothing has changed then.
+    pub async fn apply(&self, config: Arc<Config>) -> Result<config::Changes, BadPattern> {
+        let mut rules = compile(&config)?;
+        let (changes, ended) = {
+            let _changing = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+            let old = self.snapshot.load_full();
+            let changes = config::changes(&old.config, &config);
+            let mut servers = BTreeMap::new();
+            let mut ended = Vec::new();
+            for (name, server) in &old.servers {
+                if changes.same.contains(&server.entry.name) {
+                    servers.insert(name.clone(), server.clone());
+                } else if changes.adjusted.contains(&server.entry.name)
+                    && let Some(entry) = config.servers.get(&server.entry.name)
+                {
+                    let rules = rules.remove(&entry.name).unwrap_or_default();
+                    servers.insert(name.clone(), server.adjusted(entry.clone(), rules));
+                } else {
+                    ended.push(server.clone());
+                }
+            }
+            let fresh: Vec<_> =
+                config.servers.values().filter(|entry| !servers.contains_key(entry.name.as_str())).collect();
+            for entry in fresh {
+                let rules = rules.remove(&entry.name).unwrap_or_default();
+                let before = old.servers.get(entry.name.as_str()).map(|server| (*server.catalog()).clone());
+                let server = Server::start(entry.clone(), rules, before, &self.environment);
+                servers.insert(server.name.clone(), server);
+            }
+            let mut new = Snapshot { config, servers, catalog: Catalog::default() };
+            new.catalog = assembler::build(&new);
+            self.replace(&old, new);
+            (changes, ended)
+        };
+        futures_util::future::join_all(ended.iter().map(|server| server.stop())).await;
+        Ok(changes)
+    }
+
+    /// What is to be kept on disk, now; and a receiver that tells when it has changed.
+    #[must_use]
+    pub fn stored(&self) -> (StoredCatalog, watch::Receiver<u64>) {
+        let changed = self.stored.subscribe();
+        (assembler::stored(&self.snapshot()), changed)
+    }
+
+    /// Tells each server which of its resources somebody is subscribed to.
+    pub(crate) fn sync_subscriptions(&self) {
+        let snapshot = self.snapshot();
+        let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let subscribed = self.hub.subscribed();
+        for (server, uri) in &subscribed {
+            let found = match server {
+                Some(server) => snapshot.servers.get(server.as_str()).map(|server| &*server.name),
+                None => snapshot.catalog.all.resource(&uri.as_str().into()).map(|name| &**name),
+            };
+            if let Some(name) = found {
+                wanted.entry(name).or_default().insert(uri.clone());
+            }
+        }
+        for (name, server) in &snapshot.servers {
+            server.tell(Command::Subscribe(wanted.remove(&**name).unwrap_or_default()));
+        }
+    }
+
+    /// The view of `scope`, when there is such a server.
+    #[must_use]
+    pub fn view(&self, scope: &crate::Scope) -> Option<Arc<View>> {
+        let snapshot = self.snapshot();
+        match scope {
+            crate::Scope::All => Some(snapshot.catalog.all.clone()),
+            crate::Scope::Server(reduced) => snapshot.catalog.single.get(&**reduced).cloned(),
+        }
+    }
+
+    /// How many listeners of changes there are.
+    #[must_use]
+    pub fn listens(&self) -> usize {
+        self.hub.len()
+    }
+
+    /// How long this gateway has run.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Takes no new calls and ends subscriptions.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Whether it takes no new calls.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Ends every server and waits until they have ended.
+    pub async fn stop(&self) {
+        self.drain();
+        let servers: Vec<_> =
+            self.snapshot().servers.values().filter(|server| server.entry.is_active()).cloned().collect();
+        futures_util::future::join_all(servers.iter().map(|server| server.stop())).await;
+    }
+}
+
+fn compile(config: &Config) -> Result<BTreeMap<String, ToolRules>, BadPattern> {
+    let compiled = config
+        .servers
+        .values()
+        .map(|entry| Ok((entry.name.clone(), ToolRules::compile(&entry.tools.allow, &entry.tools.deny)?)));
+    compiled.collect()
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.draining.cancel();
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}

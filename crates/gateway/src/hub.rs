@@ -1,0 +1,198 @@
+//! Who wants to hear of changes: every open `subscriptions/listen` and every legacy session.
+//!
+//! Facts are pushed; nobody polls. A listener that does not read loses repetitions, never the
+//! fact: its queue is bounded and "the list changed" is idempotent.
+
+use crate::catalog::Kind;
+use protocol::{Error, ErrorKind, Notification, Notifier, Object, Raw};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a listener wants to hear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// `notifications/tools/list_changed`.
+    pub tools: bool,
+    /// `notifications/prompts/list_changed`.
+    pub prompts: bool,
+    /// `notifications/resources/list_changed`.
+    pub resources: bool,
+    /// `notifications/resources/updated` of these URIs.
+    pub uris: BTreeSet<String>,
+}
+
+/// All listeners.
+#[derive(Debug)]
+pub struct Hub {
+    listeners: Mutex<Listeners>,
+    listens_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Listeners {
+    next: u64,
+    open: HashMap<u64, (Option<Arc<str>>, Filter, Notifier)>,
+}
+
+/// A registration; dropping it ends it.
+#[derive(Debug)]
+pub struct Listening {
+    hub: Arc<Hub>,
+    key: u64,
+}
+
+impl Filter {
+    /// Reads `params.notifications` of `subscriptions/listen`.
+    #[must_use]
+    pub fn read(params: &Object) -> Self {
+        let wanted = params.object("notifications").unwrap_or_default();
+        let flag = |key: &str| wanted.get(key).is_some_and(|value| value.as_str() == "true");
+        let uris: Option<BTreeSet<String>> = wanted.get("resourceSubscriptions").and_then(|uris| uris.read().ok());
+        Self {
+            tools: flag("toolsListChanged"),
+            prompts: flag("promptsListChanged"),
+            resources: flag("resourcesListChanged"),
+            uris: uris.unwrap_or_default(),
+        }
+    }
+
+    /// The filter as `params.notifications` of a listen or of its acknowledgement.
+    #[must_use]
+    pub fn to_params(&self) -> Object {
+        let mut wanted = Object::new();
+        for (key, on) in [
+            ("toolsListChanged", self.tools),
+            ("promptsListChanged", self.prompts),
+            ("resourcesListChanged", self.resources),
+        ] {
+            if on {
+                wanted.set_json(key, &true);
+            }
+        }
+        if !self.uris.is_empty() {
+            wanted.set_json("resourceSubscriptions", &self.uris);
+        }
+        [("notifications", wanted.to_raw())].into_iter().collect()
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Tools => self.tools,
+            Kind::Prompts => self.prompts,
+            Kind::Resources | Kind::Templates => self.resources,
+        }
+    }
+}
+
+impl Hub {
+    /// A hub with at most `listens_max` listeners.
+    #[must_use]
+    pub fn new(listens_max: usize) -> Arc<Self> {
+        Arc::new(Self { listeners: Mutex::default(), listens_max })
+    }
+
+    /// Registers a listener on the server called `server`, or on all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Overloaded`] when the limit is reached.
+    pub fn listen(
+        self: &Arc<Self>,
+        server: Option<Arc<str>>,
+        filter: Filter,
+        notifier: Notifier,
+    ) -> Result<Listening, Error> {
+        let mut listeners = self.lock();
+        if listeners.open.len() >= self.listens_max {
+            let message = format!("{} subscription streams are open already (limit `listens_max`)", self.listens_max);
+            return Err(Error::new(ErrorKind::Overloaded, message)
+                .hint("close other subscriptions or raise limits.listens_max"));
+        }
+        let key = listeners.next;
+        listeners.next += 1;
+        listeners.open.insert(key, (server, filter, notifier));
+        Ok(Listening { hub: self.clone(), key })
+    }
+
+    /// Tells everybody who wants to know, once, that a list of `servers` changed.
+    pub fn list_changed(&self, servers: &BTreeSet<Arc<str>>, kind: Kind) {
+        let method = match kind {
+            Kind::Tools => "notifications/tools/list_changed",
+            Kind::Prompts => "notifications/prompts/list_changed",
+            Kind::Resources | Kind::Templates => "notifications/resources/list_changed",
+        };
+        for (scope, filter, notifier) in self.lock().open.values() {
+            if filter.wants(kind) && scope.as_ref().is_none_or(|scope| servers.contains(scope)) {
+                notifier.send(Notification::new(method, None));
+            }
+        }
+    }
+
+    /// Tells everybody who subscribed to `uri` that it changed.
+    pub fn resource_updated(&self, server: &str, uri: &str) {
+        for (scope, filter, notifier) in self.lock().open.values() {
+            if filter.uris.contains(uri) && scope.as_deref().is_none_or(|scope| scope == server) {
+                let params = [("uri", Raw::of(uri))].into_iter().collect();
+                notifier.send(Notification::new("notifications/resources/updated", Some(params)));
+            }
+        }
+    }
+
+    /// Every URI that somebody subscribed to, with the server it was asked of (`None`: whoever
+    /// has it).
+    #[must_use]
+    pub fn subscribed(&self) -> BTreeSet<(Option<String>, String)> {
+        let listeners = self.lock();
+        let pairs = listeners.open.values().flat_map(|(scope, filter, _)| {
+            filter.uris.iter().map(move |uri| (scope.as_deref().map(str::to_owned), uri.clone()))
+        });
+        pairs.collect()
+    }
+
+    /// How many listeners there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+
+    /// Whether nobody listens.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.hub.lock().open.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_hears_what_it_asked_for_and_nothing_after_the_end() {
+        let hub = Hub::new(2);
+        let (all, one) = (Notifier::bounded(8), Notifier::bounded(8));
+        let tools = Filter { tools: true, uris: ["a://x".to_owned()].into(), ..Filter::default() };
+        let first = hub.listen(None, tools.clone(), all.clone()).unwrap();
+        let _second = hub.listen(Some("b".into()), tools.clone(), one.clone()).unwrap();
+        assert_eq!(hub.listen(None, tools, Notifier::none()).unwrap_err().kind, ErrorKind::Overloaded);
+        hub.list_changed(&["a".into()].into(), Kind::Tools);
+        hub.list_changed(&["a".into()].into(), Kind::Prompts);
+        hub.resource_updated("b", "a://x");
+        assert_eq!(all.take().unwrap().method, "notifications/tools/list_changed");
+        assert_eq!(all.take().unwrap().method, "notifications/resources/updated");
+        assert!(all.take().is_none());
+        assert_eq!(one.take().unwrap().method, "notifications/resources/updated");
+        drop(first);
+        hub.list_changed(&["a".into()].into(), Kind::Tools);
+        assert!(all.take().is_none());
+        assert_eq!(hub.len(), 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! The switchboard: listeners, eras, catalog, router, policy, upstreams, records.
+//!
+//! It deliberately knows no storage (what must last is handed in at start and handed out on
+//! change), no built-in server, no agent and no REST. Reading order: a [`listener`] turns bytes
+//! into a call of a [`Door`]; the [`Gateway`] routes it to a [`server::Server`]; the server's
+//! [`upstream`] connection carries it.
+
+mod gateway;
+pub use gateway::{Gateway, Parts, Snapshot};
+
+mod call;
+pub use call::{DRAIN_TIME_MAX, Door, Scope};
+
+pub mod listener;
+
+mod era;
+
+mod assembler;
+pub mod catalog;
+
+pub mod policy;
+
+pub mod server;
+
+pub mod upstream;
+
+mod hub;
+mod interactive;
+
+pub mod record;
+mod redact;

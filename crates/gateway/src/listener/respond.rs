@@ -1,0 +1,78 @@
+//! HTTP answers: statuses and headers around bodies.
+
+use super::body::AnswerBody;
+use super::drive::{Drive, Step};
+use super::edge::Exchange;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Response as HttpResponse, StatusCode};
+use protocol::{Error, ErrorKind, Id, Output, Response};
+
+pub(super) type Answer = HttpResponse<AnswerBody>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Room for the envelope around a result.
+const ENVELOPE_BYTES: usize = 512;
+
+/// Waits for the first thing that happens in a call: an answer is JSON, anything before it opens
+/// an event stream.
+pub(super) async fn to_call(mut drive: Drive, exchange: Exchange) -> Answer {
+    match drive.next().await {
+        Step::Done(reply) => {
+            let (response, status) = exchange.response(reply);
+            message(&response, status)
+        }
+        first => stream(AnswerBody::call(drive, exchange, first)),
+    }
+}
+
+/// A response as JSON.
+pub(super) fn message(response: &Response, status: u16) -> Answer {
+    let mut out = Output::with_capacity(ENVELOPE_BYTES);
+    response.write(&mut out);
+    json(out, status)
+}
+
+/// JSON that is already written.
+pub(super) fn json(out: Output, status: u16) -> Answer {
+    let mut answer = HttpResponse::new(AnswerBody::message(out));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    answer.headers_mut().insert(CONTENT_TYPE, JSON);
+    answer
+}
+
+/// An event stream.
+pub(super) fn stream(body: AnswerBody) -> Answer {
+    let mut answer = HttpResponse::new(body);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, EVENTS);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(BUFFERING, HeaderValue::from_static("no"));
+    answer
+}
+
+/// A status without a body.
+pub(super) fn empty(status: StatusCode) -> Answer {
+    let mut answer = HttpResponse::new(AnswerBody::empty());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// A refusal, with the status of its kind.
+pub(super) fn refuse(id: Option<Id>, error: Error) -> Answer {
+    let status = error.status();
+    let kind = error.kind;
+    let mut answer = message(&Response { id, outcome: Err(error) }, status);
+    match kind {
+        ErrorKind::Unauthorized => {
+            answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ErrorKind::MethodNotAllowed => {
+            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+        }
+        _ => {}
+    }
+    answer
+}

@@ -1,0 +1,298 @@
+//! A legacy client's session: what it agreed in `initialize` and what it asked for since.
+//!
+//! The gateway knows no sessions; this is where a legacy conversation is turned into calls that
+//! carry their whole context (protocol.md section 2.2).
+
+use super::drive::{Abandoned, Drive};
+use crate::era;
+use crate::hub::Filter;
+use protocol::method::{self, Eras};
+use protocol::{
+    Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Notification, Notifier, Object, Principal, Raw, Reply,
+    Request, Service, Text, Version, meta,
+};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// A session.
+pub(super) struct Session {
+    pub(super) principal: Principal,
+    pub(super) service: Arc<dyn Service>,
+    client: Arc<Client>,
+    state: Mutex<State>,
+    outbox: Notifier,
+    queue_max: usize,
+    /// Which GET stream is the current one; an older one ends.
+    generation: AtomicU64,
+    streams: AtomicU64,
+    born: Instant,
+    used_ms: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    log_level: Option<LogLevel>,
+    uris: BTreeSet<String>,
+    calls: HashMap<Id, Notifier>,
+    listen: Option<AbortHandle>,
+}
+
+/// What a session is told outside of its calls, as one reader sees it.
+pub(super) struct Stream {
+    session: Arc<Session>,
+    generation: u64,
+}
+
+/// A call of a session; takes itself out of the table of cancellable calls.
+pub(super) struct Registered {
+    session: Arc<Session>,
+    id: Id,
+}
+
+/// How a request of a session goes on.
+pub(super) enum Next {
+    Answered(Reply),
+    Call(Drive),
+}
+
+impl Session {
+    /// Reads `initialize` and answers it.
+    ///
+    /// # Errors
+    /// When the request is no `initialize` that we understand, or the service cannot say what it
+    /// can do.
+    pub(super) async fn open(
+        request: &Request,
+        principal: Principal,
+        service: Arc<dyn Service>,
+        queue_max: usize,
+    ) -> Result<(Arc<Self>, Object), Error> {
+        let params = request.params.clone().unwrap_or_default();
+        let requested = params
+            .text("protocolVersion")
+            .ok_or_else(|| Error::new(ErrorKind::InvalidParams, "initialize needs a `protocolVersion`"))?;
+        let version = Version::parse(&requested)
+            .filter(|version| version.era() == protocol::Era::Legacy)
+            .unwrap_or(Version::LEGACY_LATEST);
+        let client = Arc::new(Client {
+            version,
+            info: params.get("clientInfo").cloned(),
+            capabilities: params.get("capabilities").cloned(),
+        });
+        let session = Arc::new(Self {
+            principal,
+            service,
+            client,
+            state: Mutex::default(),
+            outbox: Notifier::bounded(queue_max),
+            queue_max,
+            generation: AtomicU64::new(0),
+            streams: AtomicU64::new(0),
+            born: Instant::now(),
+            used_ms: AtomicU64::new(0),
+        });
+        let discover = Call {
+            method: Text::from_static("server/discover"),
+            params: Object::new(),
+            context: session.context(Notifier::none(), None),
+        };
+        let discovered = session.service.call(discover).await?;
+        let mut result = Object::new();
+        result.set_json("protocolVersion", version.as_str());
+        result.set("capabilities", discovered.get("capabilities").cloned().unwrap_or_else(|| Raw::from_static("{}")));
+        result.set("serverInfo", era::server_info().clone());
+        if let Some(instructions) = discovered.get("instructions") {
+            result.set("instructions", instructions.clone());
+        }
+        Ok((session, result))
+    }
+
+    fn context(&self, notifier: Notifier, progress_token: Option<Raw>) -> CallContext {
+        let log_level = self.lock().log_level;
+        CallContext {
+            client: self.client.clone(),
+            principal: self.principal.clone(),
+            log_level,
+            progress_token,
+            notifier,
+            param_headers: None,
+        }
+    }
+
+    /// Begins to answer a request.
+    pub(super) fn request(self: &Arc<Self>, request: Request) -> Next {
+        self.touch();
+        if let Some(answered) = self.own(&request) {
+            return Next::Answered(answered);
+        }
+        let mut params = request.params.unwrap_or_default();
+        let mut progress_token = None;
+        if let Some(mut sent) = params.object("_meta") {
+            progress_token = sent.remove(meta::PROGRESS_TOKEN);
+            sent.retain(|key| !meta::CONTEXT_KEYS.contains(&key));
+            if sent.is_empty() {
+                params.remove("_meta");
+            } else {
+                params.set("_meta", sent.to_raw());
+            }
+        }
+        let notifier = Notifier::bounded(self.queue_max);
+        let context = self.context(notifier.clone(), progress_token);
+        self.lock().calls.insert(request.id.clone(), notifier.clone());
+        let registered = Registered { session: self.clone(), id: request.id };
+        let reply = self.service.call(Call { method: request.method, params, context });
+        let future = Box::pin(async move {
+            let _registered = registered;
+            reply.await
+        });
+        Next::Call(Drive::new(future, notifier, Abandoned::GoesOn))
+    }
+
+    /// What the session itself answers.
+    fn own(self: &Arc<Self>, request: &Request) -> Option<Reply> {
+        let uri = || {
+            let uri = request.params.as_ref().and_then(|params| params.text("uri"));
+            uri.map(|uri| uri.to_string())
+                .ok_or_else(|| Error::new(ErrorKind::InvalidParams, format!("{} needs a `uri`", request.method)))
+        };
+        Some(match &*request.method {
+            "ping" => Ok(Object::new()),
+            "initialize" => Err(Error::new(ErrorKind::InvalidRequest, "the session is initialized already")),
+            "logging/setLevel" => self.set_level(request),
+            "resources/subscribe" => uri().map(|uri| self.subscribe(|uris| uris.insert(uri))),
+            "resources/unsubscribe" => uri().map(|uri| self.subscribe(|uris| uris.remove(&uri))),
+            name if method::find(name).is_some_and(|row| row.eras == Eras::Modern) => {
+                Err(Error::new(ErrorKind::MethodNotFound, format!("{} has no method `{name}`", self.client.version)))
+            }
+            _ => return None,
+        })
+    }
+
+    fn set_level(&self, request: &Request) -> Reply {
+        let level = request.params.as_ref().and_then(|params| params.text("level"));
+        let level = level.as_deref().and_then(LogLevel::parse);
+        let level = level.ok_or_else(|| {
+            Error::new(ErrorKind::InvalidParams, "logging/setLevel needs a `level`")
+                .hint("one of debug, info, notice, warning, error, critical, alert, emergency")
+        })?;
+        self.lock().log_level = Some(level);
+        Ok(Object::new())
+    }
+
+    fn subscribe(self: &Arc<Self>, change: impl FnOnce(&mut BTreeSet<String>) -> bool) -> Object {
+        let changed = change(&mut self.lock().uris);
+        if changed {
+            self.listen();
+        }
+        Object::new()
+    }
+
+    /// (Re)opens the session's subscription to changes.
+    pub(super) fn listen(self: &Arc<Self>) {
+        let uris = self.lock().uris.clone();
+        let filter = Filter { tools: true, prompts: true, resources: true, uris };
+        let context = self.context(self.outbox.clone(), None);
+        let call = Call { method: Text::from_static("subscriptions/listen"), params: filter.to_params(), context };
+        let listening = tokio::spawn(self.service.call(call)).abort_handle();
+        if let Some(before) = self.lock().listen.replace(listening) {
+            before.abort();
+        }
+    }
+
+    /// Takes note of a notification.
+    pub(super) fn notify(self: &Arc<Self>, notification: &Notification) {
+        self.touch();
+        if notification.method == *"notifications/cancelled" {
+            let id = notification.params.as_ref().and_then(|params| params.get("requestId")).and_then(Id::of);
+            if let Some(call) = id.and_then(|id| self.lock().calls.get(&id).cloned()) {
+                call.cancel();
+            }
+        }
+    }
+
+    /// Opens the stream of what the session is told outside of its calls; an older one ends.
+    pub(super) fn stream(self: &Arc<Self>) -> Stream {
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        self.streams.fetch_add(1, Ordering::AcqRel);
+        // Wakes the older reader, so that it sees that it is over.
+        self.outbox.send(Notification::new("notifications/subscriptions/acknowledged", None));
+        if self.lock().listen.is_none() {
+            self.listen();
+        }
+        Stream { session: self.clone(), generation }
+    }
+
+    /// Ends the session: its calls are cancelled, its streams end.
+    pub(super) fn close(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let mut state = self.lock();
+        if let Some(listen) = state.listen.take() {
+            listen.abort();
+        }
+        for (_, call) in state.calls.drain() {
+            call.cancel();
+        }
+        drop(state);
+        self.outbox.send(Notification::new("notifications/subscriptions/acknowledged", None));
+    }
+
+    fn touch(&self) {
+        self.used_ms.store(u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long nobody used the session; one with an open stream or a running call is in use.
+    pub(super) fn idle(&self) -> std::time::Duration {
+        if self.streams.load(Ordering::Acquire) > 0 || !self.lock().calls.is_empty() {
+            return std::time::Duration::ZERO;
+        }
+        self.born.elapsed().saturating_sub(std::time::Duration::from_millis(self.used_ms.load(Ordering::Relaxed)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stream {
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Notification>> {
+        loop {
+            if self.session.generation.load(Ordering::Acquire) != self.generation {
+                return Poll::Ready(None);
+            }
+            match self.session.outbox.poll_next(context) {
+                // The acknowledgement of the modern protocol means nothing to a legacy client.
+                Poll::Ready(notification) if notification.method == *"notifications/subscriptions/acknowledged" => {}
+                Poll::Ready(notification) => return Poll::Ready(Some(notification)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The next notification; `None` when the stream is over.
+    pub(super) async fn next(&self) -> Option<Notification> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.session.streams.fetch_sub(1, Ordering::AcqRel);
+        self.session.touch();
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.session.lock().calls.remove(&self.id);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

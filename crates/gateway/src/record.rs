@@ -1,0 +1,207 @@
+//! What happened to one call, filed however it ends: answered, refused, failed or abandoned.
+//!
+//! On the hot path a record is a small struct pushed under a short lock; one writer takes what
+//! has gathered. A full queue drops records and counts them: no call waits for a disk.
+
+use protocol::{ErrorKind, Principal, Raw, Text};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A finished call.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// When it came.
+    pub at: SystemTime,
+    /// The method.
+    pub method: Text,
+    /// Declared name of the server it went to.
+    pub server: Option<Arc<str>>,
+    /// The server's own name of the tool or prompt, or the URI.
+    pub own: Option<Text>,
+    /// Who called.
+    pub principal: Principal,
+    /// Era of the client and of the server.
+    pub eras: (&'static str, &'static str),
+    /// `ok`, `tool_error`, `input_required`, `abandoned`, or the name of an error kind.
+    pub outcome: &'static str,
+    /// Microseconds until the call was routed and allowed.
+    pub routed_us: u64,
+    /// Microseconds until the server had answered.
+    pub answered_us: u64,
+    /// Microseconds in all.
+    pub total_us: u64,
+    /// Bytes of the parameters.
+    pub bytes_in: usize,
+    /// Bytes of the result.
+    pub bytes_out: usize,
+    /// What the log should know of a failure.
+    pub cause: Option<String>,
+    /// The arguments, where the server's entry asks for them; secrets are masked.
+    pub arguments: Option<Raw>,
+    /// The result, where the server's entry asks for it; secrets are masked.
+    pub result: Option<Raw>,
+}
+
+/// The queue of records between the calls and the writer.
+#[derive(Debug)]
+pub struct Records {
+    queue: Mutex<Vec<Record>>,
+    queue_max: usize,
+    waiting: Notify,
+    dropped: AtomicU64,
+}
+
+/// A call on its way; files its record when it is dropped.
+#[derive(Debug)]
+pub struct Open {
+    records: Arc<Records>,
+    start: Instant,
+    record: Option<Record>,
+}
+
+impl Records {
+    /// A queue of at most `queue_max` records.
+    #[must_use]
+    pub fn new(queue_max: usize) -> Arc<Self> {
+        Arc::new(Self { queue: Mutex::default(), queue_max, waiting: Notify::new(), dropped: AtomicU64::new(0) })
+    }
+
+    /// Opens the record of a call.
+    #[must_use]
+    pub fn open(self: &Arc<Self>, method: &Text, principal: &Principal, era: &'static str, bytes_in: usize) -> Open {
+        let record = Record {
+            at: SystemTime::now(),
+            method: method.clone(),
+            server: None,
+            own: None,
+            principal: principal.clone(),
+            eras: (era, "-"),
+            outcome: "abandoned",
+            routed_us: 0,
+            answered_us: 0,
+            total_us: 0,
+            bytes_in,
+            bytes_out: 0,
+            cause: None,
+            arguments: None,
+            result: None,
+        };
+        Open { records: self.clone(), start: Instant::now(), record: Some(record) }
+    }
+
+    fn file(&self, record: Record) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.len() >= self.queue_max {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        queue.push(record);
+        let first = queue.len() == 1;
+        drop(queue);
+        // Waking the writer costs a system call; the one who finds the queue empty pays it for all.
+        if first {
+            self.waiting.notify_one();
+        }
+    }
+
+    /// Waits until there are records, then takes all of them.
+    pub async fn take(&self) -> Vec<Record> {
+        loop {
+            let taken = self.take_now();
+            if !taken.is_empty() {
+                return taken;
+            }
+            self.waiting.notified().await;
+        }
+    }
+
+    /// Takes what has gathered, perhaps nothing.
+    #[must_use]
+    pub fn take_now(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many records were dropped because the queue was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Open {
+    /// To fill in the record while the call goes on.
+    pub fn note(&mut self, fill: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            fill(record);
+        }
+    }
+
+    /// Microseconds since the call came.
+    #[must_use]
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// The call is routed and allowed.
+    pub fn routed(&mut self, server: &Arc<str>, own: Text, era: &'static str) {
+        let elapsed = self.elapsed_us();
+        self.note(|record| {
+            record.server = Some(server.clone());
+            record.own = Some(own);
+            record.eras.1 = era;
+            record.routed_us = elapsed;
+        });
+    }
+
+    /// The outcome is known.
+    pub fn ended(&mut self, outcome: &'static str, bytes_out: usize) {
+        let elapsed = self.elapsed_us();
+        self.note(|record| {
+            record.outcome = outcome;
+            record.bytes_out = bytes_out;
+            record.answered_us = elapsed;
+        });
+    }
+
+    /// The call failed.
+    pub fn failed(&mut self, kind: ErrorKind, cause: Option<String>) {
+        self.ended(kind.row().name, 0);
+        self.note(|record| record.cause = cause);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let elapsed = self.elapsed_us();
+        if let Some(mut record) = self.record.take() {
+            record.total_us = elapsed;
+            self.records.file(record);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_record_is_filed_however_the_call_ends_and_a_full_queue_counts() {
+        let records = Records::new(2);
+        let me = Principal::new("me");
+        let open = |name: &'static str| records.open(&Text::from_static(name), &me, "modern", 3);
+        drop(open("a"));
+        let mut answered = open("b");
+        answered.routed(&"server".into(), "tool".into(), "legacy");
+        answered.ended("ok", 10);
+        drop(answered);
+        drop(open("c"));
+        let taken = records.take().await;
+        assert_eq!(taken.len(), 2);
+        assert_eq!(taken[0].outcome, "abandoned");
+        assert_eq!((taken[1].outcome, taken[1].eras), ("ok", ("modern", "legacy")));
+        assert_eq!(records.dropped(), 1);
+    }
+}

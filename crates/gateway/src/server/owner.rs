@@ -1,0 +1,368 @@
+//! The owner of one server: the only task that starts, connects, lists, restarts and ends it.
+//!
+//! Decisions (when to try again) are `supervisor::Restarts`; this file only acts on them.
+
+use super::start::{Down, Live, attempt, mirrored, with_last_words};
+use super::{Core, Status, lister};
+use crate::catalog::{Kind, ServerCatalog};
+use crate::hub::Hub;
+use crate::upstream::{List, UpstreamEvent};
+use config::{Limits, Reach, Restart};
+use protocol::Era;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use supervisor::{
+    Decision, Ending, Jitter, LogWriter, ProcessHandle, RestartMode, RestartPolicy, Restarts, ServerLog, Spawner,
+    State, Stream,
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+pub(super) const COMMANDS_MAX: usize = 64;
+/// Bursts of "list changed" within this time are one refresh.
+const COALESCE: Duration = Duration::from_millis(20);
+
+/// What the owners of servers work with.
+#[derive(Clone)]
+pub struct Environment {
+    /// Starts processes.
+    pub spawner: Arc<dyn Spawner>,
+    /// The process environment that children get a part of.
+    pub process: Arc<config::Environment>,
+    /// Limits in force.
+    pub limits: Arc<Limits>,
+    /// Answers `roots/list` of servers.
+    pub roots: Arc<[String]>,
+    /// Who hears of changed resources.
+    pub hub: Arc<Hub>,
+    /// Where facts go.
+    pub facts: mpsc::Sender<Fact>,
+    /// How many servers may be starting at once.
+    pub starting: Arc<Semaphore>,
+    /// Writes the log files; none keeps logs in memory only.
+    pub logs: Option<(LogWriter, PathBuf)>,
+}
+
+/// What an owner reports.
+#[derive(Debug)]
+pub enum Fact {
+    /// The server of this name was listed anew, or could not be listed.
+    Listed(Arc<str>),
+}
+
+/// What an owner is told.
+#[derive(Debug)]
+pub enum Command {
+    /// End the server and report.
+    Stop(oneshot::Sender<()>),
+    /// End it and start it again now.
+    Restart,
+    /// Read its lists again.
+    Refresh,
+    /// Be subscribed to exactly these URIs.
+    Subscribe(BTreeSet<String>),
+}
+
+/// What ended a phase.
+enum Left {
+    Down(Down),
+    Restart,
+    Stopped(oneshot::Sender<()>),
+}
+
+struct Owner {
+    server: Arc<Core>,
+    entry: Arc<config::Server>,
+    environment: Environment,
+    commands: mpsc::Receiver<Command>,
+    /// Era from an earlier run or attempt; forgotten when it turns out wrong.
+    remembered: Option<Era>,
+    subscribed: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    pub(super) fn log(&self, reduced: &str) -> ServerLog {
+        match &self.logs {
+            Some((writer, folder)) => ServerLog::in_file(writer, folder.join(format!("{reduced}.log"))),
+            None => ServerLog::in_memory(),
+        }
+    }
+}
+
+/// Leads the life of `server` until it is told to stop.
+pub(super) async fn run(
+    server: Arc<Core>,
+    entry: config::Server,
+    environment: Environment,
+    commands: mpsc::Receiver<Command>,
+) {
+    let mode = match entry.restart {
+        Restart::Always => RestartMode::Always,
+        Restart::OnFailure => RestartMode::OnFailure,
+        Restart::Never => RestartMode::Never,
+    };
+    // A remote server is not ours to restart: we only look again, however often it takes.
+    let remote = matches!(entry.reach, Reach::Http { .. });
+    let policy = RestartPolicy { mode, restarts_max: if remote { usize::MAX } else { 5 }, ..RestartPolicy::default() };
+    let mut seed = [0; 8];
+    // Jitter without randomness is still a backoff.
+    let _ = getrandom::fill(&mut seed);
+    let mut restarts = Restarts::new(policy, Jitter::seeded(u64::from_le_bytes(seed)));
+    let remembered = server.catalog().era;
+    let mut owner =
+        Owner { server, entry: Arc::new(entry), environment, commands, remembered, subscribed: BTreeSet::new() };
+    loop {
+        let left = owner.one_life(&mut restarts).await;
+        owner.server.link.store(None);
+        match left {
+            Left::Down(down) => {
+                if let Some(done) = owner.pause(down, &mut restarts).await {
+                    owner.server.publish(Status::resting(State::Stopped, ""));
+                    let _ = done.send(());
+                    return;
+                }
+            }
+            Left::Restart => restarts.reset(),
+            Left::Stopped(done) => {
+                owner.server.publish(Status::resting(State::Stopped, ""));
+                let _ = done.send(());
+                return;
+            }
+        }
+        owner.server.counters.restarts.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Owner {
+    /// Starts the server, serves while it is up, ends it.
+    async fn one_life(&mut self, restarts: &mut Restarts) -> Left {
+        self.server.publish(Status::resting(State::Starting, ""));
+        let attempt = attempt(self.server.clone(), self.entry.clone(), self.environment.clone(), self.remembered);
+        tokio::pin!(attempt);
+        let begun = loop {
+            tokio::select! {
+                begun = &mut attempt => break begun,
+                command = self.commands.recv() => match command {
+                    None => return Left::Stopped(nobody()),
+                    Some(Command::Stop(done)) => return Left::Stopped(done),
+                    Some(Command::Restart) => return Left::Restart,
+                    Some(Command::Refresh) => {}
+                    Some(Command::Subscribe(uris)) => self.subscribed = uris,
+                },
+            }
+        };
+        match begun {
+            Err(down) => {
+                self.remembered = None;
+                self.report().await;
+                Left::Down(down)
+            }
+            Ok((live, catalog, degraded)) => {
+                self.remembered = catalog.era;
+                self.announce(&live, catalog, degraded).await;
+                restarts.ready(Instant::now());
+                self.serve(live).await
+            }
+        }
+    }
+
+    async fn announce(&mut self, live: &Live, catalog: ServerCatalog, degraded: Option<String>) {
+        live.link.set_mirrored(mirrored(&catalog));
+        if !self.subscribed.is_empty() {
+            live.link.subscribe(self.subscribed.iter().cloned().collect());
+        }
+        self.server.catalog.store(Arc::new(catalog));
+        self.server.listed.store(true, Ordering::Release);
+        self.server.link.store(Some(live.link.clone()));
+        let status = Status { pid: live.pid, degraded, ..Status::resting(State::Ready, "") };
+        self.server.publish(status);
+        self.report().await;
+    }
+
+    async fn report(&self) {
+        let _ = self.environment.facts.send(Fact::Listed(self.server.name.clone())).await;
+    }
+
+    /// Serves events and commands until the server ends or is ended.
+    async fn serve(&mut self, mut live: Live) -> Left {
+        let link = live.link.clone();
+        let process = live.process.clone();
+        let ended = async {
+            match &process {
+                Some(process) => tokio::select! {
+                    biased;
+                    exit = process.wait() => Some(exit),
+                    () = link.closed() => tokio::time::timeout(Duration::from_millis(200), process.wait()).await.ok(),
+                },
+                None => {
+                    link.closed().await;
+                    None
+                }
+            }
+        };
+        tokio::pin!(ended);
+        let mut listening = true;
+        loop {
+            tokio::select! {
+                exit = &mut ended => {
+                    self.server.link.store(None);
+                    self.end(&live).await;
+                    let exit = exit.or_else(|| live.process.as_ref().and_then(ProcessHandle::exited));
+                    return Left::Down(match exit {
+                        Some(exit) => Down {
+                            ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
+                            reason: self.with_last_words(format!("the process ended: {exit}")),
+                            hint: exit.hint().map(str::to_owned),
+                        },
+                        None => Down { ending: Ending::Failure, reason: "the connection was closed".to_owned(), hint: None },
+                    });
+                }
+                command = self.commands.recv() => match command {
+                    None => return self.end_as(&live, Left::Stopped(nobody())).await,
+                    Some(Command::Stop(done)) => return self.end_as(&live, Left::Stopped(done)).await,
+                    Some(Command::Restart) => return self.end_as(&live, Left::Restart).await,
+                    Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
+                    Some(Command::Subscribe(uris)) => {
+                        live.link.subscribe(uris.iter().cloned().collect());
+                        self.subscribed = uris;
+                    }
+                },
+                event = live.events.recv(), if listening => match event {
+                    Some(event) => self.on_event(event, &mut live).await,
+                    None => listening = false,
+                },
+            }
+        }
+    }
+
+    async fn end_as(&self, live: &Live, left: Left) -> Left {
+        self.server.link.store(None);
+        self.end(live).await;
+        left
+    }
+
+    async fn on_event(&self, event: UpstreamEvent, live: &mut Live) {
+        let mut changed = BTreeSet::new();
+        self.note_event(event, &mut changed);
+        if changed.is_empty() {
+            return;
+        }
+        // More of the same is probably on its way.
+        let quiet = tokio::time::sleep(COALESCE);
+        tokio::pin!(quiet);
+        loop {
+            tokio::select! {
+                () = &mut quiet => break,
+                event = live.events.recv() => match event {
+                    Some(event) => self.note_event(event, &mut changed),
+                    None => break,
+                },
+            }
+        }
+        self.refresh(live, changed).await;
+    }
+
+    fn note_event(&self, event: UpstreamEvent, changed: &mut BTreeSet<Kind>) {
+        let counters = &self.server.counters;
+        match event {
+            UpstreamEvent::ListChanged(List::Tools) => changed.extend([Kind::Tools]),
+            UpstreamEvent::ListChanged(List::Prompts) => changed.extend([Kind::Prompts]),
+            UpstreamEvent::ListChanged(List::Resources) => changed.extend([Kind::Resources, Kind::Templates]),
+            UpstreamEvent::ResourceUpdated { uri } => self.environment.hub.resource_updated(&self.server.name, &uri),
+            UpstreamEvent::HeadersOutdated => changed.extend([Kind::Tools]),
+            UpstreamEvent::Oversize { bytes_max } => {
+                self.server.log.remark(format!("a message longer than {bytes_max} bytes was dropped"))
+            }
+            UpstreamEvent::RequestRefused { method } => {
+                self.server.log.remark(format!("it asked `{method}`, which is not served yet"))
+            }
+            UpstreamEvent::SessionRenewed => self.server.log.remark("it forgot our session; a new one was opened"),
+            UpstreamEvent::Log(notification) => {
+                let said = notification.params.map(|params| params.to_raw().as_str().to_owned()).unwrap_or_default();
+                self.server.log.push(Stream::Stdout, said.as_bytes());
+            }
+            UpstreamEvent::StdoutNoise(line) => {
+                counters.noise_lines.fetch_add(1, Ordering::Relaxed);
+                self.server.log.push(Stream::Stdout, line.as_bytes());
+            }
+            UpstreamEvent::DroppedMembers(count) => {
+                counters.members_dropped.fetch_add(u64::from(count), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Reads lists again; what cannot be read stays as it was.
+    async fn refresh(&self, live: &Live, kinds: BTreeSet<Kind>) {
+        let mut catalog = (*self.server.catalog()).clone();
+        let advertised = protocol::Object::of(&live.link.handshake().capabilities).unwrap_or_default();
+        for kind in kinds.into_iter().filter(|kind| advertised.get(kind.capability()).is_some()) {
+            match lister::read(&live.link, kind, &self.environment.limits).await {
+                Ok(read) => *catalog.items_mut(kind) = read.items,
+                Err(error) => self.server.log.remark(format!("{} could not be read again: {error}", kind.method())),
+            }
+        }
+        if catalog != *self.server.catalog() {
+            live.link.set_mirrored(mirrored(&catalog));
+            self.server.catalog.store(Arc::new(catalog));
+            self.report().await;
+        }
+    }
+
+    async fn end(&self, live: &Live) {
+        live.link.close().await;
+        if let Some(process) = &live.process {
+            process.stop(self.entry.stop_timeout).await;
+        }
+    }
+
+    /// Waits as long as the restart policy says; returns whom to answer when told to stop.
+    async fn pause(&mut self, down: Down, restarts: &mut Restarts) -> Option<oneshot::Sender<()>> {
+        let now = Instant::now();
+        let (state, until) = match restarts.ended(down.ending, now) {
+            Decision::RestartAfter(delay) => (State::Backoff, Some(now + delay)),
+            Decision::CrashLoop { until } => (State::CrashLoop, Some(until)),
+            Decision::Stop => (State::Failed, None),
+        };
+        let status = Status { next_try: until, hint: down.hint, ..Status::resting(state, &down.reason) };
+        self.server.publish(status);
+        loop {
+            let wake = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = wake => return None,
+                command = self.commands.recv() => match command {
+                    Some(Command::Stop(done)) => return Some(done),
+                    None => return Some(nobody()),
+                    Some(Command::Restart) => {
+                        restarts.reset();
+                        return None;
+                    }
+                    Some(Command::Refresh) => {}
+                    Some(Command::Subscribe(uris)) => self.subscribed = uris,
+                },
+            }
+        }
+    }
+
+    fn with_last_words(&self, reason: String) -> String {
+        with_last_words(&self.server, reason)
+    }
+}
+
+/// For an end that nobody waits for.
+fn nobody() -> oneshot::Sender<()> {
+    oneshot::channel().0
+}

@@ -1,0 +1,211 @@
+//! One live link to a server, whatever its transport and era.
+
+use super::duplex::DuplexLink;
+use super::http::HttpLink;
+use super::in_process::InProcessLink;
+use super::{Handshake, List, UpstreamEvent, listen};
+use protocol::header::MirroredParam;
+use protocol::{Call, CallContext, Notification, Object, Reply, ReplyFuture, Service};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A live link to a server. Cheap to clone; when the last clone and the last call have gone the
+/// link is closed.
+#[derive(Clone)]
+pub struct Connection(Arc<Shared>);
+
+struct Shared {
+    link: Link,
+    handshake: Handshake,
+    /// Resources to be told about.
+    wanted: watch::Sender<Vec<String>>,
+    stop: CancellationToken,
+}
+
+/// The transports.
+#[derive(Clone)]
+pub(super) enum Link {
+    Http(Arc<HttpLink>),
+    Duplex(Arc<DuplexLink>),
+    InProcess(Arc<InProcessLink>),
+}
+
+// === impl Connection ===
+
+impl Connection {
+    pub(super) fn new(link: Link, handshake: Handshake) -> Self {
+        let (wanted, changes) = watch::channel(Vec::new());
+        let stop = CancellationToken::new();
+        listen::start(&link, &handshake, changes, &stop);
+        Self(Arc::new(Shared { link, handshake, wanted, stop }))
+    }
+
+    /// Answers one request. Names in it are the server's own; `_meta` holds neither the keys of
+    /// the context nor a progress token. The result is as the server sent it. Dropping the future
+    /// cancels the call in the way of the server's era.
+    #[must_use]
+    pub fn call(&self, call: Call) -> ReplyFuture {
+        let shared = self.0.clone();
+        match &self.0.link {
+            Link::Http(link) => keeping(shared, link.clone().call(call)),
+            Link::Duplex(link) => keeping(shared, link.clone().call(call)),
+            Link::InProcess(link) => keeping(shared, link.clone().call(call)),
+        }
+    }
+
+    /// Passes a notification of a client on. Those that the protocol gives a meaning per client
+    /// are not passed on: they concern the client's own connection.
+    pub fn notify(&self, notification: Notification) {
+        let own = [
+            "notifications/cancelled",
+            "notifications/initialized",
+            "notifications/progress",
+            "notifications/roots/list_changed",
+        ];
+        if own.contains(&notification.method.as_str()) {
+            return;
+        }
+        match &self.0.link {
+            Link::Http(link) => link.notify(&notification),
+            Link::Duplex(link) => link.notify(&notification),
+            Link::InProcess(link) => link.notify(notification),
+        }
+    }
+
+    /// What the server said about itself.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        &self.0.handshake
+    }
+
+    /// How many calls wait for an answer.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        match &self.0.link {
+            Link::Http(link) => link.core.in_flight(),
+            Link::Duplex(link) => link.core.in_flight(),
+            Link::InProcess(link) => link.core.in_flight(),
+        }
+    }
+
+    /// Which resources to be told about from now on: all of them, not only the new ones.
+    pub fn subscribe(&self, uris: Vec<String>) {
+        self.0.wanted.send_if_modified(|wanted| {
+            let changed = *wanted != uris;
+            *wanted = uris;
+            changed
+        });
+    }
+
+    /// Which arguments of which tools are repeated in headers (protocol.md section 1.6). Only
+    /// modern HTTP needs it.
+    pub fn set_mirrored(&self, mirrored: HashMap<String, Vec<MirroredParam>>) {
+        if let Link::Http(link) = &self.0.link {
+            link.set_mirrored(mirrored);
+        }
+    }
+
+    /// Ends the link: a legacy HTTP session is deleted; a pipe is closed, which a process sees as
+    /// the end of its input, and the calls on it fail.
+    pub async fn close(&self) {
+        self.0.stop.cancel();
+        match &self.0.link {
+            Link::Http(link) => link.close().await,
+            Link::Duplex(link) => link.close(),
+            Link::InProcess(_) => {}
+        }
+    }
+
+    /// Resolves when a pipe has ended, by itself or by [`Connection::close`]. HTTP has nothing
+    /// that could end.
+    pub async fn closed(&self) {
+        match &self.0.link {
+            Link::Duplex(link) => link.closed().await,
+            Link::Http(_) | Link::InProcess(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// The link lives as long as its calls.
+fn keeping(shared: Arc<Shared>, reply: impl Future<Output = Reply> + Send + 'static) -> ReplyFuture {
+    Box::pin(async move {
+        let reply = reply.await;
+        drop(shared);
+        reply
+    })
+}
+
+impl Service for Connection {
+    fn call(&self, call: Call) -> ReplyFuture {
+        Self::call(self, call)
+    }
+
+    fn notify(&self, notification: Notification, _context: CallContext) {
+        Self::notify(self, notification);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("handshake", &self.0.handshake).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Link::Duplex(link) = &self.link {
+            link.close();
+        }
+    }
+}
+
+// === impl Link ===
+
+impl Link {
+    /// A request of our own, within the time limits of a call.
+    pub(super) async fn request(&self, method: &str, params: &Object) -> Reply {
+        match self {
+            Self::Http(link) => link.request(method, params).await,
+            Self::Duplex(link) => link.request(method, params).await,
+            Self::InProcess(link) => link.listen(method, params).await,
+        }
+    }
+
+    /// A request of our own that stays open; dropping it ends it.
+    pub(super) async fn listen(&self, method: &str, params: &Object) -> Reply {
+        match self {
+            Self::Http(link) => link.listen(method, params).await,
+            Self::Duplex(link) => link.listen(method, params).await,
+            Self::InProcess(link) => link.listen(method, params).await,
+        }
+    }
+
+    /// Says that a list is to be read again.
+    pub(super) fn report_changed(&self, list: List) {
+        let core = match self {
+            Self::Http(link) => &link.core,
+            Self::Duplex(link) => &link.core,
+            Self::InProcess(link) => &link.core,
+        };
+        core.report(UpstreamEvent::ListChanged(list));
+    }
+}
+#[cfg(test)]
+mod sizes { 
+  #[test] fn sizes() { 
+    fn sz<T>(_: &impl Fn() -> T) -> usize { std::mem::size_of::<T>() }
+    let _ = sz(&|| 1u8);
+    println!("Call {} Object {} Answer {} Reply {} Notif {} Core..", std::mem::size_of::<super::Call>(), std::mem::size_of::<super::Object>(), std::mem::size_of::<outbound::relay::Answer>(), std::mem::size_of::<super::Reply>(), std::mem::size_of::<super::Notification>());
+    let link = |l: std::sync::Arc<super::HttpLink>, c: super::Call| l.call(c);
+    fn out<A,B,F>(_: &impl Fn(A,B)->F) -> usize { std::mem::size_of::<F>() }
+    println!("http call {}", out(&link));
+    let link = |l: std::sync::Arc<super::DuplexLink>, c: super::Call| l.call(c);
+    println!("duplex call {}", out(&link));
+    let relay = |l: &'static std::sync::Arc<outbound::relay::Relay>, (a,b,c): (http::Method, http::HeaderMap, outbound::relay::Payload)| l.send(a,b,c);
+    println!("relay send {}", out(&relay));
+  }
+}

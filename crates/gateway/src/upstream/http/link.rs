@@ -1,0 +1,240 @@
+//! Calls over HTTP: each is a request of its own, so nothing is shared but connections and, for
+//! a legacy server, the session.
+
+use super::session::Session;
+use crate::upstream::core::{Core, Route, title};
+use crate::upstream::{failure, wire};
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use arc_swap::ArcSwap;
+use outbound::relay::{Answer, Payload, Relay, RelayError};
+use protocol::header::{self, MirroredParam};
+use protocol::{Call, CallContext, Era, Error, Notification, Object, Output, Reply, Text, Version, method};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a message that nobody waits for may take.
+const ASIDE_MAX: Duration = Duration::from_secs(10);
+/// The largest body that is read only to keep its connection, in bytes.
+pub(super) const DRAIN_BYTES_MAX: usize = 64 * 1024;
+
+/// A server behind HTTP.
+pub(in crate::upstream) struct HttpLink {
+    pub(in crate::upstream) core: Core,
+    pub(super) relay: Arc<Relay>,
+    pub(super) base: HeaderMap,
+    pub(super) session: ArcSwap<Session>,
+    pub(super) renewing: tokio::sync::Mutex<()>,
+    /// Counts new sessions after the first.
+    pub(super) renewed: watch::Sender<u64>,
+    mirrored: ArcSwap<HashMap<String, Vec<MirroredParam>>>,
+    /// For what is sent aside.
+    this: Weak<Self>,
+}
+
+/// A legacy request that was sent and not answered: dropping it cancels it. (A modern one is
+/// cancelled by closing its connection, which dropping it does anyway.)
+struct Unanswered<'a> {
+    link: &'a HttpLink,
+    id: u64,
+    answered: bool,
+}
+
+impl HttpLink {
+    pub(super) fn new(core: Core, relay: Arc<Relay>, base: HeaderMap) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            core,
+            relay,
+            base,
+            session: ArcSwap::default(),
+            renewing: tokio::sync::Mutex::default(),
+            renewed: watch::channel(0).0,
+            mirrored: ArcSwap::default(),
+        })
+    }
+
+    pub(in crate::upstream) fn set_mirrored(&self, mirrored: HashMap<String, Vec<MirroredParam>>) {
+        self.mirrored.store(Arc::new(mirrored));
+    }
+
+    pub(in crate::upstream) fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewed.subscribe()
+    }
+
+    /// Answers one call of a client.
+    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call) -> Reply {
+        let _slot = self.core.admit()?;
+        let patience = self.core.patience(&call.context);
+        let route = Route::new(&call.context, &patience);
+        let work = self.exchange(&call.method, &call.params, &call.context, Some(&route));
+        match patience.wait_for(work).await {
+            Ok(reply) => self.core.settle(&call.method, &call.context.client, reply),
+            Err(expired) => Err(expired.error(self.core.server(), &title(&call.method, &call.params))),
+        }
+    }
+
+    /// A request of our own with the time limits of a call.
+    pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
+        let patience = self.core.patience(&self.core.own);
+        match patience.wait_for(self.listen(method, params)).await {
+            Ok(reply) => reply,
+            Err(expired) => Err(expired.error(self.core.server(), method)),
+        }
+    }
+
+    /// A request of our own that may stay open for ever.
+    pub(in crate::upstream) async fn listen(&self, method: &str, params: &Object) -> Reply {
+        self.exchange(method, params, &self.core.own, None).await
+    }
+
+    async fn exchange(&self, method: &str, params: &Object, context: &CallContext, route: Option<&Route>) -> Reply {
+        match self.core.era() {
+            Era::Modern => self.exchange_modern(method, params, context, route).await,
+            Era::Legacy => self.exchange_legacy(method, params, context, route).await,
+        }
+    }
+
+    async fn exchange_modern(
+        &self,
+        method: &str,
+        params: &Object,
+        context: &CallContext,
+        route: Option<&Route>,
+    ) -> Reply {
+        let id = self.core.next_id();
+        let out = wire::request(Era::Modern, id, method, params, context);
+        let answer = self.post(self.modern_headers(method, params), out).await.map_err(|error| self.failed(&error))?;
+        let status = answer.status();
+        self.hear(answer, id, route).await?.unwrap_or_else(|| Err(self.no_message(status)))
+    }
+
+    /// A session that the server does not know (404) has not executed the call: a new session is
+    /// opened, and the call is sent once more.
+    async fn exchange_legacy(
+        &self,
+        method: &str,
+        params: &Object,
+        context: &CallContext,
+        route: Option<&Route>,
+    ) -> Reply {
+        let mut renewed = false;
+        loop {
+            if let Some(level) = self.core.level_to_set(context) {
+                Box::pin(self.set_level(level)).await;
+            }
+            let session = self.session.load_full();
+            let id = self.core.next_id();
+            let out = wire::request(Era::Legacy, id, method, params, context);
+            let mut unanswered = Unanswered { link: self, id, answered: false };
+            let answer = match self.post(self.legacy_headers(&session), out).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    unanswered.answered = !error.was_sent();
+                    return Err(self.failed(&error));
+                }
+            };
+            let status = answer.status();
+            if status == StatusCode::NOT_FOUND && session.id.is_some() && !renewed {
+                unanswered.answered = true;
+                drain(answer).await;
+                Box::pin(self.renew(session.generation)).await?;
+                renewed = true;
+                continue;
+            }
+            let reply = self.hear(answer, id, route).await;
+            unanswered.answered = true;
+            return reply?.unwrap_or_else(|| Err(self.no_message(status)));
+        }
+    }
+
+    pub(super) async fn post(&self, headers: HeaderMap, body: Output) -> Result<Answer, RelayError> {
+        self.relay.send(Method::POST, headers, Payload::new(body.into_chunks())).await
+    }
+
+    pub(super) fn failed(&self, error: &RelayError) -> Error {
+        failure::relay(self.core.server(), error)
+    }
+
+    fn no_message(&self, status: StatusCode) -> Error {
+        failure::status(self.core.server(), status.as_u16())
+    }
+
+    /// The headers that repeat the body (protocol.md sections 1.3 and 1.6).
+    pub(super) fn modern_headers(&self, name: &str, params: &Object) -> HeaderMap {
+        let mut headers = self.base.clone();
+        headers.insert(header::PROTOCOL_VERSION, HeaderValue::from_static(Version::MODERN_LATEST.as_str()));
+        let row = method::find(name);
+        let value =
+            row.map_or_else(|| HeaderValue::from_str(name).ok(), |row| Some(HeaderValue::from_static(row.name)));
+        if let Some(value) = value {
+            headers.insert(header::METHOD, value);
+        }
+        let subject = row.and_then(|row| params.text(row.header_name?));
+        if let Some(value) = subject.as_ref().and_then(|subject| HeaderValue::from_str(&header::encode(subject)).ok()) {
+            headers.insert(header::NAME, value);
+        }
+        if name == "tools/call" {
+            let mirrored = self.mirrored.load();
+            let marked = subject.as_ref().and_then(|tool| mirrored.get(tool.as_str()));
+            for param in marked.into_iter().flatten() {
+                add_mirrored(&mut headers, param, params);
+            }
+        }
+        headers
+    }
+
+    /// A message that nobody waits for, sent in the server's era.
+    pub(super) async fn tell(&self, method: &str, message: Output) {
+        let headers = match self.core.era() {
+            Era::Modern => self.modern_headers(method, &Object::new()),
+            Era::Legacy => self.legacy_headers(&self.session.load()),
+        };
+        // It may get lost, as any notification may.
+        let _ = tokio::time::timeout(ASIDE_MAX, async {
+            if let Ok(answer) = self.post(headers, message).await {
+                drain(answer).await;
+            }
+        })
+        .await;
+    }
+
+    pub(super) fn tell_aside(&self, method: Text, message: Output) {
+        if let (Some(link), Ok(runtime)) = (self.this.upgrade(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { link.tell(&method, message).await });
+        }
+    }
+
+    /// Sends a notification of a client.
+    pub(in crate::upstream) fn notify(&self, notification: &Notification) {
+        let mut out = Output::default();
+        notification.write(&mut out);
+        self.tell_aside(notification.method.clone(), out);
+    }
+}
+
+fn add_mirrored(headers: &mut HeaderMap, param: &MirroredParam, params: &Object) {
+    let Some(value) = param.value(params.get("arguments")) else {
+        return;
+    };
+    let name = ::http::HeaderName::from_bytes(param.header.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&header::encode(&value))) {
+        headers.insert(name, value);
+    }
+}
+
+/// Reads what nobody needs, so that the connection can be used again.
+pub(super) async fn drain(answer: Answer) {
+    // A connection that cannot be kept is closed, which is all there is to it.
+    let _ = answer.collect(DRAIN_BYTES_MAX).await;
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            let message = wire::cancelled(self.id, "the caller does not wait any more");
+            self.link.tell_aside(Text::from_static("notifications/cancelled"), message);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How long a call is waited for: a time without progress, and a time in all.
+
+use super::failure;
+use protocol::Error;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, ready};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// What does not end within this does not end; more would overflow the clock.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The limits of one call.
+#[derive(Debug)]
+pub(super) struct Patience {
+    started: Instant,
+    without_progress: Duration,
+    in_all: Duration,
+    progress: Option<Progress>,
+}
+
+/// When the last progress came, in milliseconds after the start. Shared with whoever reads.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    started: Instant,
+    last_ms: Arc<AtomicU64>,
+}
+
+/// The time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expired {
+    limit: Duration,
+    in_all: bool,
+}
+
+impl Patience {
+    /// Starts now. Progress is only looked for when the call can have any.
+    pub(super) fn start(without_progress: Duration, in_all: Duration, with_progress: bool) -> Self {
+        let started = Instant::now();
+        let in_all = in_all.min(FOR_EVER);
+        let progress = with_progress.then(|| Progress { started, last_ms: Arc::default() });
+        Self { started, without_progress, in_all, progress }
+    }
+
+    pub(super) fn progress(&self) -> Option<Progress> {
+        self.progress.clone()
+    }
+
+    fn due(&self) -> Instant {
+        let last_ms = self.progress.as_ref().map_or(0, |progress| progress.last_ms.load(Ordering::Relaxed));
+        self.started + Duration::from_millis(last_ms).saturating_add(self.without_progress).min(self.in_all)
+    }
+
+    /// Waits for `work` as long as the limits allow.
+    pub(super) async fn wait_for<F: Future>(&self, work: F) -> Result<F::Output, Expired> {
+        let mut work = pin!(work);
+        let mut alarm = pin!(sleep_until(self.due()));
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Ok(done));
+            }
+            loop {
+                ready!(alarm.as_mut().poll(context));
+                let due = self.due();
+                if due <= Instant::now() {
+                    let in_all = due >= self.started + self.in_all;
+                    let limit = if in_all { self.in_all } else { self.without_progress };
+                    return Poll::Ready(Err(Expired { limit, in_all }));
+                }
+                alarm.as_mut().reset(due);
+            }
+        })
+        .await
+    }
+}
+
+impl Progress {
+    /// Progress came just now.
+    pub(super) fn touch(&self) {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(ms, Ordering::Relaxed);
+    }
+}
+
+impl Expired {
+    /// As the failure of a call of `what`.
+    pub(super) fn error(self, server: &str, what: &str) -> Error {
+        failure::timeout(server, what, self.limit.as_secs().max(1), self.in_all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_prolongs_up_to_the_end() {
+        let patience = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true);
+        let progress = patience.progress().unwrap();
+        let begun = Instant::now();
+        let work = async {
+            loop {
+                tokio::time::advance(Duration::from_secs(6)).await;
+                progress.touch();
+                tokio::task::yield_now().await;
+            }
+        };
+        let expired: Expired = patience.wait_for(work).await.map(|(): ()| ()).unwrap_err();
+        assert!(expired.in_all && begun.elapsed() >= Duration::from_secs(24));
+        let silent = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true);
+        let expired = silent.wait_for(std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(expired, Expired { limit: Duration::from_secs(10), in_all: false });
+    }
+}

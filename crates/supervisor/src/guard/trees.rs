@@ -1,0 +1,231 @@
+//! The trees of the guard: each child with everything it started, found again after `setsid`,
+//! after its parents died, and by its marker. It finds, signals and counts; when a tree must end
+//! is decided by its caller.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
+
+use super::MARKER_VARIABLE;
+use super::processes::{Process, attribute, descendants, initial_variable};
+
+/// How long a killed tree may take before it is reported as gone with what is left.
+const KILL_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// One child and all it started.
+#[derive(Debug)]
+struct Tree {
+    main: Pid,
+    /// How the main process ended, once it has been reaped.
+    status: Option<WaitStatus>,
+    /// Set when everything must go: on a kill, and when the main process has ended.
+    ending_since: Option<Instant>,
+    /// Members ever seen, so that one stays ours when its parents are gone.
+    seen: HashSet<(i32, u64)>,
+    /// Members other than the main process that were killed.
+    killed: HashSet<(i32, u64)>,
+}
+
+/// A tree that is gone.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    pub(crate) id: u64,
+    pub(crate) status: Option<WaitStatus>,
+    pub(crate) killed: u32,
+    pub(crate) left: u32,
+}
+
+/// Whose a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Tree(u64),
+    /// Of a tree that has already been reported gone.
+    Past,
+}
+
+/// All trees of this guard.
+#[derive(Debug)]
+pub(crate) struct Trees {
+    own: Pid,
+    marker_prefix: String,
+    trees: BTreeMap<u64, Tree>,
+    /// Since when processes are being killed that no tree owns.
+    strays_since: Option<Instant>,
+}
+
+impl Trees {
+    pub(crate) fn new(own: Pid, token: &str) -> Trees {
+        Trees { own, marker_prefix: format!("{token}-"), trees: BTreeMap::new(), strays_since: None }
+    }
+
+    /// What a child's environment carries so that its tree can be found.
+    pub(crate) fn marker(&self, id: u64) -> String {
+        format!("{}{id}", self.marker_prefix)
+    }
+
+    pub(crate) fn add(&mut self, id: u64, main: Pid) {
+        let tree = Tree { main, status: None, ending_since: None, seen: HashSet::new(), killed: HashSet::new() };
+        self.trees.insert(id, tree);
+    }
+
+    /// A child of ours was reaped: an adopted orphan, or a main process, whose tree then ends.
+    pub(crate) fn reaped(&mut self, pid: Pid, status: WaitStatus) {
+        let of_pid = |tree: &&mut Tree| tree.main == pid && tree.status.is_none();
+        if let Some(tree) = self.trees.values_mut().find(of_pid) {
+            tree.status = Some(status);
+            tree.ending_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    pub(crate) fn kill(&mut self, id: u64) {
+        if let Some(tree) = self.trees.get_mut(&id) {
+            tree.ending_since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Asks every member of a tree to end. A stopped member is woken to hear it.
+    pub(crate) fn terminate(&mut self, id: u64) {
+        let Some(main) = self.trees.get(&id).filter(|tree| tree.status.is_none()) else {
+            return;
+        };
+        let main = main.main;
+        let members = self.members();
+        signal_group(main, Signal::TERM);
+        for (process, owner) in members {
+            if owner == Some(Owner::Tree(id)) && process.group != main.as_raw_pid() {
+                signal(process.pid, Signal::TERM);
+                signal(process.pid, Signal::CONT);
+            }
+        }
+        signal_group(main, Signal::CONT);
+    }
+
+    /// Whether a sweep has something to do.
+    pub(crate) fn unfinished(&self) -> bool {
+        self.strays_since.is_some() || self.trees.values().any(|tree| tree.ending_since.is_some())
+    }
+
+    /// Kills what must go and returns the trees of which nothing is left. To be called again,
+    /// while `unfinished`, whenever a child ended or a short time has passed.
+    pub(crate) fn sweep(&mut self) -> Vec<Gone> {
+        for tree in self.trees.values() {
+            if tree.ending_since.is_some() && tree.status.is_none() {
+                signal_group(tree.main, Signal::KILL);
+            }
+        }
+        let mut alive: HashMap<u64, u32> = HashMap::new();
+        let mut strays = false;
+        for (process, owner) in self.members() {
+            if process.zombie {
+                continue;
+            }
+            match owner {
+                Some(Owner::Tree(id)) => {
+                    let Some(tree) = self.trees.get_mut(&id) else {
+                        continue;
+                    };
+                    if tree.ending_since.is_some() {
+                        *alive.entry(id).or_default() += 1;
+                        if process.pid != tree.main.as_raw_pid() {
+                            tree.killed.insert(process.identity());
+                        }
+                        signal(process.pid, Signal::KILL);
+                    }
+                }
+                None if !self.trees.is_empty() => {}
+                Some(Owner::Past) | None => {
+                    strays = true;
+                    signal(process.pid, Signal::KILL);
+                }
+            }
+        }
+        let gone = self.take_gone(&alive);
+        // The last tree took its owner away from what may be left: look once more.
+        let look_again = strays || (!gone.is_empty() && self.trees.is_empty());
+        self.strays_since = look_again
+            .then(|| self.strays_since.unwrap_or_else(Instant::now))
+            .filter(|since| since.elapsed() < KILL_WAIT_MAX);
+        gone
+    }
+
+    /// Kills everything below the guard. Returns whether something is still alive.
+    pub(crate) fn kill_everything(&mut self) -> bool {
+        for tree in self.trees.values() {
+            if tree.status.is_none() {
+                signal_group(tree.main, Signal::KILL);
+            }
+        }
+        let mut alive = false;
+        for process in descendants(self.own.as_raw_pid()) {
+            if !process.zombie {
+                alive = true;
+                signal(process.pid, Signal::KILL);
+            }
+        }
+        alive || self.trees.values().any(|tree| tree.status.is_none())
+    }
+
+    fn take_gone(&mut self, alive: &HashMap<u64, u32>) -> Vec<Gone> {
+        let mut gone = Vec::new();
+        self.trees.retain(|id, tree| {
+            let Some(since) = tree.ending_since else {
+                return true;
+            };
+            let left = alive.get(id).copied().unwrap_or(0);
+            let done = tree.status.is_some() && left == 0;
+            if !done && since.elapsed() < KILL_WAIT_MAX {
+                return true;
+            }
+            gone.push(Gone {
+                id: *id,
+                status: tree.status,
+                killed: u32::try_from(tree.killed.len()).unwrap_or(u32::MAX),
+                left,
+            });
+            false
+        });
+        gone
+    }
+
+    /// Every process below the guard with its owner; remembers who belongs to which tree.
+    fn members(&mut self) -> Vec<(Process, Option<Owner>)> {
+        let processes = descendants(self.own.as_raw_pid());
+        let members = attribute(&processes, |process| self.claim(process), |process| self.claim_by_marker(process));
+        for (process, owner) in &members {
+            if let Some(Owner::Tree(id)) = owner
+                && let Some(tree) = self.trees.get_mut(id)
+            {
+                tree.seen.insert(process.identity());
+            }
+        }
+        members
+    }
+
+    fn claim(&self, process: &Process) -> Option<Owner> {
+        let owns = |tree: &Tree| {
+            let main = tree.main.as_raw_pid();
+            tree.seen.contains(&process.identity()) || [process.pid, process.group, process.session].contains(&main)
+        };
+        let owner = self.trees.iter().find(|(_, tree)| owns(tree));
+        owner.map(|(id, _)| Owner::Tree(*id))
+    }
+
+    fn claim_by_marker(&self, process: &Process) -> Option<Owner> {
+        let marker = initial_variable(process.pid, MARKER_VARIABLE)?;
+        let id = marker.strip_prefix(&self.marker_prefix)?.parse().ok()?;
+        if self.trees.contains_key(&id) { Some(Owner::Tree(id)) } else { Some(Owner::Past) }
+    }
+}
+
+fn signal(pid: i32, signal: Signal) {
+    if let Some(pid) = Pid::from_raw(pid) {
+        // Gone in the meantime, or not ours to signal: the next look at the table says which.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn signal_group(main: Pid, signal: Signal) {
+    // As above.
+    let _ = kill_process_group(main, signal);
+}
