@@ -4,16 +4,13 @@
 use bytes::Bytes;
 use protocol::{Message, Output, ParseLimits, parse_client, parse_upstream};
 
-const LIMITS: ParseLimits = ParseLimits {
-    bytes_max: 1 << 20,
-    depth_max: 64,
-};
+const LIMITS: ParseLimits = ParseLimits { bytes_max: 1 << 20, depth_max: 64 };
 
 /// Reads `data` as a client's and as an upstream's message.
 ///
 /// # Panics
 /// When reading panics, or when what we write reads differently from what was read.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     let strict = parse_client(&bytes, LIMITS).ok();
     let tolerant = parse_upstream(&bytes, LIMITS).ok();

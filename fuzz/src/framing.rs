@@ -13,7 +13,7 @@ const WIDE: usize = 1 << 20;
 ///
 /// # Panics
 /// When a decoder panics, keeps more than it may, or finds something else in pieces.
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let (plan, stream) = data.split_at(data.len().min(4));
     let pieces = pieces(stream, plan);
     for limit in [TIGHT, WIDE] {

@@ -42,11 +42,7 @@ pub(crate) struct BenchArgs {
 
 impl BenchArgs {
     fn rounds(&self) -> u32 {
-        if self.quick {
-            1
-        } else {
-            self.rounds.clamp(1, 50)
-        }
+        if self.quick { 1 } else { self.rounds.clamp(1, 50) }
     }
 
     /// Seconds of each measured window.
@@ -105,11 +101,7 @@ pub(crate) fn run(root: &Path, args: &BenchArgs) -> Result<()> {
     if args.write {
         report::write(root, &text)?;
     }
-    let failed: u64 = rows
-        .iter()
-        .filter(|row| row.contender == "switchboard")
-        .map(Row::errors)
-        .sum();
+    let failed: u64 = rows.iter().filter(|row| row.contender == "switchboard").map(Row::errors).sum();
     if failed > 0 {
         bail!("{failed} calls through the switchboard failed; see the column `errors`");
     }
@@ -158,10 +150,7 @@ fn measure(
         }
         Err(why) if contender.is_peer() => {
             let (name, scenario) = (contender.name(), scenario.name());
-            notes.push(format!(
-                "{name} failed in {scenario}, round {}: {why:#}",
-                round + 1
-            ));
+            notes.push(format!("{name} failed in {scenario}, round {}: {why:#}", round + 1));
             Ok(())
         }
         Err(why) => Err(why.context(format!("{}, {}", contender.name(), scenario.name()))),
@@ -170,10 +159,7 @@ fn measure(
 
 fn build(root: &Path) -> Result<()> {
     let args = ["build", "--release", "-p", "bench", "-p", "cli"];
-    let status = process::command("cargo")
-        .args(args)
-        .current_dir(root)
-        .status();
+    let status = process::command("cargo").args(args).current_dir(root).status();
     let status = status.context("cargo did not start")?;
     if !status.success() {
         bail!("cargo {} failed", args.join(" "));

@@ -1,1 +1,92 @@
-//! In the making.
+//! `/api`: what a person's tools ask of a running daemon and tell it to do.
+//!
+//! It is served on the daemon's unix socket only, mode 0600: whoever can open it is the person
+//! who runs the daemon, known as `local`. It deliberately has no route that carries a command
+//! line, an environment or a path to execute, and it never reads or writes a file.
+
+pub mod said;
+
+mod problem;
+pub use problem::Problem;
+
+mod find;
+
+mod routes;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use gateway::Gateway;
+use gateway::listener::SessionCount;
+use protocol::Principal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use supervisor::LogWriter;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// What the daemon is told through `/api`. Its owner does it and answers.
+#[derive(Debug)]
+pub enum Command {
+    /// Read the configuration again.
+    Reload(oneshot::Sender<Result<said::Reloaded, Problem>>),
+    /// End, after the calls in flight.
+    Stop,
+}
+
+/// What `/api` stands on.
+pub struct Parts {
+    /// The switchboard.
+    pub gateway: Arc<Gateway>,
+    /// Where commands go.
+    pub commands: mpsc::Sender<Command>,
+    /// Address of the HTTP listener.
+    pub address: SocketAddr,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Counts sessions of legacy clients.
+    pub sessions: SessionCount,
+    /// Writes the log files, and counts what it had to drop.
+    pub logs: LogWriter,
+    /// Ends streams and the server.
+    pub shutdown: CancellationToken,
+}
+
+/// Shared by all routes.
+#[derive(Clone)]
+pub(crate) struct Control {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) principal: Principal,
+}
+
+/// The whole of `/api`.
+pub fn router(parts: Parts) -> Router {
+    let body_bytes_max = parts.gateway.snapshot().config.limits.body_bytes_max;
+    let control = Control { parts: Arc::new(parts), principal: Principal::new("local") };
+    Router::new()
+        .route("/api/status", get(routes::status::status))
+        .route("/api/servers", get(routes::servers::all))
+        .route("/api/servers/{name}", get(routes::servers::one))
+        .route("/api/tools", get(routes::tools::list))
+        .route("/api/tool", get(routes::tools::one))
+        .route("/api/call", post(routes::call::call))
+        .route("/api/logs/{server}", get(routes::logs::logs))
+        .route("/api/limits", get(routes::settings::limits))
+        .route("/api/config", get(routes::settings::config))
+        .route("/api/reload", post(routes::process::reload))
+        .route("/api/stop", post(routes::process::stop))
+        .fallback(routes::nothing_here)
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .with_state(control)
+}
+
+/// Serves `/api` until the parts' `shutdown`.
+///
+/// # Errors
+/// Those of the system when connections cannot be accepted any more.
+pub async fn serve(listener: UnixListener, parts: Parts) -> std::io::Result<()> {
+    let shutdown = parts.shutdown.clone();
+    axum::serve(listener, router(parts)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}

@@ -128,19 +128,12 @@ fn switchboard_config(site: &Site) -> Result<String> {
 }
 
 fn mcp_proxy_config(site: &Site) -> Result<String> {
-    let mut text = format!(
-        "[proxy]\nname = \"bench\"\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {}\n",
-        site.port
-    );
+    let mut text = format!("[proxy]\nname = \"bench\"\n[proxy.listen]\nhost = \"127.0.0.1\"\nport = {}\n", site.port);
     for index in 0..site.scenario.backends() {
         write!(text, "\n[[backends]]\nname = \"b{index}\"\n")?;
         if site.scenario == Scenario::Stdio {
             let backend = site.stdio_backend();
-            writeln!(
-                text,
-                "transport = \"stdio\"\ncommand = {}",
-                toml(&backend[0])?
-            )?;
+            writeln!(text, "transport = \"stdio\"\ncommand = {}", toml(&backend[0])?)?;
             writeln!(text, "args = {}", toml(&&backend[1..])?)?;
         } else {
             let url = toml(&site.backend_url(index))?;

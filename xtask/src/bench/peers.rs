@@ -19,22 +19,13 @@ pub(super) fn nginx(root: &Path) -> Result<PathBuf> {
     let program = folder.join("root/usr/sbin/nginx");
     if !program.exists() {
         fs::create_dir_all(&folder)?;
-        output(
-            command("apt-get")
-                .args(["download", "nginx"])
-                .current_dir(&folder),
-        )
-        .context("no nginx here, and its Debian package cannot be fetched")?;
+        output(command("apt-get").args(["download", "nginx"]).current_dir(&folder))
+            .context("no nginx here, and its Debian package cannot be fetched")?;
         let package = fs::read_dir(&folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))
             .find(|path| path.extension().is_some_and(|end| end == "deb"))
             .context("apt-get fetched nothing")?;
-        output(
-            command("dpkg-deb")
-                .arg("-x")
-                .arg(package)
-                .arg(folder.join("root")),
-        )?;
+        output(command("dpkg-deb").arg("-x").arg(package).arg(folder.join("root")))?;
     }
     ensure!(program.exists(), "the package holds no nginx");
     Ok(program)
@@ -46,18 +37,9 @@ pub(super) fn mcp_proxy(root: &Path) -> Result<PathBuf> {
     let program = folder.join("bin/mcp-proxy");
     if !program.exists() {
         let mut install = command("cargo");
-        install.args([
-            "install",
-            "mcp-proxy",
-            "--version",
-            MCP_PROXY,
-            "--locked",
-            "--root",
-        ]);
+        install.args(["install", "mcp-proxy", "--version", MCP_PROXY, "--locked", "--root"]);
         // Its own target folder: one build directory for two workspaces would rebuild both.
-        install
-            .arg(&folder)
-            .env("CARGO_TARGET_DIR", folder.join("build"));
+        install.arg(&folder).env("CARGO_TARGET_DIR", folder.join("build"));
         output(&mut install).context("cargo install mcp-proxy")?;
     }
     Ok(program)

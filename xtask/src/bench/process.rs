@@ -98,9 +98,7 @@ impl Program {
             return Ok(());
         }
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        if !poll(STOP, || {
-            matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))
-        }) {
+        if !poll(STOP, || matches!(self.child.try_wait(), Ok(Some(_)) | Err(_))) {
             self.child.kill()?;
             self.child.wait()?;
         }
@@ -156,19 +154,11 @@ fn parse_stat(stat: &str) -> Option<Process> {
     let (_, name) = head.split_once(" (")?;
     let fields: Vec<&str> = fields.split(' ').collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some(Process {
-        parent: u32::try_from(number(1)?).ok()?,
-        name: name.to_owned(),
-        ticks: number(11)? + number(12)?,
-    })
+    Some(Process { parent: u32::try_from(number(1)?).ok()?, name: name.to_owned(), ticks: number(11)? + number(12)? })
 }
 
 fn descendants(all: &BTreeMap<u32, Process>, root: u32) -> Vec<u32> {
-    let mut found: Vec<u32> = all
-        .contains_key(&root)
-        .then_some(root)
-        .into_iter()
-        .collect();
+    let mut found: Vec<u32> = all.contains_key(&root).then_some(root).into_iter().collect();
     let mut next = 0;
     while let Some(&parent) = found.get(next) {
         let children = all.iter().filter(|(_, process)| process.parent == parent);
@@ -192,23 +182,16 @@ fn memory(pid: u32) -> (u64, u64) {
 pub(super) fn with_argument(word: &str) -> usize {
     let has = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0)
-            .any(|argument| argument == word.as_bytes())
+        line.split(|byte| *byte == 0).any(|argument| argument == word.as_bytes())
     };
-    processes()
-        .into_iter()
-        .filter(|(pid, process)| process.name == BACKEND && has(pid))
-        .count()
+    processes().into_iter().filter(|(pid, process)| process.name == BACKEND && has(pid)).count()
 }
 
 /// Runs a command to its end and returns its stdout.
 pub(super) fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?}"))?;
     if !output.status.success() {
-        bail!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

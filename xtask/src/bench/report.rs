@@ -54,37 +54,18 @@ markers is written by `cargo xtask bench --write`.
 
 /// Drops the rounds of a scenario in which the machine was busy, unless none was calm.
 pub(super) fn keep_calm(rows: &mut Vec<Row>, notes: &mut Vec<String>) {
-    let best = rows
-        .iter()
-        .map(|row| row.noise)
-        .fold(f64::INFINITY, f64::min);
+    let best = rows.iter().map(|row| row.noise).fold(f64::INFINITY, f64::min);
     for scenario in Scenario::ALL {
         let in_it = |row: &&Row| row.scenario == scenario;
         let busy = |row: &Row| row.noise > CALM * best;
-        let mut loud: Vec<u32> = rows
-            .iter()
-            .filter(in_it)
-            .filter(|row| busy(row))
-            .map(|row| row.round)
-            .collect();
+        let mut loud: Vec<u32> = rows.iter().filter(in_it).filter(|row| busy(row)).map(|row| row.round).collect();
         loud.dedup();
-        let calm_remain = rows
-            .iter()
-            .filter(in_it)
-            .any(|row| !loud.contains(&row.round));
+        let calm_remain = rows.iter().filter(in_it).any(|row| !loud.contains(&row.round));
         if loud.is_empty() {
             continue;
         }
-        let what = if calm_remain {
-            "dropped"
-        } else {
-            "kept, none was calm"
-        };
-        notes.push(format!(
-            "{}: {} busy rounds {what}",
-            scenario.name(),
-            loud.len()
-        ));
+        let what = if calm_remain { "dropped" } else { "kept, none was calm" };
+        notes.push(format!("{}: {} busy rounds {what}", scenario.name(), loud.len()));
         if calm_remain {
             rows.retain(|row| row.scenario != scenario || !loud.contains(&row.round));
         }
@@ -124,10 +105,7 @@ pub(super) fn write(root: &Path, tables: &str) -> Result<()> {
 fn replaced(page: &str, tables: &str) -> Option<String> {
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some(format!(
-        "{before}{BEGIN}\n{}\n{END}{after}",
-        tables.trim_end()
-    ))
+    Some(format!("{before}{BEGIN}\n{}\n{END}{after}", tables.trim_end()))
 }
 
 fn starts(text: &mut String, table: &Table<'_>) {
@@ -163,9 +141,7 @@ fn cells(text: &mut String, table: &Table<'_>, scenario: Scenario) {
         for who in contenders(table, scenario) {
             let of = |get| shown(table.cell(who, scenario, cell.name, get));
             let over = |base, get| shown(table.cell_ratio(scenario, cell.name, who, base, get));
-            let seen = table
-                .rows(who, scenario)
-                .filter_map(|row| row.cells.get(cell.name));
+            let seen = table.rows(who, scenario).filter_map(|row| row.cells.get(cell.name));
             let counted: Vec<u64> = seen.map(|seen| seen.errors).collect();
             if counted.is_empty() {
                 continue;
@@ -190,9 +166,7 @@ fn cells(text: &mut String, table: &Table<'_>, scenario: Scenario) {
 fn contenders(table: &Table<'_>, scenario: Scenario) -> impl Iterator<Item = &'static str> {
     let all = ["direct", "floor", "switchboard", "nginx", "mcp-proxy"];
     let present = all.map(|who| (who, table.rows(who, scenario).next().is_some()));
-    present
-        .into_iter()
-        .filter_map(|(who, is_there)| is_there.then_some(who))
+    present.into_iter().filter_map(|(who, is_there)| is_there.then_some(who))
 }
 
 /// Three digits where they mean something; a dash where there is nothing.

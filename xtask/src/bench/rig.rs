@@ -106,21 +106,11 @@ impl Rig {
         let target = target.map_or_else(|| root.join("target"), |folder| root.join(folder));
         let work = target.join("bench");
         fs::create_dir_all(&work)?;
-        Ok(Self {
-            bin: target.join("release"),
-            work,
-            seconds: args.seconds(),
-            starts: args.starts(),
-        })
+        Ok(Self { bin: target.join("release"), work, seconds: args.seconds(), starts: args.starts() })
     }
 
     /// Measures everything there is to measure about one contender in one scenario.
-    pub(super) fn measure(
-        &self,
-        contender: &Contender,
-        scenario: Scenario,
-        round: u32,
-    ) -> Result<Row> {
+    pub(super) fn measure(&self, contender: &Contender, scenario: Scenario, round: u32) -> Result<Row> {
         let site = self.site(contender, scenario)?;
         let backends = self.start_backends(&site)?;
         let mut row = Row {
@@ -160,9 +150,7 @@ impl Rig {
             row.cells.insert(cell.name, measured);
             row.processes = row.processes.max(processes);
         }
-        row.peak_mib = program
-            .as_ref()
-            .map(|program| mib(program.usage().peak_kib));
+        row.peak_mib = program.as_ref().map(|program| mib(program.usage().peak_kib));
         if let Some(program) = program {
             self.stop(program, &site)?;
         }
@@ -171,26 +159,14 @@ impl Rig {
     }
 
     fn site(&self, contender: &Contender, scenario: Scenario) -> Result<Site> {
-        let folder = self.work.join(format!(
-            "{}-{}",
-            contender.name(),
-            scenario.name().replace(' ', "-")
-        ));
+        let folder = self.work.join(format!("{}-{}", contender.name(), scenario.name().replace(' ', "-")));
         fs::remove_dir_all(&folder).or_else(ignore_missing)?;
         fs::create_dir_all(&folder)?;
-        let free = |base: &u16| {
-            (*base..base + BLOCK).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
-        };
+        let free = |base: &u16| (*base..base + BLOCK).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
         let mut blocks = (0..64).map(|block| FIRST_PORT + block * BLOCK);
         let base = blocks.find(free).context("no free ports")?;
         let bin = self.bin.clone();
-        Ok(Site {
-            scenario,
-            bin,
-            folder,
-            base,
-            port: base + BLOCK - 1,
-        })
+        Ok(Site { scenario, bin, folder, base, port: base + BLOCK - 1 })
     }
 
     fn start_backends(&self, site: &Site) -> Result<Option<Program>> {
@@ -217,12 +193,8 @@ impl Rig {
         let since = unix_ns()?;
         let program = Program::start(&mut command, &site.folder.join("log"))?;
         let spent = self.wait(&contender.url(site), site.scenario.tools(), since);
-        let spent = spent.with_context(|| {
-            format!(
-                "it never listed all tools; its log ends: {}",
-                program.log_tail()
-            )
-        })?;
+        let spent =
+            spent.with_context(|| format!("it never listed all tools; its log ends: {}", program.log_tail()))?;
         Ok(Some((program, spent)))
     }
 
@@ -231,11 +203,7 @@ impl Rig {
         program.stop()?;
         let mark = site.mark();
         let gone = poll(Duration::from_secs(5), || with_argument(&mark) == 0);
-        ensure!(
-            gone,
-            "it left {} backend processes behind",
-            with_argument(&mark)
-        );
+        ensure!(gone, "it left {} backend processes behind", with_argument(&mark));
         Ok(())
     }
 
@@ -244,9 +212,7 @@ impl Rig {
         wait.args(["--url", url, "--timeout", START_LIMIT]);
         wait.args(["--tools", &tools.to_string(), "--since", &since.to_string()]);
         let report: Value = serde_json::from_str(&output(&mut wait)?)?;
-        report["list_ms"]
-            .as_f64()
-            .with_context(|| format!("{report}"))
+        report["list_ms"].as_f64().with_context(|| format!("{report}"))
     }
 
     fn load(&self, mode: &str) -> Command {
@@ -265,33 +231,16 @@ impl Rig {
         let piped = site.scenario == Scenario::Stdio && matches!(contender, Contender::Direct);
         let mut load = self.load(if piped { "stdio" } else { "http" });
         load.args(["--op", cell.op, "--proto", cell.version]);
-        load.args([
-            "--bytes",
-            &cell.bytes.to_string(),
-            "--secs",
-            &self.seconds.to_string(),
-        ]);
+        load.args(["--bytes", &cell.bytes.to_string(), "--secs", &self.seconds.to_string()]);
         if piped {
-            load.args(["--depth", &cell.conns.to_string(), "--"])
-                .args(site.stdio_backend());
+            load.args(["--depth", &cell.conns.to_string(), "--"]).args(site.stdio_backend());
         } else {
-            load.args([
-                "--conns",
-                &cell.conns.to_string(),
-                "--url",
-                &contender.url(site),
-            ]);
+            load.args(["--conns", &cell.conns.to_string(), "--url", &contender.url(site)]);
         }
         let before = program.map(Program::usage);
         let (report, processes) = self.run_load(&mut load, site)?;
-        let number = |key: &str| {
-            report[key]
-                .as_f64()
-                .with_context(|| format!("{cell:?}: {report}"))
-        };
-        let used = program
-            .zip(before)
-            .map(|(program, before)| program.usage().cpu_us_since(&before));
+        let number = |key: &str| report[key].as_f64().with_context(|| format!("{cell:?}: {report}"));
+        let used = program.zip(before).map(|(program, before)| program.usage().cpu_us_since(&before));
         let errors = report["errors"].as_u64().unwrap_or(0);
         let total = number("total")?;
         if total < 1.0 {
@@ -299,26 +248,13 @@ impl Rig {
         }
         let cpu_us = used.map(|used| used as f64 / total);
         let (rps, p50_us, p99_us) = (number("rps")?, number("p50_us")?, number("p99_us")?);
-        let processes =
-            (site.scenario == Scenario::Stdio && program.is_some()).then_some(processes);
-        Ok((
-            Measured {
-                rps,
-                p50_us,
-                p99_us,
-                cpu_us,
-                errors,
-            },
-            processes,
-        ))
+        let processes = (site.scenario == Scenario::Stdio && program.is_some()).then_some(processes);
+        Ok((Measured { rps, p50_us, p99_us, cpu_us, errors }, processes))
     }
 
     /// Runs the load, counting the stdio backend's processes meanwhile.
     fn run_load(&self, load: &mut Command, site: &Site) -> Result<(Value, usize)> {
-        let mut child = load
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()?;
+        let mut child = load.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
         let mark = site.mark();
         let mut most = 0;
         let limit = Duration::from_secs_f64(self.seconds + 60.0);
@@ -333,18 +269,13 @@ impl Rig {
         }
         let output = child.wait_with_output()?;
         let text = String::from_utf8(output.stdout)?;
-        let report =
-            serde_json::from_str(&text).with_context(|| format!("bench-load said `{text}`"))?;
+        let report = serde_json::from_str(&text).with_context(|| format!("bench-load said `{text}`"))?;
         Ok((report, most))
     }
 }
 
 fn ignore_missing(why: std::io::Error) -> std::io::Result<()> {
-    if why.kind() == std::io::ErrorKind::NotFound {
-        Ok(())
-    } else {
-        Err(why)
-    }
+    if why.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(why) }
 }
 
 fn mib(kib: u64) -> f64 {

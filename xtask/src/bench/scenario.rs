@@ -86,27 +86,9 @@ const CELLS: [Cell; 10] = [
     cell(LIST, "list", 0, 1, LEGACY),
     cell("100 B, 1 conn, 2026-07-28", "echo", 100, 1, MODERN),
     cell("100 B, 64 conns, 2026-07-28", "echo", 100, 64, MODERN),
-    cell(
-        "64 KiB, 16 conns, 2026-07-28",
-        "payload",
-        65_536,
-        16,
-        MODERN,
-    ),
+    cell("64 KiB, 16 conns, 2026-07-28", "payload", 65_536, 16, MODERN),
 ];
 
-const fn cell(
-    name: &'static str,
-    op: &'static str,
-    bytes: usize,
-    conns: usize,
-    version: &'static str,
-) -> Cell {
-    Cell {
-        name,
-        op,
-        bytes,
-        conns,
-        version,
-    }
+const fn cell(name: &'static str, op: &'static str, bytes: usize, conns: usize, version: &'static str) -> Cell {
+    Cell { name, op, bytes, conns, version }
 }

@@ -16,17 +16,10 @@ pub(super) const CPU: Get = |cell| cell.cpu_us;
 
 impl Table<'_> {
     pub(super) fn rows(&self, who: &str, scenario: Scenario) -> impl Iterator<Item = &Row> {
-        self.0
-            .iter()
-            .filter(move |row| row.contender == who && row.scenario == scenario)
+        self.0.iter().filter(move |row| row.contender == who && row.scenario == scenario)
     }
 
-    pub(super) fn median_of(
-        &self,
-        who: &str,
-        scenario: Scenario,
-        get: impl Fn(&Row) -> Option<f64>,
-    ) -> Option<f64> {
+    pub(super) fn median_of(&self, who: &str, scenario: Scenario, get: impl Fn(&Row) -> Option<f64>) -> Option<f64> {
         median(self.rows(who, scenario).filter_map(get).collect())
     }
 
@@ -43,23 +36,14 @@ impl Table<'_> {
         get: impl Fn(&Row) -> Option<f64>,
     ) -> Option<f64> {
         let ratios = self.rows(who, scenario).filter_map(|row| {
-            let other = self
-                .rows(base, scenario)
-                .find(|other| other.round == row.round)?;
+            let other = self.rows(base, scenario).find(|other| other.round == row.round)?;
             let (upper, lower) = (get(row)?, get(other)?);
             (lower > 0.0).then(|| upper / lower)
         });
         median(ratios.collect())
     }
 
-    pub(super) fn cell_ratio(
-        &self,
-        scenario: Scenario,
-        name: &str,
-        who: &str,
-        base: &str,
-        get: Get,
-    ) -> Option<f64> {
+    pub(super) fn cell_ratio(&self, scenario: Scenario, name: &str, who: &str, base: &str, get: Get) -> Option<f64> {
         self.ratio(scenario, who, base, |row| row.cells.get(name).and_then(get))
     }
 
@@ -67,9 +51,7 @@ impl Table<'_> {
     pub(super) fn added(&self, get: Get) -> Option<f64> {
         let of = |row: &Row| row.cells.get(SMALL_1).and_then(get);
         self.ratio(Scenario::Http, "switchboard", "floor", |row| {
-            let mut direct = self
-                .rows("direct", row.scenario)
-                .filter(|other| other.round == row.round);
+            let mut direct = self.rows("direct", row.scenario).filter(|other| other.round == row.round);
             Some(of(row)? - of(direct.next()?)?)
         })
     }

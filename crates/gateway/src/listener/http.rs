@@ -156,7 +156,7 @@ impl Shared {
             Err(error) => return respond::refuse(None, error),
         };
         let Some(service) = self.endpoint(request.uri().path()) else {
-            let error = Error::new(ErrorKind::UnknownSession, format!("there is nothing at {}", request.uri().path()));
+            let error = Error::new(ErrorKind::UnknownEndpoint, format!("there is nothing at {}", request.uri().path()));
             return respond::refuse(
                 None,
                 error.hint("the endpoints are /mcp, /mcp/<server> and /health; see: switchboard list"),

@@ -194,18 +194,3 @@ impl Link {
         core.report(UpstreamEvent::ListChanged(list));
     }
 }
-#[cfg(test)]
-mod sizes { 
-  #[test] fn sizes() { 
-    fn sz<T>(_: &impl Fn() -> T) -> usize { std::mem::size_of::<T>() }
-    let _ = sz(&|| 1u8);
-    println!("Call {} Object {} Answer {} Reply {} Notif {} Core..", std::mem::size_of::<super::Call>(), std::mem::size_of::<super::Object>(), std::mem::size_of::<outbound::relay::Answer>(), std::mem::size_of::<super::Reply>(), std::mem::size_of::<super::Notification>());
-    let link = |l: std::sync::Arc<super::HttpLink>, c: super::Call| l.call(c);
-    fn out<A,B,F>(_: &impl Fn(A,B)->F) -> usize { std::mem::size_of::<F>() }
-    println!("http call {}", out(&link));
-    let link = |l: std::sync::Arc<super::DuplexLink>, c: super::Call| l.call(c);
-    println!("duplex call {}", out(&link));
-    let relay = |l: &'static std::sync::Arc<outbound::relay::Relay>, (a,b,c): (http::Method, http::HeaderMap, outbound::relay::Payload)| l.send(a,b,c);
-    println!("relay send {}", out(&relay));
-  }
-}

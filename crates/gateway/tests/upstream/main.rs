@@ -1,6 +1,8 @@
 //! Connections to servers against peers that the tests hold in their hands: pipes in memory and
 //! a small HTTP server.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the tests set up must stand")]
+
 mod duplex;
 mod era;
 mod http;

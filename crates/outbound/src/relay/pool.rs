@@ -179,7 +179,10 @@ impl Link {
         !self.ended && self.sender.is_ready()
     }
 
-    async fn send(mut self: Box<Self>, request: Request<Payload>) -> Result<(Box<Self>, http::Response<Incoming>), Failed> {
+    async fn send(
+        mut self: Box<Self>,
+        request: Request<Payload>,
+    ) -> Result<(Box<Self>, http::Response<Incoming>), Failed> {
         let mut response = pin!(self.sender.try_send_request(request));
         let answered = std::future::poll_fn(|context| {
             if !self.ended && Pin::new(&mut self.connection).poll(context).is_ready() {

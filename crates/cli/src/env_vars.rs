@@ -1,0 +1,37 @@
+//! Every environment variable that the switchboard itself reads, in one list, from which the
+//! reference is generated. Variables of servers are the configuration's business.
+
+/// A variable and what it does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EnvVar {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it does, in one sentence.
+    pub(crate) about: &'static str,
+}
+
+macro_rules! variables {
+    ($($name:ident $text:literal $about:literal;)*) => {
+        $(#[doc = $about] pub(crate) const $name: &str = $text;)*
+
+        /// Every variable, in the order of the documentation.
+        pub(crate) const ALL: &[EnvVar] = &[$(EnvVar { name: $text, about: $about },)*];
+    };
+}
+
+variables! {
+    CONFIG "SWITCHBOARD_CONFIG" "Configuration files, separated by `:`, as if each were named with `--config`.";
+    DATA "SWITCHBOARD_DATA" "The folder that holds all state of this instance, as `--data`.";
+    LISTEN "SWITCHBOARD_LISTEN" "Address of the HTTP listener, as `--listen`; stronger than the files.";
+    JSON "SWITCHBOARD_JSON" "Anything but empty, `0`, `false` or `no`: print JSON, as `--json`.";
+    QUIET "SWITCHBOARD_QUIET" "Anything but empty, `0`, `false` or `no`: print only data and errors, as `-q`.";
+    VERBOSE "SWITCHBOARD_VERBOSE" "`1` or `2`: say more, as `-v` and `-vv`.";
+    NO_COLOR "NO_COLOR" "Anything but empty: no colour, even on a terminal.";
+    TERM "TERM" "`dumb`: no colour.";
+    STATE_HOME "XDG_STATE_HOME" "Where the default data folder lies; `~/.local/state` where it is not set.";
+    CONFIG_HOME "XDG_CONFIG_HOME" "Where the user's `switchboard/switchboard.toml` lies; `~/.config` where it is not set.";
+    RUNTIME_DIR "XDG_RUNTIME_DIR" "Where sockets go whose path in the data folder would be longer than 100 bytes.";
+}
+
+const _: &str = LISTEN;
+const _: &str = CONFIG_HOME;

@@ -1,0 +1,134 @@
+//! The small files of the data folder: the catalog that survives a restart, the sealing keys, and
+//! where the daemon listens. Each is replaced whole, so that a crash leaves the old or the new one.
+//! Nothing here runs while a call waits.
+
+use crate::data_folder::DataFolder;
+use crate::report::Report;
+use gateway::catalog::StoredCatalog;
+use protocol::seal::{KEY_BYTES, Sealer};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// Replaces a file in one step; it is readable by its owner only.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// What earlier runs learnt of the servers; nothing where that cannot be read, since it is all
+/// learnt again.
+pub(crate) fn read_catalog(data: &DataFolder) -> StoredCatalog {
+    let path = data.catalog();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return StoredCatalog::default(),
+        Err(error) => {
+            tracing::warn!(%error, "{} cannot be read: {error}; servers are listed anew", path.display());
+            return StoredCatalog::default();
+        }
+    };
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        tracing::warn!(%error, "{} is damaged: {error}; servers are listed anew", path.display());
+        StoredCatalog::default()
+    })
+}
+
+/// Writes what is known of the servers.
+pub(crate) fn write_catalog(data: &DataFolder, catalog: &StoredCatalog) {
+    let path = data.catalog();
+    let written = serde_json::to_vec(catalog).map_err(io::Error::other).and_then(|bytes| replace(&path, &bytes));
+    if let Err(error) = written {
+        tracing::warn!(%error, "{} cannot be written: {error}", path.display());
+    }
+}
+
+/// The sealing keys, made once: tokens stay good across restarts.
+///
+/// # Errors
+/// When they can be neither read nor made.
+pub(crate) fn sealer(data: &DataFolder) -> Result<Sealer, Report> {
+    let path = data.keys();
+    let failed = |cause: String| {
+        let message = format!("the sealing keys in {} cannot be used", path.display());
+        Report::failed(message).cause(cause).hint("remove the file: new keys are made, clients only list again")
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make_keys(&path).map_err(failed)?,
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    let mut keys = text.lines().map(unhex);
+    match (keys.next().flatten(), keys.next().flatten()) {
+        (Some(current), Some(previous)) => Ok(Sealer::new(&current, &previous)),
+        _ => Err(failed("it does not hold two keys of 64 hexadecimal digits".to_owned())),
+    }
+}
+
+fn make_keys(path: &Path) -> Result<String, String> {
+    let key = || Sealer::fresh_key().ok_or("the system gives no randomness");
+    let text = format!("{}\n{}\n", hex(&key()?), hex(&key()?));
+    replace(path, text.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(text)
+}
+
+fn hex(key: &[u8; KEY_BYTES]) -> String {
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let mut key = [0; KEY_BYTES];
+    if text.len() != 2 * KEY_BYTES || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(key)
+}
+
+/// Tells other programs where this daemon listens.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn write_listen(data: &DataFolder, address: SocketAddr) -> io::Result<()> {
+    let listen = serde_json::json!({ "address": address.to_string(), "pid": std::process::id() });
+    replace(&data.listen(), listen.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::Environment;
+    use protocol::Principal;
+    use protocol::seal::Binding;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn keys_are_made_once_and_are_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::new(folder.path().to_owned(), &Environment::default());
+        let me = Principal::new("me");
+        let binding = Binding { principal: &me, method: "m", name: "n", digest: b"" };
+        let token = sealer(&data).unwrap().seal(binding, b"x", u64::MAX).unwrap();
+        assert_eq!(sealer(&data).unwrap().open(binding, &token, 1).unwrap(), b"x");
+        let mode = std::fs::metadata(data.keys()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::fs::write(data.keys(), "zz").unwrap();
+        assert!(sealer(&data).is_err_and(|report| !report.hints.is_empty()));
+    }
+
+    #[test]
+    fn a_damaged_catalog_is_no_catalog() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::new(folder.path().to_owned(), &Environment::default());
+        std::fs::write(data.catalog(), "{").unwrap();
+        assert_eq!(read_catalog(&data), StoredCatalog::default());
+    }
+}

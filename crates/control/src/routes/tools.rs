@@ -1,0 +1,57 @@
+//! `GET /api/tools?server=` and `GET /api/tool?name=`: what can be called.
+
+use crate::{Control, Problem, find, said};
+use axum::Json;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+#[derive(Deserialize)]
+pub(crate) struct Which {
+    server: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Named {
+    name: String,
+}
+
+pub(crate) async fn list(
+    State(control): State<Control>,
+    Query(which): Query<Which>,
+) -> Result<Json<said::Tools>, Problem> {
+    let gateway = &control.parts.gateway;
+    gateway.first_listed().await;
+    let snapshot = gateway.snapshot();
+    let only = which.server.map(|name| find::server(&snapshot, &name).map(|server| server.name.clone())).transpose()?;
+    let routes = snapshot.catalog.all.tool_routes();
+    let public: HashMap<_, _> =
+        routes.iter().map(|(name, route)| ((&*route.server, route.own.clone()), name.to_string())).collect();
+    let mut tools = Vec::new();
+    for server in snapshot.servers.values().filter(|server| only.as_ref().is_none_or(|only| *only == server.name)) {
+        let Some(view) = snapshot.catalog.single.get(&server.entry.reduced) else { continue };
+        for definition in &server.catalog().tools {
+            let Some(own) = find::own_name(definition).filter(|own| view.tool(own).is_some()) else { continue };
+            let name = public.get(&(&*server.name, own.clone())).cloned();
+            let (server, own) = (server.name.to_string(), own.to_string());
+            tools.push(said::Tool { name, server, own, definition: definition.clone() });
+        }
+    }
+    tools.sort_by(|left, right| (&left.server, &left.own).cmp(&(&right.server, &right.own)));
+    Ok(Json(said::Tools { tools }))
+}
+
+pub(crate) async fn one(
+    State(control): State<Control>,
+    Query(named): Query<Named>,
+) -> Result<Json<said::Tool>, Problem> {
+    let gateway = &control.parts.gateway;
+    gateway.first_listed().await;
+    let found = find::tool(&gateway.snapshot(), &named.name)?;
+    Ok(Json(said::Tool {
+        name: found.public.as_ref().map(ToString::to_string),
+        server: found.server.name.to_string(),
+        own: found.own.to_string(),
+        definition: found.definition(),
+    }))
+}

@@ -1,0 +1,183 @@
+//! `cargo xtask lab`: what takes long or wants a quiet machine. Each loop is bounded and leaves
+//! one line in `BENCH.md`, so that a claim there has its command beside it.
+
+use crate::tool::{self, Watched};
+use crate::{bench, fuzz, peers};
+use anyhow::{Context, Result, bail, ensure};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+const BEGIN: &str = "<!-- lab:begin -->";
+const END: &str = "<!-- lab:end -->";
+const HEAD: &str = "| loop | result | took | commit |\n|---|---|--:|---|\n";
+
+/// Flags of `cargo xtask lab`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LabArgs {
+    /// Which loop; all are listed without it
+    name: Option<Loop>,
+    /// How long each fuzz target runs
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// How many hostile envelopes each property gets
+    #[arg(long, default_value_t = 1_000_000)]
+    cases: u64,
+    /// How many daemons are killed
+    #[arg(long, default_value_t = 200)]
+    kills: u64,
+    /// Do not write the result into BENCH.md
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The loops there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Loop {
+    Fuzz,
+    Hostile,
+    Kills,
+    Bench,
+}
+
+// === impl Loop ===
+
+impl Loop {
+    const ALL: [Self; 4] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Bench];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fuzz => "fuzz",
+            Self::Hostile => "hostile",
+            Self::Kills => "kills",
+            Self::Bench => "bench",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Fuzz => "libFuzzer on envelope and framing, 10 minutes each (--seconds)",
+            Self::Hostile => "a million hostile envelopes per property (--cases)",
+            Self::Kills => "kill -9 the daemon 200 times, count what is left (--kills)",
+            Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
+        }
+    }
+}
+
+/// Lists the loops, or runs one and files its result.
+///
+/// # Errors
+/// The loop found something.
+pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
+    let Some(which) = args.name else {
+        return list();
+    };
+    let began = Instant::now();
+    let result = match which {
+        Loop::Fuzz => fuzz::run(root, args.seconds)?,
+        Loop::Hostile => hostile(root, args.cases)?,
+        Loop::Kills => kills(root, args.kills)?,
+        // It writes its own part of the page.
+        Loop::Bench => return figures(root, !args.dry_run),
+    };
+    let seconds = began.elapsed().as_secs();
+    writeln!(std::io::stderr(), "{}: {result}", which.name())?;
+    if args.dry_run {
+        return Ok(());
+    }
+    let commit = tool::output(tool::command("git").current_dir(root).args(["describe", "--always", "--dirty"]));
+    let commit = commit.unwrap_or_default();
+    let name = which.name();
+    let row = format!("| `cargo xtask lab {name}` | {result} | {seconds} s | {} |\n", commit.trim());
+    file(root, name, &row)
+}
+
+fn list() -> Result<()> {
+    let mut out = std::io::stdout();
+    for one in Loop::ALL {
+        writeln!(out, "cargo xtask lab {:<8} {}", one.name(), one.what())?;
+    }
+    Ok(())
+}
+
+fn hostile(root: &Path, cases: u64) -> Result<String> {
+    let mut test = tool::cargo(root);
+    test.env("PROPTEST_CASES", cases.to_string());
+    test.args(["test", "-p", "protocol", "--test", "hostile"]);
+    let passed = passed(&mut test)?;
+    Ok(format!("{passed} properties × {cases} cases, no finding"))
+}
+
+fn kills(root: &Path, kills: u64) -> Result<String> {
+    peers::install(root)?;
+    tool::run(tool::cargo(root).args(["build", "--workspace", "--all-targets"]))?;
+    let mut test = tool::cargo(root);
+    test.env("SWITCHBOARD_LAB_KILLS", kills.to_string());
+    test.args(["test", "-p", "e2e", "--", "kill", "--nocapture"]);
+    let passed = passed(&mut test)?;
+    Ok(format!("{passed} tests × {kills} kills, nothing left"))
+}
+
+/// Runs `cargo test` and says how many passed; none is a failure too.
+fn passed(test: &mut std::process::Command) -> Result<u64> {
+    let mut passed = 0;
+    let calm = tool::watch(test, Watched::Stdout, |line| {
+        let counted = line.strip_prefix("test result: ok. ");
+        let count = counted.and_then(|rest| rest.split_once(" passed"));
+        passed += count.and_then(|(count, _)| count.parse().ok()).unwrap_or(0);
+    })?;
+    if !calm {
+        bail!("the loop found something; see above");
+    }
+    ensure!(passed > 0, "no test of this loop exists");
+    Ok(passed)
+}
+
+fn figures(root: &Path, write: bool) -> Result<()> {
+    let args = bench::BenchArgs { quick: false, peers: true, rounds: 5, write };
+    bench::run(root, &args)
+}
+
+/// Puts a row into the table of `BENCH.md`, in place of the former one of that loop.
+fn file(root: &Path, name: &str, row: &str) -> Result<()> {
+    let path = root.join("BENCH.md");
+    let page = fs::read_to_string(&path).unwrap_or_else(|_| "# Benchmarks\n".to_owned());
+    fs::write(&path, with_row(&page, name, row)?).context("BENCH.md cannot be written")
+}
+
+fn with_row(page: &str, name: &str, row: &str) -> Result<String> {
+    let mut page = page.to_owned();
+    if !page.contains(BEGIN) {
+        let section = format!("\n## Lab\n\nThe large loops, as they last ran.\n\n{BEGIN}\n{END}\n");
+        page.push_str(&section);
+    }
+    let (before, rest) = page.split_once(BEGIN).context("no table")?;
+    let (table, after) = rest.split_once(END).context("BENCH.md lost lab:end")?;
+    let mark = format!("| `cargo xtask lab {name}` |");
+    let kept = table.lines().filter(|line| line.starts_with("| `"));
+    let mut rows: Vec<String> = kept.filter(|line| !line.starts_with(&mark)).map(|line| format!("{line}\n")).collect();
+    rows.push(row.to_owned());
+    rows.sort();
+    let mut text = String::new();
+    write!(text, "{before}{BEGIN}\n{HEAD}{}{END}{after}", rows.concat())?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_replaces_the_one_before() {
+        let row = |name: &str, result: &str| format!("| `cargo xtask lab {name}` | {result} | 1 s | abc |\n");
+        let page = with_row("# Benchmarks\n\ntext\n", "kills", &row("kills", "old")).unwrap();
+        let page = with_row(&page, "fuzz", &row("fuzz", "calm")).unwrap();
+        let page = with_row(&page, "kills", &row("kills", "new")).unwrap();
+        assert!(page.starts_with("# Benchmarks\n\ntext\n"));
+        assert!(!page.contains("old"));
+        let table = format!("{BEGIN}\n{HEAD}{}{}{END}\n", row("fuzz", "calm"), row("kills", "new"));
+        assert!(page.ends_with(&table), "{page}");
+    }
+}
