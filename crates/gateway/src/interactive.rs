@@ -198,7 +198,7 @@ mod tests {
         let sealer = Sealer::new(&[1; KEY_BYTES], &[2; KEY_BYTES]);
         let me = Principal::new("me");
         let asked = Asked { principal: &me, method: "tools/call", name: "a__t", server: "a" };
-        let mut ask =
+        let ask =
             |capabilities, json: &str| wrap(&sealer, asked, &context(capabilities), &Object::new(), &mut object(json));
         assert!(ask(r#"{"elicitation":{"form":{}}}"#, ASKS).is_ok());
         assert!(ask(r#"{"elicitation":{"url":{}}}"#, ASKS).is_err());

@@ -1,0 +1,128 @@
+"""The Python SDK as a client: `py_client.py legacy|auto|2026-07-28 URL SCENARIO`, or with
+`-- COMMAND ARG...` in place of the URL for stdio.
+
+Runs the steps of a scenario file and prints one JSON object; the contract is in README.md here.
+"""
+
+import json
+import sys
+import time
+
+import anyio
+import mcp_types as types
+from mcp import StdioServerParameters
+from mcp.client.client import Client
+
+STEP_TIMEOUT = 60
+
+
+async def pages(method, member, key):
+    found, cursor = [], None
+    while True:
+        page = await method(cursor=cursor)
+        found += [str(getattr(each, key)) for each in getattr(page, member)]
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+def plain(result):
+    return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Player:
+    def __init__(self, mode, target):
+        self.modern = False
+        self.changed = anyio.Event()
+        self.client = Client(target, mode=mode, message_handler=self.heard, cache=None)
+
+    async def heard(self, message):
+        if isinstance(message, types.ToolListChangedNotification):
+            self.changed.set()
+
+    async def tools(self):
+        return await pages(self.client.list_tools, "tools", "name")
+
+    async def call(self, step, progress=None):
+        return await self.client.call_tool(step["tool"], step.get("args", {}), progress_callback=progress)
+
+    async def do_list(self, step):
+        client = self.client
+        return {
+            "tools": await self.tools(),
+            "prompts": await pages(client.list_prompts, "prompts", "name"),
+            "resources": await pages(client.list_resources, "resources", "uri"),
+            "templates": await pages(client.list_resource_templates, "resource_templates", "uri_template"),
+        }
+
+    async def do_call(self, step):
+        return {"result": plain(await self.call(step))}
+
+    async def do_progress(self, step):
+        told = []
+
+        async def hear(progress, total, message):
+            told.append({"progress": progress, "total": total})
+
+        return {"result": plain(await self.call(step, hear)), "progress": told}
+
+    async def do_cancel(self, step):
+        with anyio.move_on_after(step["after_ms"] / 1000) as scope:
+            result = await self.call(step)
+        return {"cancelled": True} if scope.cancelled_caught else {"result": plain(result)}
+
+    async def do_until(self, step):
+        deadline = time.monotonic() + step.get("deadline_ms", 10_000) / 1000
+        while True:
+            result = await self.call(step)
+            if result.content and getattr(result.content[0], "text", None) == step["text"]:
+                return {"result": plain(result)}
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"never said {step['text']}; last: {plain(result)}")
+            await anyio.sleep(0.05)
+
+    async def do_prompt(self, step):
+        return {"result": plain(await self.client.get_prompt(step["name"], step.get("args", {})))}
+
+    async def do_read(self, step):
+        return {"result": plain(await self.client.read_resource(step["uri"]))}
+
+    async def do_change(self, step):
+        if self.client.protocol_version >= "2026-07-28":
+            async with self.client.listen(tools_list_changed=True) as subscription:
+                result = await self.call(step)
+                async for _ in subscription:
+                    break
+        else:
+            self.changed = anyio.Event()
+            result = await self.call(step)
+            await self.changed.wait()
+        return {"changed": True, "result": plain(result), "tools": await self.tools()}
+
+    async def play(self, steps):
+        done = []
+        async with self.client:
+            for step in steps:
+                try:
+                    with anyio.fail_after(STEP_TIMEOUT):
+                        done.append(await getattr(self, "do_" + step["do"])(step))
+                except Exception as why:
+                    error = getattr(why, "error", None)
+                    code = getattr(error, "code", None)
+                    done.append({"error": {"code": code, "message": f"{type(why).__name__}: {why}"}})
+            version = self.client.protocol_version
+        print(json.dumps({"version": version, "steps": done}))
+
+
+def main():
+    mode, *target, scenario = sys.argv[1:]
+    if target[0] == "--":
+        server = StdioServerParameters(command=target[1], args=target[2:])
+    else:
+        server = target[0]
+    with open(scenario) as file:
+        steps = json.load(file)["steps"]
+    anyio.run(Player(mode, server).play, steps)
+
+
+main()

@@ -1,0 +1,99 @@
+// Runs the steps of a scenario file with any client of the TypeScript SDKs and prints one JSON
+// object. What differs between the SDKs is handed in as `kit`; the contract of the steps is in
+// README.md of this folder, and py_client.py does the same for Python.
+
+import { readFileSync } from 'node:fs';
+
+const STEP_TIMEOUT_MS = 60_000;
+
+export async function play(kit) {
+  const { steps } = JSON.parse(readFileSync(process.argv.at(-1), 'utf8'));
+  const done = [];
+  for (const step of steps) {
+    try {
+      done.push(await within(STEP_TIMEOUT_MS, `step ${step.do}`, one(kit, step)));
+    } catch (error) {
+      done.push({ error: { code: error.code ?? null, message: String(error.message ?? error) } });
+    }
+  }
+  console.log(JSON.stringify({ version: kit.version(), steps: done }));
+}
+
+async function one(kit, step) {
+  const call = { name: step.tool, arguments: step.args ?? {} };
+  switch (step.do) {
+    case 'list':
+      return list(kit.client);
+    case 'call':
+      return { result: await kit.call(call, {}) };
+    case 'progress': {
+      const progress = [];
+      const onprogress = (told) => progress.push(told);
+      return { result: await kit.call(call, { onprogress }), progress };
+    }
+    case 'cancel': {
+      const abort = new AbortController();
+      setTimeout(() => abort.abort('the test changed its mind'), step.after_ms);
+      try {
+        return { result: await kit.call(call, { signal: abort.signal }) };
+      } catch (error) {
+        if (abort.signal.aborted) return { cancelled: true };
+        throw error;
+      }
+    }
+    case 'until':
+      return until(kit, call, step);
+    case 'prompt':
+      return { result: await kit.client.getPrompt({ name: step.name, arguments: step.args ?? {} }) };
+    case 'read':
+      return { result: await kit.client.readResource({ uri: step.uri }) };
+    case 'change': {
+      const { changed } = await kit.toolsChanged();
+      const result = await kit.call(call, {});
+      await changed;
+      return { changed: true, result, tools: await names(kit.client, 'listTools', 'tools', 'name') };
+    }
+    default:
+      throw new Error(`unknown step ${step.do}`);
+  }
+}
+
+async function list(client) {
+  return {
+    tools: await names(client, 'listTools', 'tools', 'name'),
+    prompts: await names(client, 'listPrompts', 'prompts', 'name'),
+    resources: await names(client, 'listResources', 'resources', 'uri'),
+    templates: await names(client, 'listResourceTemplates', 'resourceTemplates', 'uriTemplate'),
+  };
+}
+
+async function names(client, method, member, key) {
+  const all = [];
+  let cursor;
+  do {
+    const page = await client[method](cursor === undefined ? {} : { cursor });
+    all.push(...page[member].map((each) => each[key]));
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return all;
+}
+
+// Calls the tool again and again until it says the text: for effects that come a little later.
+async function until(kit, call, step) {
+  const deadline = Date.now() + (step.deadline_ms ?? 10_000);
+  let result;
+  do {
+    result = await kit.call(call, {});
+    if (result.content?.[0]?.text === step.text) return { result };
+    await new Promise((again) => setTimeout(again, 50));
+  } while (Date.now() < deadline);
+  throw new Error(`never said ${step.text}; last: ${JSON.stringify(result)}`);
+}
+
+function within(ms, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,27 @@
+// The TypeScript SDK v2 as a client over HTTP.
+// Usage: ts2_client.mjs legacy|pin URL SCENARIO (pin: 2026-07-28 and nothing else)
+
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { play } from './scenario.mjs';
+
+const [mode, url] = process.argv.slice(2, -1);
+const negotiation = mode === 'pin' ? { pin: '2026-07-28' } : 'legacy';
+const client = new Client(
+  { name: 'ts2-peer', version: '1.0.0' },
+  { capabilities: {}, versionNegotiation: { mode: negotiation } },
+);
+const transport = new StreamableHTTPClientTransport(new URL(url));
+await client.connect(transport);
+await play({
+  client,
+  version: () => client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion ?? mode,
+  call: (call, options) => client.callTool(call, options),
+  async toolsChanged() {
+    const changed = new Promise((tell) => {
+      client.setNotificationHandler('notifications/tools/list_changed', () => tell());
+    });
+    if (mode === 'pin') await client.listen({ toolsListChanged: true });
+    return { changed };
+  },
+});
+await client.close();
