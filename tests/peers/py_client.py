@@ -13,7 +13,7 @@ import mcp_types as types
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 
-STEP_TIMEOUT = 60
+STEP_TIMEOUT = 30
 
 
 async def pages(method, member, key):
@@ -32,7 +32,6 @@ def plain(result):
 
 class Player:
     def __init__(self, mode, target):
-        self.modern = False
         self.changed = anyio.Event()
         self.client = Client(target, mode=mode, message_handler=self.heard, cache=None)
 
@@ -88,16 +87,25 @@ class Player:
         return {"result": plain(await self.client.read_resource(step["uri"]))}
 
     async def do_change(self, step):
+        """Waits for notifications until the tool `name` came or went."""
+        before = step["name"] in await self.tools()
         if self.client.protocol_version >= "2026-07-28":
             async with self.client.listen(tools_list_changed=True) as subscription:
                 result = await self.call(step)
                 async for _ in subscription:
-                    break
+                    tools = await self.tools()
+                    if (step["name"] in tools) != before:
+                        break
         else:
             self.changed = anyio.Event()
             result = await self.call(step)
-            await self.changed.wait()
-        return {"changed": True, "result": plain(result), "tools": await self.tools()}
+            while True:
+                await self.changed.wait()
+                self.changed = anyio.Event()
+                tools = await self.tools()
+                if (step["name"] in tools) != before:
+                    break
+        return {"changed": True, "result": plain(result), "tools": tools}
 
     async def play(self, steps):
         done = []

@@ -54,6 +54,8 @@ async def toggle(ctx: Context) -> str:
     except Exception:
         server.add_tool(lambda: "extra", name="extra", description="Here only sometimes")
     await ctx.notify_tools_changed()
+    if (ctx.protocol_version or "") < "2026-07-28":
+        await ctx.session.send_tool_list_changed()
     return "toggled"
 
 

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 
-const STEP_TIMEOUT_MS = 60_000;
+const STEP_TIMEOUT_MS = 30_000;
 
 export async function play(kit) {
   const { steps } = JSON.parse(readFileSync(process.argv.at(-1), 'utf8'));
@@ -47,14 +47,30 @@ async function one(kit, step) {
       return { result: await kit.client.getPrompt({ name: step.name, arguments: step.args ?? {} }) };
     case 'read':
       return { result: await kit.client.readResource({ uri: step.uri }) };
-    case 'change': {
-      const { changed } = await kit.toolsChanged();
-      const result = await kit.call(call, {});
-      await changed;
-      return { changed: true, result, tools: await names(kit.client, 'listTools', 'tools', 'name') };
-    }
+    case 'change':
+      return change(kit, call, step);
     default:
       throw new Error(`unknown step ${step.do}`);
+  }
+}
+
+// Waits for notifications until the tool `step.name` came or went. A notification that is about
+// something else is looked at and waited past.
+async function change(kit, call, step) {
+  const tools = () => names(kit.client, 'listTools', 'tools', 'name');
+  const before = (await tools()).includes(step.name);
+  let told = 0;
+  let ring = () => {};
+  await kit.onToolsChanged(() => {
+    told += 1;
+    ring();
+  });
+  const result = await kit.call(call, {});
+  for (;;) {
+    const seen = told;
+    const now = await tools();
+    if (told > 0 && now.includes(step.name) !== before) return { changed: true, result, tools: now };
+    if (told === seen) await new Promise((rung) => (ring = rung));
   }
 }
 

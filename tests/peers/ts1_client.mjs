@@ -18,11 +18,8 @@ await play({
   client,
   version: () => transport.protocolVersion ?? 'legacy',
   call: (call, options) => client.callTool(call, undefined, options),
-  async toolsChanged() {
-    const changed = new Promise((tell) => {
-      client.setNotificationHandler(ToolListChangedNotificationSchema, () => tell());
-    });
-    return { changed };
+  async onToolsChanged(tell) {
+    client.setNotificationHandler(ToolListChangedNotificationSchema, tell);
   },
 });
 await client.close();

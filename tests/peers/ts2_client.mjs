@@ -16,12 +16,9 @@ await play({
   client,
   version: () => client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion ?? mode,
   call: (call, options) => client.callTool(call, options),
-  async toolsChanged() {
-    const changed = new Promise((tell) => {
-      client.setNotificationHandler('notifications/tools/list_changed', () => tell());
-    });
+  async onToolsChanged(tell) {
+    client.setNotificationHandler('notifications/tools/list_changed', tell);
     if (mode === 'pin') await client.listen({ toolsListChanged: true });
-    return { changed };
   },
 });
 await client.close();

@@ -4,6 +4,9 @@
 //! Lines that cannot run inside a test are listed with the reason. What the commands print is the
 //! business of the end-to-end tests; here they only have to succeed.
 
+// Always true here; it tells clippy that all of this is a test.
+#![cfg(test)]
+
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};

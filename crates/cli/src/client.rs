@@ -69,7 +69,8 @@ impl Client {
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Report> {
         let socket = self.data.sockets().api;
         let stream = UnixStream::connect(&socket).await.map_err(|error| self.unreachable(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header("host", "switchboard");
         let request = request.header("content-type", "application/json").body(Full::new(body));
@@ -113,7 +114,9 @@ fn document<T: DeserializeOwned>(body: &[u8]) -> Result<T, Report> {
 }
 
 fn broken(error: hyper::Error) -> Report {
-    Report::failed("the connection to the daemon broke").cause(error).hint("see whether it still runs: switchboard status")
+    Report::failed("the connection to the daemon broke")
+        .cause(error)
+        .hint("see whether it still runs: switchboard status")
 }
 
 /// `text` as a part of a path or query.

@@ -38,7 +38,9 @@ impl Context {
         self.printer.diagnostics(&loaded.diagnostics);
         if loaded.has_errors() {
             let message = "the configuration cannot be used as it is";
-            return Err(Report::usage(message).hint(format!("mend it, then look again: {}", self.command("config check"))));
+            return Err(
+                Report::usage(message).hint(format!("mend it, then look again: {}", self.command("config check")))
+            );
         }
         Ok(loaded)
     }
@@ -50,9 +52,8 @@ impl Context {
     pub(crate) fn data_folder(&self) -> Result<DataFolder, Report> {
         let named = self.settings.data.as_ref().map(|folder| self.environment.cwd.join(folder));
         let root = named.or_else(|| self.default_data_folder());
-        root.map(|root| DataFolder::new(root, &self.environment)).ok_or_else(|| {
-            Report::usage("there is no home folder to keep state in").hint("name a folder: --data DIR")
-        })
+        root.map(|root| DataFolder::new(root, &self.environment))
+            .ok_or_else(|| Report::usage("there is no home folder to keep state in").hint("name a folder: --data DIR"))
     }
 
     fn default_data_folder(&self) -> Option<PathBuf> {

@@ -102,19 +102,27 @@ impl Printer {
 
     /// Shows a failure and gives the exit code.
     pub(crate) fn report(&self, report: &Report) -> ExitCode {
+        if report.is_said {
+            return ExitCode::from(report.exit);
+        }
         if self.json {
             self.document(&serde_json::json!({ "error": report }));
         } else {
-            let mut text = format!("{} {}", self.on_err("error:", Paint::Error), report.message);
-            if let Some(cause) = &report.cause {
-                text.push_str(&format!("\n  because: {cause}"));
-            }
-            for hint in &report.hints {
-                text.push_str(&format!("\n{} {hint}", self.on_err("hint:", Paint::Hint)));
-            }
-            self.complain(&text);
+            self.failure(report);
         }
         ExitCode::from(report.exit)
+    }
+
+    /// Says a failure on stderr.
+    pub(crate) fn failure(&self, report: &Report) {
+        let mut text = format!("{} {}", self.on_err("error:", Paint::Error), report.message);
+        if let Some(cause) = &report.cause {
+            text.push_str(&format!("\n  because: {cause}"));
+        }
+        for hint in &report.hints {
+            text.push_str(&format!("\n{} {hint}", self.on_err("hint:", Paint::Hint)));
+        }
+        self.complain(&text);
     }
 
     /// Shows what the command line parser says: help and version are data, the rest is a failure.

@@ -29,6 +29,9 @@ pub(crate) struct Report {
     pub(crate) cause: Option<String>,
     /// What to do next.
     pub(crate) hints: Vec<String>,
+    /// Whether everything was already said, so that only the exit code is left.
+    #[serde(skip)]
+    pub(crate) is_said: bool,
 }
 
 // === impl Kind ===
@@ -62,7 +65,7 @@ impl Report {
     /// A failure of `kind`.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         let (name, exit) = kind.name_and_exit();
-        Self { kind: name.to_owned(), exit, message: message.into(), cause: None, hints: Vec::new() }
+        Self { kind: name.to_owned(), exit, message: message.into(), cause: None, hints: Vec::new(), is_said: false }
     }
 
     /// Something asked for that failed.
@@ -86,6 +89,11 @@ impl Report {
         self.hints.push(hint.into());
         self
     }
+
+    /// Only the exit code is left to give, if `said`.
+    pub(crate) fn said(self, said: bool) -> Self {
+        Self { is_said: said, ..self }
+    }
 }
 
 impl From<Problem> for Report {
@@ -96,6 +104,7 @@ impl From<Problem> for Report {
             message: problem.title,
             cause: None,
             hints: problem.hint.into_iter().collect(),
+            is_said: false,
         }
     }
 }

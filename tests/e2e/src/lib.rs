@@ -1,25 +1,24 @@
-//! The harness of the end-to-end tests: it starts the built switchboard in a home of its own,
-//! speaks to it over real sockets as clients of both eras, and looks at the processes it leaves.
+//! What the end-to-end tests stand on: a running switchboard, peers of others, a raw HTTP client.
 //!
-//! It uses no crate of the product, so that a mistake there cannot hide here, and it is no MCP
-//! client library: it checks nothing that a test does not ask for.
+//! Everything is driven from outside, through the built binary; nothing here links the product.
+//! A step that fails panics with what was seen, since each step is part of a test.
+#![expect(clippy::panic, reason = "a step that fails is a test that fails")]
+#![expect(clippy::print_stderr, reason = "tests say what they skip and what a daemon logged")]
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking, in its helping functions too"
-)]
+mod daemon;
+mod http;
+mod page;
+mod peers;
+mod process;
+mod rpc;
+mod scenario;
+mod wait;
 
-mod client;
-pub mod http;
-mod processes;
-mod programs;
-mod switchboard;
-mod waiting;
-
-pub use client::{Client, LEGACY, Legacy, MODERN, Modern};
-pub use processes::{Process, Tree, running};
-pub use programs::{Ended, Talk, built, command, misbehave, output, tell};
-pub use switchboard::{Home, Switchboard, shown};
-pub use waiting::{SOON, await_some, eventually};
+pub use daemon::{Stopped, Switchboard};
+pub use http::{Reply, exchange};
+pub use page::Page;
+pub use peers::{Peers, require_peers};
+pub use process::{Listening, Outcome, Proc, built, command, descendants, run};
+pub use rpc::{LegacySession, VERSION, legacy_initialize, modern, modern_body, modern_headers};
+pub use scenario::{Played, Step, play};
+pub use wait::until;

@@ -47,15 +47,27 @@ pub fn built(name: &str) -> PathBuf {
 
 /// The switchboard: `SWITCHBOARD_BIN`, or the one that was built beside the tests.
 #[must_use]
-pub fn switchboard() -> PathBuf {
+pub(crate) fn switchboard() -> PathBuf {
     std::env::var_os("SWITCHBOARD_BIN").map_or_else(|| built("switchboard"), PathBuf::from)
+}
+
+/// An entry of the configuration for a program that was built beside the tests.
+#[must_use]
+pub fn entry(name: &str, program: &str, args: &[&str]) -> String {
+    format!("[servers.{name}]\ncommand = \"{}\"\nargs = {args:?}\n", built(program).display())
 }
 
 /// An entry of the configuration for a server that misbehaves as `mode` says.
 #[must_use]
 pub fn misbehave(name: &str, mode: &str, era: &str) -> String {
-    let program = built("mcp-misbehave");
-    format!("[servers.{name}]\ncommand = \"{}\"\nargs = [\"{mode}\", \"{era}\"]\n", program.display())
+    entry(name, "mcp-misbehave", &[mode, era])
+}
+
+/// An entry of the configuration for a script in which `$SERVER` is the misbehaving server.
+#[must_use]
+pub fn script(name: &str, script: &str) -> String {
+    let script = script.replace("$SERVER", &built("mcp-misbehave").display().to_string());
+    format!("[servers.{name}]\ncommand = \"sh\"\nargs = [\"-c\", '{script}']\n")
 }
 
 /// A command; what it runs is the caller's business.

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -43,7 +43,6 @@ impl Home {
     #[must_use]
     pub fn new(config: &str) -> Self {
         let home = Self { folder: TempDir::with_prefix("e2e-").expect("expected a temporary folder") };
-        fs::create_dir(home.data()).expect("expected to create the data folder");
         home.write_config(config);
         home
     }
@@ -54,10 +53,16 @@ impl Home {
         self.folder.path().join("switchboard.toml")
     }
 
-    /// The data folder.
+    /// The data folder; the switchboard itself creates it.
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// A path for something of the test's own.
+    #[must_use]
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Replaces the configuration in one step, as editors do.
@@ -329,10 +334,4 @@ impl Drop for Switchboard {
             programs::tell(&format!("--- the switchboard said:\n{}", home.said()));
         }
     }
-}
-
-/// Where a path is, as text for a configuration file.
-#[must_use]
-pub fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -21,7 +21,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use protocol::{
-    Era, Error, ErrorKind, Message, Notifier, ParseLimits, Principal, Request, Service, Version, header, parse_client,
+    Era, Error, ErrorKind, Id, Message, Notifier, ParseLimits, Principal, Request, Service, Version, header,
+    parse_client,
 };
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -224,7 +225,7 @@ impl Shared {
                 self.modern(message, version, &parts.headers, principal, service).await
             }
             Some(version) if Version::parse(version).is_none() => {
-                respond::refuse(None, modern::unsupported_version(version))
+                respond::refuse(id_of(&message), modern::unsupported_version(version))
             }
             _ => match modern_without_header(&message) {
                 Some(refusal) => refusal,
@@ -335,8 +336,7 @@ impl Shared {
         let session = match self.session(headers, path, &principal) {
             Ok((_, session)) => session,
             Err(error) => {
-                let id = if let Message::Request(request) = message { Some(request.id) } else { None };
-                return respond::refuse(id, error);
+                return respond::refuse(id_of(&message), error);
             }
         };
         match message {
@@ -421,6 +421,10 @@ impl Shared {
             Err(error) => respond::refuse(None, error),
         }
     }
+}
+
+fn id_of(message: &Message) -> Option<Id> {
+    if let Message::Request(request) = message { Some(request.id.clone()) } else { None }
 }
 
 fn is_modern(headers: &HeaderMap) -> bool {

@@ -38,10 +38,16 @@ pub(super) struct Slot<'a>(&'a Core);
 /// Where what happens during a call goes.
 #[derive(Debug)]
 pub(super) struct Route {
-    notifier: Notifier,
     token: Option<Raw>,
-    logs: Logs,
+    logs: LogRoute,
     progress: Option<Progress>,
+}
+
+/// Where the log messages of a call go.
+#[derive(Debug, Clone)]
+pub(super) struct LogRoute {
+    notifier: Notifier,
+    wanted: Logs,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +137,11 @@ impl Core {
         }
         *logged = Some(level);
         Some(level)
+    }
+
+    /// Whether log messages may come apart from the calls that they belong to.
+    pub(super) fn logs_aside(&self) -> bool {
+        self.agreed.get().is_some_and(|agreed| agreed.era == Era::Legacy && agreed.has_logging)
     }
 
     /// A new session knows no level.
@@ -231,7 +242,13 @@ impl Route {
             (None, Era::Modern) => Logs::Unwanted,
         };
         let token = context.progress_token.clone();
-        Self { notifier: context.notifier.clone(), token, logs, progress: patience.progress() }
+        let logs = LogRoute { notifier: context.notifier.clone(), wanted: logs };
+        Self { token, logs, progress: patience.progress() }
+    }
+
+    /// Where its log messages go.
+    pub(super) fn logs(&self) -> &LogRoute {
+        &self.logs
     }
 
     /// Passes progress on under the client's token, when it wanted any.
@@ -243,12 +260,20 @@ impl Route {
         if let Some(params) = &mut notification.params {
             params.set(protocol::meta::PROGRESS_TOKEN, token.clone());
         }
-        self.notifier.send(notification);
+        self.logs.notifier.send(notification);
     }
 
     /// Passes a log message on, when its level is wanted.
     pub(super) fn log(&self, notification: Notification) {
-        let wanted = match self.logs {
+        self.logs.log(notification);
+    }
+}
+
+// === impl LogRoute ===
+
+impl LogRoute {
+    pub(super) fn log(&self, notification: Notification) {
+        let wanted = match self.wanted {
             Logs::All => true,
             Logs::Unwanted => false,
             Logs::From(least) => {

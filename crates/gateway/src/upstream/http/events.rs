@@ -180,7 +180,22 @@ impl HttpLink {
             }
             ("notifications/progress", None) => {}
             ("notifications/message", Some(route)) => route.log(notification),
+            ("notifications/message", None) => self.log_aside(notification),
             _ => self.core.take_event(notification),
+        }
+    }
+
+    /// A log message on the session's own stream is the only call's in flight, when there is just
+    /// one (protocol.md section 2.2, row 11).
+    fn log_aside(&self, notification: Notification) {
+        let logging = self.logging();
+        let mut routes = logging.values();
+        match (routes.next(), routes.next()) {
+            (Some(only), None) => only.log(notification),
+            _ => {
+                drop(logging);
+                self.core.take_event(notification);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! a legacy server, the session.
 
 use super::session::Session;
-use crate::upstream::core::{Core, Route, title};
+use crate::upstream::core::{Core, LogRoute, Route, title};
 use crate::upstream::{failure, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use arc_swap::ArcSwap;
@@ -10,7 +10,7 @@ use outbound::relay::{Answer, Payload, Relay, RelayError};
 use protocol::header::{self, MirroredParam};
 use protocol::{Call, CallContext, Era, Error, Notification, Object, Output, Reply, Text, Version, method};
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -29,6 +29,8 @@ pub(in crate::upstream) struct HttpLink {
     /// Counts new sessions after the first.
     pub(super) renewed: watch::Sender<u64>,
     mirrored: ArcSwap<HashMap<String, Vec<MirroredParam>>>,
+    /// Calls in flight to a legacy server that sends log messages on its own stream.
+    logging: Mutex<HashMap<u64, LogRoute>>,
     /// For what is sent aside.
     this: Weak<Self>,
 }
@@ -52,6 +54,7 @@ impl HttpLink {
             renewing: tokio::sync::Mutex::default(),
             renewed: watch::channel(0).0,
             mirrored: ArcSwap::default(),
+            logging: Mutex::default(),
         })
     }
 
@@ -128,6 +131,9 @@ impl HttpLink {
             let id = self.core.next_id();
             let out = wire::request(Era::Legacy, id, method, params, context);
             let mut unanswered = Unanswered { link: self, id, answered: false };
+            if let Some(route) = route.filter(|_| self.core.logs_aside()) {
+                self.logging().insert(id, route.logs().clone());
+            }
             let answer = match self.post(self.legacy_headers(&session), out).await {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -147,6 +153,10 @@ impl HttpLink {
             unanswered.answered = true;
             return reply?.unwrap_or_else(|| Err(self.no_message(status)));
         }
+    }
+
+    pub(super) fn logging(&self) -> MutexGuard<'_, HashMap<u64, LogRoute>> {
+        self.logging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn post(&self, headers: HeaderMap, body: Output) -> Result<Answer, RelayError> {
@@ -232,6 +242,9 @@ pub(super) async fn drain(answer: Answer) {
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
+        if self.link.core.logs_aside() {
+            self.link.logging().remove(&self.id);
+        }
         if !self.answered {
             let message = wire::cancelled(self.id, "the caller does not wait any more");
             self.link.tell_aside(Text::from_static("notifications/cancelled"), message);

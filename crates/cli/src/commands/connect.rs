@@ -1,0 +1,148 @@
+//! `switchboard connect`: one stdio client. It is a wire to the daemon; where there is no daemon
+//! it is a switchboard of its own. It also puts itself into the configuration of clients.
+
+mod write;
+
+use crate::client::encoded;
+use crate::context::Context;
+use crate::daemon::{self, Engine, conversation_settings};
+use crate::log_format;
+use crate::report::Report;
+use clap::builder::PossibleValuesParser;
+use config::client_files::Client;
+use control::said::Server;
+use gateway::listener::duplex;
+use gateway::{Door, Scope};
+use protocol::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use tokio::io::{AsyncWriteExt as _, copy};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+
+/// Serve a client on stdin and stdout
+///
+/// This is what a client runs that starts its servers itself. It connects to the daemon on the
+/// data folder; without one it runs the declared servers by itself, for as long as the client
+/// stays. Everything said goes to stderr.
+///
+/// With --write it is put into the configuration of a client instead: a backup is made, everything
+/// else in the file stays as it is, and the line that takes it back is printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Serve this server alone, under its own names
+    #[arg(long, value_name = "NAME", conflicts_with = "write")]
+    server: Option<String>,
+
+    /// Put this program into the configuration of a client
+    #[arg(long, value_name = "CLIENT", value_parser = PossibleValuesParser::new(Client::ALL.iter().map(|client| client.name())))]
+    write: Option<String>,
+
+    /// With --write: show what would be written, and write nothing
+    #[arg(long, requires = "write")]
+    dry_run: bool,
+}
+
+/// Serves until the client leaves, or writes the client's file.
+///
+/// # Errors
+/// An unknown server, a broken configuration, a file that cannot be written.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
+    if let Some(name) = &args.write {
+        return write::run(name, args.dry_run, context);
+    }
+    let data = context.data_folder()?;
+    match UnixStream::connect(data.sockets().mcp) {
+        Ok(stream) => context.block_on(through_daemon(stream, args, context)),
+        Err(_) => alone(args, context),
+    }
+}
+
+/// Copies bytes both ways.
+async fn through_daemon(stream: UnixStream, args: &Args, context: &Context) -> Result<(), Report> {
+    let broken = |error: std::io::Error| Report::failed("the connection to the daemon broke").cause(error);
+    let endpoint = match &args.server {
+        None => "/mcp\n".to_owned(),
+        Some(name) => {
+            let server: Server = context.client()?.get(&format!("/api/servers/{}", encoded(name))).await?;
+            format!("/mcp/{}\n", server.public)
+        }
+    };
+    stream.set_nonblocking(true).map_err(broken)?;
+    let (mut reader, mut writer) = tokio::net::UnixStream::from_std(stream).map_err(broken)?.into_split();
+    writer.write_all(endpoint.as_bytes()).await.map_err(broken)?;
+    // The client may close its side and still wait for answers.
+    let sending = tokio::spawn(async move {
+        copy(&mut tokio::io::stdin(), &mut writer).await?;
+        writer.shutdown().await
+    });
+    let mut stdout = tokio::io::stdout();
+    let received = copy(&mut reader, &mut stdout).await;
+    let client_left = sending.is_finished();
+    sending.abort();
+    match received {
+        Ok(_) if client_left => Ok(()),
+        Ok(_) => Err(Report::failed("the daemon ended the conversation").hint(context.command("status"))),
+        // Whoever read our stdout has left.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(broken(error)),
+    }
+}
+
+/// A switchboard for this client alone.
+fn alone(args: &Args, context: &Context) -> Result<(), Report> {
+    // Before there are threads, as in the daemon.
+    let guard = daemon::launch_guard()?;
+    log_format::start(&context.printer, context.settings.verbose, Level::WARN);
+    let config = context.load()?.config;
+    let data = context.data_folder()?;
+    data.create()?;
+    let scope = match &args.server {
+        None => Scope::All,
+        Some(name) => Scope::Server(reduced(&config, name)?),
+    };
+    let settings = conversation_settings(&config.limits);
+    let runtime = daemon::runtime()?;
+    let served = runtime.block_on(Box::pin(async {
+        let engine = Engine::start(guard, config, data, &context.environment)?;
+        let door = Arc::new(Door::new(engine.gateway.clone(), scope));
+        let shutdown = until_told_to_end()?;
+        let served = duplex::serve(tokio::io::stdin(), tokio::io::stdout(), door, settings, shutdown).await;
+        engine.end().await;
+        match served {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Report::failed("the client cannot be heard").cause(error))
+            }
+            _ => Ok(()),
+        }
+    }));
+    // A read of stdin cannot be taken back: nobody waits for it.
+    runtime.shutdown_background();
+    served
+}
+
+fn reduced(config: &config::Config, name: &str) -> Result<Arc<str>, Report> {
+    let found = config.servers.values().find(|server| server.name == name || server.reduced == name);
+    found.map(|server| server.reduced.as_str().into()).ok_or_else(|| {
+        let problem = control::Problem::new(ErrorKind::UnknownName, format!("there is no server `{name}`"));
+        problem.hint("see what is declared: switchboard list").into()
+    })
+}
+
+/// A token that TERM or INT cancels.
+fn until_told_to_end() -> Result<CancellationToken, Report> {
+    let failed = |error| Report::failed("signals cannot be heard").cause(error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let token = CancellationToken::new();
+    let told = token.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(token)
+}

@@ -1,0 +1,123 @@
+//! The commands, a file each: the arguments, whose documentation is the manual page, and `run`.
+
+pub(crate) mod run;
+
+mod list;
+
+mod status;
+
+mod tools;
+
+mod call;
+
+mod logs;
+
+mod connect;
+
+mod config;
+
+mod limits;
+
+pub(crate) mod reload;
+
+mod stop;
+
+mod completions;
+
+use crate::context::Context;
+use crate::report::Report;
+use crate::settings::GlobalArgs;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+/// Runs all your MCP servers and serves them to every AI client at one endpoint.
+///
+/// Without a command it is `run`. The daemon keeps its state in one data folder; every other
+/// command talks to the daemon of the same folder.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// The commands, in the order of the documentation.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::Args),
+    List(list::Args),
+    Status(status::Args),
+    Tools(tools::Args),
+    Call(call::Args),
+    Logs(logs::Args),
+    Connect(connect::Args),
+    Config(config::Args),
+    Limits(limits::Args),
+    Reload(reload::Args),
+    Stop(stop::Args),
+    Completions(completions::Args),
+    #[command(name = "__docs", hide = true)]
+    Docs(crate::reference::Args),
+}
+
+// === impl Cli ===
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// What the parser refuses; also help and version, which are no failures.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(arguments)
+    }
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it could not be done.
+pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Report> {
+    match command.unwrap_or_else(|| Command::Run(run::Args::default())) {
+        Command::Run(args) => run::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Tools(args) => tools::run(&args, context),
+        Command::Call(args) => call::run(&args, context),
+        Command::Logs(args) => logs::run(&args, context),
+        Command::Connect(args) => connect::run(&args, context),
+        Command::Config(args) => config::run(&args, context),
+        Command::Limits(args) => limits::run(&args, context),
+        Command::Reload(args) => reload::run(&args, context),
+        Command::Stop(args) => stop::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Docs(args) => crate::reference::run(&args, context),
+    }
+}
+
+/// What the parser refused, as a report.
+pub(crate) fn refusal(error: &clap::Error) -> Report {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Report::usage("a command is missing").hint("see what there is: add --help");
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).trim();
+    let mut report = Report::usage(message);
+    for kind in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue] {
+        match error.get(kind) {
+            Some(ContextValue::String(near)) => report = report.hint(format!("did you mean `{near}`?")),
+            Some(ContextValue::Strings(near)) if !near.is_empty() => {
+                report = report.hint(format!("did you mean `{}`?", near.join("` or `")));
+            }
+            _ => {}
+        }
+    }
+    if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
+        report = report.hint(usage.to_string().replace("Usage: ", "usage: "));
+    }
+    report.hint("every command and flag: switchboard --help")
+}

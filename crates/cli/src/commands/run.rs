@@ -1,0 +1,27 @@
+//! `switchboard run`: the daemon.
+
+use crate::context::Context;
+use crate::daemon;
+use crate::report::Report;
+
+/// Run the switchboard (the default command)
+///
+/// Starts every declared server, keeps it running, and serves all of them at one URL until it is
+/// told to end (ctrl-C, TERM or `switchboard stop`). Servers come from the files named with
+/// --config, or else from the user's switchboard.toml and from ./switchboard.toml or ./.mcp.json,
+/// whose servers wait for approval. Files are watched: what changes is applied at once, and what
+/// did not change keeps running. HUP reads them again as well.
+///
+/// Before it starts it says what will not work: problems of the configuration, programs that are
+/// not installed, a port that is taken and by whom. With --json it prints one line when it
+/// listens: address, url, pid, data folder and servers.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Args {}
+
+/// Runs until it is told to end.
+///
+/// # Errors
+/// Why it could not start.
+pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
+    daemon::run(context)
+}

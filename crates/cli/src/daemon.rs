@@ -1,0 +1,242 @@
+//! The daemon: what `run` is made of, in the order in which it comes up and goes down.
+//!
+//! Only what must be right is waited for before it listens: the configuration, the lock, the
+//! address. Servers start behind that, each for itself.
+
+mod engine;
+pub(crate) use engine::Engine;
+
+mod listen;
+
+mod conversations;
+pub(crate) use conversations::settings as conversation_settings;
+
+mod reload;
+
+mod announce;
+
+use crate::context::Context;
+use crate::data_folder::{Lock, Sockets};
+use crate::report::Report;
+use crate::{log_format, store_files};
+use config::Loaded;
+use control::Command;
+use gateway::DRAIN_TIME_MAX;
+use gateway::listener::Http;
+use reload::Reloader;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use supervisor::GuardProcess;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+
+/// Worker threads at most: more of them share less cache and cost memory when idle.
+const WORKERS_MAX: usize = 4;
+/// Commands of `/api` that wait.
+const COMMANDS_MAX: usize = 16;
+
+/// Runs until it is told to end.
+///
+/// # Errors
+/// Why it could not start.
+pub(crate) fn run(context: &Context) -> Result<(), Report> {
+    // Before there are threads: the guard starts while we read the configuration.
+    let guard = launch_guard()?;
+    log_format::start(&context.printer, context.settings.verbose, Level::INFO);
+    let data = context.data_folder()?;
+    let loaded = context.load()?;
+    data.create()?;
+    let lock = data.lock()?;
+    let sockets = data.place_sockets()?;
+    sockets.remove();
+    let runtime = runtime()?;
+    let ended = runtime.block_on(Box::pin(async {
+        let daemon = Daemon::start(context, guard, loaded, sockets, lock).await?;
+        daemon.serve(context).await
+    }));
+    // A server that was reading from a dead disk must not keep us.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Starts the guard process.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn launch_guard() -> Result<GuardProcess, Report> {
+    let failed = |error| Report::failed("the guard process cannot be started").cause(error);
+    std::env::current_exe().and_then(|exe| GuardProcess::launch(&exe)).map_err(failed)
+}
+
+/// The runtime of whoever runs servers.
+///
+/// # Errors
+/// When the system refuses.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Report> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(cores.min(WORKERS_MAX)).enable_all().build();
+    runtime.map_err(|error| Report::failed("the runtime cannot be started").cause(error))
+}
+
+/// A daemon that listens.
+struct Daemon {
+    engine: Engine,
+    reloader: Reloader,
+    address: SocketAddr,
+    files: Vec<PathBuf>,
+    sockets: Sockets,
+    commands: mpsc::Receiver<Command>,
+    signals: Signals,
+    /// Ends the listeners.
+    shutdown: CancellationToken,
+    listeners: Vec<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// Why the daemon's loop goes round.
+enum Wake {
+    End,
+    Reload,
+    Command(Command),
+}
+
+impl Daemon {
+    async fn start(
+        context: &Context,
+        guard: GuardProcess,
+        loaded: Loaded,
+        sockets: Sockets,
+        lock: Lock,
+    ) -> Result<Self, Report> {
+        let signals = Signals::install().map_err(|error| Report::failed("signals cannot be heard").cause(error))?;
+        let socket = listen::tcp(loaded.config.listen.address).await?;
+        let (api, mcp) = (listen::unix(&sockets.api)?, listen::unix(&sockets.mcp)?);
+        let reloader = Reloader::new(context, &loaded.config);
+        let files = loaded.files;
+        let data = context.data_folder()?;
+        let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
+        let shutdown = CancellationToken::new();
+        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let (address, listeners) = listeners(&engine, (socket, api, mcp), sender, &shutdown)?;
+        if let Err(error) = store_files::write_listen(&data, address) {
+            tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
+        }
+        Ok(Self { engine, reloader, address, files, sockets, commands, signals, shutdown, listeners, _lock: lock })
+    }
+
+    async fn serve(mut self, context: &Context) -> Result<(), Report> {
+        announce::listening(context, &self.engine, self.address);
+        let (sender, mut changed) = mpsc::channel(1);
+        let mut watcher = reload::watch(&self.files, sender.clone());
+        loop {
+            match self.wake(&mut changed).await {
+                Wake::End => break,
+                Wake::Reload => {
+                    self.files = announce::reloaded(context, self.reloader.reload(&self.engine.gateway).await);
+                    watcher = reload::watch(&self.files, sender.clone());
+                }
+                Wake::Command(Command::Stop) => break,
+                Wake::Command(Command::Reload(reply)) => {
+                    let done = self.reloader.reload(&self.engine.gateway).await;
+                    // Whoever asked may have left.
+                    let _ = reply.send(done.result.clone());
+                    self.files = announce::reloaded(context, done);
+                    watcher = reload::watch(&self.files, sender.clone());
+                }
+            }
+        }
+        drop(watcher);
+        self.end(context).await;
+        Ok(())
+    }
+
+    async fn wake(&mut self, changed: &mut mpsc::Receiver<()>) -> Wake {
+        tokio::select! {
+            _ = self.signals.terminate.recv() => Wake::End,
+            _ = self.signals.interrupt.recv() => Wake::End,
+            _ = self.signals.hangup.recv() => Wake::Reload,
+            Some(()) = changed.recv() => Wake::Reload,
+            Some(command) = self.commands.recv() => Wake::Command(command),
+        }
+    }
+
+    /// Lets calls in flight end, then ends every server. A second signal does not wait for calls.
+    async fn end(mut self, context: &Context) {
+        context.printer.say("ending: calls in flight are finished first");
+        self.engine.gateway.drain();
+        self.shutdown.cancel();
+        let drained = futures_join(std::mem::take(&mut self.listeners));
+        tokio::select! {
+            _ = tokio::time::timeout(DRAIN_TIME_MAX, drained) => {}
+            _ = self.signals.terminate.recv() => {}
+            _ = self.signals.interrupt.recv() => {}
+        }
+        let listen = self.engine.data.listen();
+        self.engine.end().await;
+        self.sockets.remove();
+        // The file may have been removed by hand.
+        let _ = std::fs::remove_file(listen);
+    }
+}
+
+async fn futures_join(tasks: Vec<JoinHandle<()>>) {
+    for task in tasks {
+        // A listener that panicked has ended as well.
+        let _ = task.await;
+    }
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+type Bound = (TcpListener, UnixListener, UnixListener);
+
+/// Starts what listens: HTTP, `/api`, and conversations of stdio clients.
+fn listeners(
+    engine: &Engine,
+    (socket, api, mcp): Bound,
+    commands: mpsc::Sender<Command>,
+    shutdown: &CancellationToken,
+) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
+    let gateway = &engine.gateway;
+    let config = gateway.snapshot().config.clone();
+    let http = Http::new(socket, gateway.clone(), listen::door(&config.listen), &config.limits);
+    let address = http.address().map_err(|error| Report::failed("the address is not known").cause(error))?;
+    let parts = control::Parts {
+        gateway: gateway.clone(),
+        commands,
+        address,
+        data: engine.data.root.clone(),
+        sessions: http.session_count(),
+        logs: engine.logs.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let tasks = vec![
+        tokio::spawn(http.serve(shutdown.clone())),
+        tokio::spawn(async move {
+            if let Err(error) = control::serve(api, parts).await {
+                tracing::error!(%error, "the socket of /api is closed: {error}");
+            }
+        }),
+        tokio::spawn(conversations::accept(mcp, gateway.clone(), config, shutdown.clone())),
+    ];
+    Ok((address, tasks))
+}

@@ -1,0 +1,111 @@
+//! A gateway with everything that surrounds it in a process: guard, log files, stored catalog,
+//! records. The daemon has one, and so has `connect` where there is no daemon.
+
+use crate::data_folder::DataFolder;
+use crate::records::{RecordWriter, Sizes};
+use crate::report::Report;
+use crate::store_files;
+use config::{Config, Environment};
+use gateway::{Gateway, Parts};
+use std::sync::Arc;
+use std::time::Duration;
+use supervisor::{Guard, GuardProcess, LogWriter, LogWriterLimits};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long the catalog must have been changed before it is written: changes come in bursts.
+const CATALOG_PAUSE: Duration = Duration::from_millis(200);
+
+/// A running gateway.
+pub(crate) struct Engine {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) logs: LogWriter,
+    pub(crate) data: DataFolder,
+    guard: Guard,
+    records: RecordWriter,
+    keeper: JoinHandle<()>,
+    /// Ends the keeper of the catalog.
+    ended: CancellationToken,
+}
+
+impl Engine {
+    /// Starts every server of `config`. The data folder exists.
+    ///
+    /// # Errors
+    /// What the system refuses; a pattern of tools that is none.
+    pub(crate) fn start(
+        process: GuardProcess,
+        config: Config,
+        data: DataFolder,
+        environment: &Environment,
+    ) -> Result<Self, Report> {
+        let failed = |error: std::io::Error| Report::failed("the switchboard cannot be started").cause(error);
+        let guard = Guard::adopt(process).map_err(failed)?;
+        let limits = config.limits.clone();
+        let file_bytes_max = limits.log_file_bytes_max as u64;
+        let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);
+        let logs = LogWriter::start(LogWriterLimits { file_bytes_max, files_max }).map_err(failed)?;
+        let parts = Parts {
+            config: Arc::new(config),
+            stored: store_files::read_catalog(&data),
+            spawner: Arc::new(guard.clone()),
+            process: Arc::new(environment.clone()),
+            sealer: store_files::sealer(&data)?,
+            logs: Some((logs.clone(), data.logs())),
+        };
+        let gateway = Gateway::start(parts).map_err(|error| {
+            Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
+        })?;
+        let sizes = Sizes { file_bytes_max, files_max: limits.log_files_max };
+        let calls = data.logs().join("calls.jsonl");
+        let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;
+        let ended = CancellationToken::new();
+        let keeper = tokio::spawn(keep_catalog(gateway.clone(), data.clone(), ended.clone()));
+        Ok(Self { gateway, logs, data, guard, records, keeper, ended })
+    }
+
+    /// Ends every server and writes what must last.
+    pub(crate) async fn end(self) {
+        self.gateway.stop().await;
+        self.guard.close().await;
+        self.ended.cancel();
+        // A keeper that panicked wrote what it could.
+        let _ = self.keeper.await;
+        let (records, logs) = (self.records, self.logs);
+        let flushing = tokio::task::spawn_blocking(move || {
+            records.finish();
+            logs.flush();
+        });
+        let _ = flushing.await;
+    }
+}
+
+/// Writes the catalog a little after it changed, and at the end.
+async fn keep_catalog(gateway: Arc<Gateway>, data: DataFolder, ended: CancellationToken) {
+    let (mut written, mut changed) = gateway.stored();
+    loop {
+        let mut last = false;
+        tokio::select! {
+            () = ended.cancelled() => last = true,
+            told = changed.changed() => last = told.is_err(),
+        }
+        if !last {
+            tokio::select! {
+                () = ended.cancelled() => last = true,
+                () = tokio::time::sleep(CATALOG_PAUSE) => {}
+            }
+        }
+        let (now, receiver) = gateway.stored();
+        changed = receiver;
+        if now != written {
+            let (data, catalog) = (data.clone(), now.clone());
+            // A disk that fails is reported where it is written to.
+            let _ = tokio::task::spawn_blocking(move || store_files::write_catalog(&data, &catalog)).await;
+            written = now;
+        }
+        if last {
+            return;
+        }
+    }
+}

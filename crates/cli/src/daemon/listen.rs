@@ -1,0 +1,64 @@
+//! Where the daemon listens: binding, with a refusal that says who is in the way, and who may
+//! come in.
+
+use crate::port_holder;
+use crate::report::Report;
+use config::Listen;
+use gateway::listener::DoorSettings;
+use rustix::fs::Mode;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use tokio::net::{TcpListener, UnixListener};
+
+/// Binds the address of the HTTP listener.
+///
+/// # Errors
+/// When it is taken, with the process that holds it where that can be found.
+pub(super) async fn tcp(address: SocketAddr) -> Result<TcpListener, Report> {
+    let error = match TcpListener::bind(address).await {
+        Ok(socket) => return Ok(socket),
+        Err(error) => error,
+    };
+    if error.kind() != io::ErrorKind::AddrInUse {
+        let report = Report::failed(format!("cannot listen on {address}")).cause(error);
+        return Err(report.hint("name an address of this machine: --listen 127.0.0.1:7420"));
+    }
+    let holder = port_holder::find(address);
+    let who = match &holder {
+        Some(holder) => format!("`{}` (process {}) holds it", holder.name, holder.pid),
+        None => "a process of somebody else holds it".to_owned(),
+    };
+    let report = Report::failed(format!("cannot listen on {address}: {who}"));
+    Err(match holder {
+        Some(holder) if holder.name == "switchboard" => {
+            report.hint("it is a switchboard already: use that one, or give this one --data DIR --listen 127.0.0.1:0")
+        }
+        _ => report.hint("listen on a free port: --listen 127.0.0.1:0, or set listen.address"),
+    })
+}
+
+/// Binds a unix socket that only its owner can open.
+///
+/// # Errors
+/// When the system refuses.
+pub(super) fn unix(path: &Path) -> Result<UnixListener, Report> {
+    // The mode is right from the first moment on: between bind and chmod somebody could connect.
+    let usual = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let bound = UnixListener::bind(path);
+    rustix::process::umask(usual);
+    bound.map_err(|error| Report::failed(format!("the socket {} cannot be made", path.display())).cause(error))
+}
+
+/// Who may come in over HTTP.
+pub(super) fn door(listen: &Listen) -> DoorSettings {
+    let mut allowed_hosts = listen.allowed_hosts.clone();
+    let public = listen.public_url.as_ref().and_then(|url| url.parse::<http::Uri>().ok());
+    allowed_hosts.extend(public.as_ref().and_then(http::Uri::host).map(str::to_owned));
+    // A name can be bent to another address; an address is what it says.
+    let ip = listen.address.ip();
+    if !ip.is_unspecified() {
+        allowed_hosts.push(ip.to_string());
+    }
+    DoorSettings { allowed_hosts, allowed_origins: listen.allowed_origins.clone(), token: listen.token.clone() }
+}

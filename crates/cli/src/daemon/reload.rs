@@ -1,0 +1,109 @@
+//! Reading the configuration again: all of it is right, or nothing changes.
+
+use crate::context::Context;
+use config::{Config, Limits, Listen, Severity, Sources, Watcher};
+use control::Problem;
+use control::said::Reloaded;
+use gateway::Gateway;
+use protocol::ErrorKind;
+use secrecy::ExposeSecret as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Reads the configuration again for a running gateway.
+pub(super) struct Reloader {
+    sources: Sources,
+    /// What was in force at the start: it stays so until the next one.
+    listen: Listen,
+    limits: Limits,
+}
+
+/// What a reload did.
+pub(super) struct Done {
+    pub(super) result: Result<Reloaded, Problem>,
+    /// Files to watch from now on.
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl Reloader {
+    pub(super) fn new(context: &Context, config: &Config) -> Self {
+        Self { sources: context.sources(), listen: config.listen.clone(), limits: config.limits.clone() }
+    }
+
+    /// Reads, checks and applies.
+    pub(super) async fn reload(&self, gateway: &Gateway) -> Done {
+        let sources = self.sources.clone();
+        let loaded = match tokio::task::spawn_blocking(move || config::load(&sources)).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let problem =
+                    Problem::new(ErrorKind::Internal, format!("the configuration could not be read: {error}"));
+                return Done { result: Err(problem), files: Vec::new() };
+            }
+        };
+        let files = loaded.files;
+        let rendered = |severity| {
+            let found = loaded.diagnostics.iter().filter(move |found| found.severity == severity);
+            found.map(|found| found.render(false)).collect::<Vec<_>>()
+        };
+        let errors = rendered(Severity::Error);
+        if !errors.is_empty() {
+            return Done { result: Err(refused(&errors)), files };
+        }
+        let at_next_start = self.at_next_start(&loaded.config);
+        let warnings = rendered(Severity::Warning);
+        let result = match gateway.apply(Arc::new(loaded.config)).await {
+            Err(error) => Err(refused(&[format!("error: {error}")])),
+            Ok(changes) => Ok(Reloaded {
+                added: changes.added,
+                removed: changes.removed,
+                changed: changes.changed,
+                adjusted: changes.adjusted,
+                same: changes.same.len(),
+                at_next_start,
+                warnings,
+            }),
+        };
+        Done { result, files }
+    }
+
+    fn at_next_start(&self, config: &Config) -> Vec<String> {
+        let mut keys = Vec::new();
+        if !same_listen(&self.listen, &config.listen) {
+            keys.push("listen".to_owned());
+        }
+        let rows = self.limits.table().into_iter().zip(config.limits.table());
+        keys.extend(rows.filter(|(old, new)| old != new).map(|(_, new)| format!("limits.{}", new.name)));
+        keys
+    }
+}
+
+/// Whether listening would be the same. Tokens are compared, never shown.
+fn same_listen(old: &Listen, new: &Listen) -> bool {
+    let token = |listen: &Listen| listen.token.as_ref().map(|token| token.expose_secret().to_owned());
+    let rest = |listen: &Listen| {
+        let Listen { address, token: _, allowed_hosts, allowed_origins, public_url } = listen.clone();
+        (address, allowed_hosts, allowed_origins, public_url)
+    };
+    token(old) == token(new) && rest(old) == rest(new)
+}
+
+fn refused(errors: &[String]) -> Problem {
+    let count = errors.len();
+    let title = format!("the configuration has {count} errors; nothing was changed\n\n{}", errors.join("\n\n"));
+    let problem =
+        Problem::new(ErrorKind::InvalidParams, title).hint("mend it; it is read again as soon as it is saved");
+    Problem { kind: "configuration".to_owned(), ..problem }
+}
+
+/// Watches the files of the configuration; without that, a reload must be asked for.
+pub(super) fn watch(files: &[PathBuf], changed: mpsc::Sender<()>) -> Option<Watcher> {
+    match Watcher::start(files, changed) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(%error, "{error}; after a change run: switchboard reload");
+            None
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Scenarios for clients of others: steps as data, played by a script of `tests/peers`, results as
+//! JSON. The contract of the steps is in `tests/peers/README.md`.
+
+use crate::process::run;
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// One step of a scenario.
+#[derive(Debug, Clone)]
+pub struct Step(Value);
+
+impl Step {
+    /// Reads all lists to their last page.
+    pub fn list() -> Self {
+        Self(json!({"do": "list"}))
+    }
+
+    /// Calls a tool.
+    pub fn call(tool: &str, args: Value) -> Self {
+        Self(json!({"do": "call", "tool": tool, "args": args}))
+    }
+
+    /// Calls a tool and collects its progress.
+    pub fn progress(tool: &str, args: Value) -> Self {
+        Self(json!({"do": "progress", "tool": tool, "args": args}))
+    }
+
+    /// Calls a tool and gives up after so many milliseconds.
+    pub fn cancel(tool: &str, args: Value, after_ms: u64) -> Self {
+        Self(json!({"do": "cancel", "tool": tool, "args": args, "after_ms": after_ms}))
+    }
+
+    /// Calls a tool again and again until its first text is this one.
+    pub fn until(tool: &str, args: Value, text: &str) -> Self {
+        Self(json!({"do": "until", "tool": tool, "args": args, "text": text}))
+    }
+
+    /// Gets a prompt.
+    pub fn prompt(name: &str, args: Value) -> Self {
+        Self(json!({"do": "prompt", "name": name, "args": args}))
+    }
+
+    /// Reads a resource.
+    pub fn read(uri: &str) -> Self {
+        Self(json!({"do": "read", "uri": uri}))
+    }
+
+    /// Calls a tool and waits for notifications until the tool `name` came or went.
+    pub fn change(tool: &str, name: &str) -> Self {
+        Self(json!({"do": "change", "tool": tool, "name": name}))
+    }
+}
+
+/// What a client saw.
+#[derive(Debug)]
+pub struct Played {
+    /// The revision that the client says it speaks.
+    pub version: String,
+    /// One result per step.
+    pub steps: Vec<Value>,
+}
+
+/// Lets a client play the steps; the scenario file becomes its last argument.
+///
+/// # Panics
+/// The client fails as a whole. A step that fails is an `error` in its result.
+pub fn play(mut client: Command, steps: &[Step]) -> Played {
+    let shown = format!("{client:?}");
+    let file = tempfile::NamedTempFile::new().unwrap_or_else(|why| panic!("no scenario file: {why}"));
+    let scenario = json!({"steps": steps.iter().map(|step| &step.0).collect::<Vec<_>>()});
+    std::fs::write(file.path(), scenario.to_string()).unwrap_or_else(|why| panic!("no scenario: {why}"));
+    client.arg(file.path());
+    let outcome = run(client, LIMIT);
+    let said = outcome.stdout.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let Some(said) = said else {
+        panic!("{shown} ended with {} and no result\n{}\n{}", outcome.code, outcome.stdout, outcome.stderr);
+    };
+    Played {
+        version: said["version"].as_str().unwrap_or_default().to_owned(),
+        steps: said["steps"].as_array().cloned().unwrap_or_default(),
+    }
+}
