@@ -129,7 +129,7 @@ fn passed(test: &mut std::process::Command) -> Result<u64> {
         passed += count.and_then(|(count, _)| count.parse().ok()).unwrap_or(0);
     })?;
     if !calm {
-        bail!("the loop found something; see above");
+        bail!("`cargo test` failed; see above");
     }
     ensure!(passed > 0, "no test of this loop exists");
     Ok(passed)

@@ -44,11 +44,6 @@ impl Printer {
         }
     }
 
-    /// Whether stderr shows colour.
-    pub(crate) fn color_err(&self) -> bool {
-        self.color_err
-    }
-
     /// Prints data.
     pub(crate) fn data(&self, text: &str) {
         let mut out = io::stdout().lock();

@@ -70,6 +70,8 @@ struct Outlet {
     dropped: AtomicU64,
     closed: AtomicBool,
     cancelled: AtomicBool,
+    /// Where notifications go that come when this is closed.
+    after: Notifier,
 }
 
 // === impl CallContext ===
@@ -149,6 +151,13 @@ impl Notifier {
     /// A notifier that keeps at most `queue_max` notifications; more are dropped and counted.
     #[must_use]
     pub fn bounded(queue_max: usize) -> Self {
+        Self::bounded_then(queue_max, Self::none())
+    }
+
+    /// The same; what comes when it is closed goes to `after`. A legacy session has a stream for
+    /// what its calls are told too late.
+    #[must_use]
+    pub fn bounded_then(queue_max: usize, after: Self) -> Self {
         Self(Some(Arc::new(Outlet {
             queue: Mutex::default(),
             waker: AtomicWaker::new(),
@@ -156,6 +165,7 @@ impl Notifier {
             dropped: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
+            after,
         })))
     }
 
@@ -168,10 +178,11 @@ impl Notifier {
     /// Sends a notification; returns whether it was kept.
     pub fn send(&self, notification: Notification) -> bool {
         let Some(outlet) = &self.0 else { return false };
-        if outlet.closed.load(Ordering::Relaxed) {
-            return false;
-        }
         let mut queue = outlet.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if outlet.closed.load(Ordering::Relaxed) {
+            drop(queue);
+            return outlet.after.send(notification);
+        }
         if queue.len() >= outlet.queue_max {
             outlet.dropped.fetch_add(1, Ordering::Relaxed);
             return false;
@@ -182,10 +193,15 @@ impl Notifier {
         true
     }
 
-    /// Nothing more is read: later notifications are dropped.
+    /// Nothing more is read here: what waits and what comes goes to whoever is `after`.
     pub fn close(&self) {
-        if let Some(outlet) = &self.0 {
-            outlet.closed.store(true, Ordering::Relaxed);
+        let Some(outlet) = &self.0 else { return };
+        let mut queue = outlet.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        outlet.closed.store(true, Ordering::Relaxed);
+        let late = std::mem::take(&mut *queue);
+        drop(queue);
+        for notification in late {
+            outlet.after.send(notification);
         }
     }
 

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "tests say what they skip and what a daemon logged")]
 
 mod daemon;
+pub mod harness;
 mod http;
 mod page;
 mod peers;

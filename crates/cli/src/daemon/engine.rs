@@ -85,11 +85,10 @@ impl Engine {
 async fn keep_catalog(gateway: Arc<Gateway>, data: DataFolder, ended: CancellationToken) {
     let (mut written, mut changed) = gateway.stored();
     loop {
-        let mut last = false;
-        tokio::select! {
-            () = ended.cancelled() => last = true,
-            told = changed.changed() => last = told.is_err(),
-        }
+        let mut last = tokio::select! {
+            () = ended.cancelled() => true,
+            told = changed.changed() => told.is_err(),
+        };
         if !last {
             tokio::select! {
                 () = ended.cancelled() => last = true,

@@ -67,11 +67,11 @@ impl Drive {
 
 impl Drop for Drive {
     fn drop(&mut self) {
+        self.notifier.close();
         if self.abandoned == Abandoned::GoesOn
             && let Some(future) = self.future.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            self.notifier.close();
             runtime.spawn(future);
         }
     }

@@ -140,7 +140,7 @@ impl Session {
                 params.set("_meta", sent.to_raw());
             }
         }
-        let notifier = Notifier::bounded(self.queue_max);
+        let notifier = Notifier::bounded_then(self.queue_max, self.outbox.clone());
         let context = self.context(notifier.clone(), progress_token);
         self.lock().calls.insert(request.id.clone(), notifier.clone());
         let registered = Registered { session: self.clone(), id: request.id };

@@ -1,8 +1,8 @@
 //! Whatever comes in: each mistake is answered with a status, a code and words that help, and
 //! nothing else is disturbed. After each the same good call still works.
 
-use e2e::http::{exchange, send, try_exchange};
-use e2e::{Client, Ended, Home, LEGACY, Legacy, MODERN, Modern, Switchboard, entry, misbehave};
+use e2e::harness::http::{exchange, send, try_exchange};
+use e2e::harness::{Client, Ended, Home, LEGACY, Legacy, MODERN, Modern, Switchboard, entry, misbehave};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

@@ -1,10 +1,14 @@
-//! The switchboard from outside, one file per subject: the built binary in its own home, real
-//! processes behind it, clients of both eras in front of it.
+//! The end-to-end tests, one binary: real servers, real clients and wrong input against the built
+//! `switchboard`. Each module is one subject.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::print_stderr, reason = "tests report what they ran and what they left out")]
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking, in its helping functions too"
-)]
+mod fleet;
 
+mod bad_input;
+mod cli;
+mod conformance;
+mod guard;
+mod matrix;
+mod one_bad_server;
+mod reload;

@@ -1,7 +1,7 @@
 //! The configuration changes under load: what did not change keeps running and keeps its calls,
 //! and a configuration with errors changes nothing.
 
-use e2e::{Client, Ended, SOON, Switchboard, eventually, misbehave};
+use e2e::harness::{Client, Ended, SOON, Switchboard, eventually, misbehave};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

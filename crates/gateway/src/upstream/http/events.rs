@@ -189,10 +189,9 @@ impl HttpLink {
     /// one (protocol.md section 2.2, row 11).
     fn log_aside(&self, notification: Notification) {
         let logging = self.logging();
-        let mut routes = logging.values();
-        match (routes.next(), routes.next()) {
-            (Some(only), None) => only.log(notification),
-            _ => {
+        match logging.only() {
+            Some(only) => only.log(notification),
+            None => {
                 drop(logging);
                 self.core.take_event(notification);
             }

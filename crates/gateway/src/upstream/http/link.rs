@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// How long a message that nobody waits for may take.
 const ASIDE_MAX: Duration = Duration::from_secs(10);
@@ -30,9 +31,40 @@ pub(in crate::upstream) struct HttpLink {
     pub(super) renewed: watch::Sender<u64>,
     mirrored: ArcSwap<HashMap<String, Vec<MirroredParam>>>,
     /// Calls in flight to a legacy server that sends log messages on its own stream.
-    logging: Mutex<HashMap<u64, LogRoute>>,
+    logging: Mutex<Logging>,
     /// For what is sent aside.
     this: Weak<Self>,
+}
+
+/// Who may be meant by a log message that comes apart from any call.
+#[derive(Default)]
+pub(super) struct Logging {
+    in_flight: HashMap<u64, LogRoute>,
+    /// The call that ended last, and when: its last message may be on its way still.
+    last: Option<(Instant, LogRoute)>,
+}
+
+/// How long after a call a log message on another stream is taken to be its.
+const LOG_LATE_MAX: Duration = Duration::from_millis(500);
+
+impl Logging {
+    /// The one call that can be meant.
+    pub(super) fn only(&self) -> Option<&LogRoute> {
+        let mut routes = self.in_flight.values();
+        match (routes.next(), routes.next()) {
+            (Some(only), None) => Some(only),
+            (None, _) => {
+                self.last.as_ref().filter(|(ended, _)| ended.elapsed() <= LOG_LATE_MAX).map(|(_, route)| route)
+            }
+            _ => None,
+        }
+    }
+
+    fn ended(&mut self, id: u64) {
+        if let Some(route) = self.in_flight.remove(&id) {
+            self.last = Some((Instant::now(), route));
+        }
+    }
 }
 
 /// A legacy request that was sent and not answered: dropping it cancels it. (A modern one is
@@ -132,7 +164,7 @@ impl HttpLink {
             let out = wire::request(Era::Legacy, id, method, params, context);
             let mut unanswered = Unanswered { link: self, id, answered: false };
             if let Some(route) = route.filter(|_| self.core.logs_aside()) {
-                self.logging().insert(id, route.logs().clone());
+                self.logging().in_flight.insert(id, route.logs().clone());
             }
             let answer = match self.post(self.legacy_headers(&session), out).await {
                 Ok(answer) => answer,
@@ -155,7 +187,7 @@ impl HttpLink {
         }
     }
 
-    pub(super) fn logging(&self) -> MutexGuard<'_, HashMap<u64, LogRoute>> {
+    pub(super) fn logging(&self) -> MutexGuard<'_, Logging> {
         self.logging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -243,7 +275,7 @@ pub(super) async fn drain(answer: Answer) {
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         if self.link.core.logs_aside() {
-            self.link.logging().remove(&self.id);
+            self.link.logging().ended(self.id);
         }
         if !self.answered {
             let message = wire::cancelled(self.id, "the caller does not wait any more");

@@ -2,10 +2,10 @@
 //! port of its own. When the value is dropped the daemon is told to end, and nothing of it may
 //! be left.
 
-use crate::client::{Legacy, Modern};
-use crate::processes::Tree;
-use crate::programs::{self, Ended};
-use crate::waiting::{SOON, await_some, eventually};
+use super::client::{Legacy, Modern};
+use super::processes::Tree;
+use super::programs::{self, Ended};
+use super::waiting::{SOON, await_some, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{self, File};

@@ -1,7 +1,7 @@
 //! The programs that the tests run: where the built ones are, and how to run one to its end. The
 //! only place of the harness that starts processes.
 
-use crate::waiting::SOON;
+use super::waiting::SOON;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -204,7 +204,7 @@ impl Talk {
     pub fn hang_up(mut self) -> Option<i32> {
         self.input = None;
         let deadline = Duration::from_secs(15);
-        let status = crate::await_some(deadline, "the end of a program whose stdin was closed", || {
+        let status = super::waiting::await_some(deadline, "the end of a program whose stdin was closed", || {
             self.child.try_wait().expect("expected its exit status")
         });
         status.code()
