@@ -20,7 +20,7 @@ const RECIPE: &str = "1";
 ///
 /// # Errors
 /// A tool is missing or failed; the message names the command and how to get the tool.
-pub fn install(root: &Path) -> Result<()> {
+pub(crate) fn install(root: &Path) -> Result<()> {
     let source = root.join("tests/peers");
     let target = root.join("target/peers");
     let wanted = fingerprint(&source)?;

@@ -169,6 +169,12 @@ fn painted(text: &str, paint: Paint, color: bool) -> String {
     if color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// `1 server`, `2 servers`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// A stranger's text on one line of at most `chars_max` characters, without control characters.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let first = text.trim().lines().next().unwrap_or_default();

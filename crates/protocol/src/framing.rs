@@ -149,7 +149,7 @@ impl SseDecoder {
                 continue;
             }
             self.field(&line);
-            if self.data.len() > self.event_bytes_max {
+            if self.data.len().max(line.len()) > self.event_bytes_max {
                 return Err(EventTooLarge { event_bytes_max: self.event_bytes_max });
             }
         }
@@ -172,6 +172,7 @@ impl SseDecoder {
             self.started = true;
             if self.buffer.starts_with("\u{feff}".as_bytes()) {
                 self.buffer.advance(3);
+                self.searched = 0;
             }
         }
         let Some(found) = memchr::memchr2(b'\n', b'\r', &self.buffer[self.searched..]) else {
@@ -282,6 +283,13 @@ mod tests {
         for at in 0..=text.len() {
             assert_eq!(events(&[&text[..at], &text[at..]]), whole, "split at {at}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_come_byte_by_byte() {
+        let text = "\u{feff}data:x\n\n".as_bytes();
+        let pieces: Vec<&[u8]> = text.chunks(1).collect();
+        assert_eq!(events(&pieces), events(&[text]));
     }
 
     #[test]

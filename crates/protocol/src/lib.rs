@@ -21,7 +21,7 @@ mod envelope;
 pub use envelope::{Id, Message, Notification, Request, Response};
 
 mod parse;
-pub use parse::{ParseError, ParseLimits, parse_client, parse_upstream};
+pub use parse::{ParseError, ParseLimits, ParseReason, parse_client, parse_upstream};
 
 pub mod framing;
 

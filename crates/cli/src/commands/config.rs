@@ -1,6 +1,7 @@
 //! `switchboard config`: what is declared, checked and resolved.
 
 use crate::context::Context;
+use crate::printer::count as counted;
 use crate::report::Report;
 use config::Severity;
 use serde_json::json;
@@ -55,13 +56,15 @@ fn check(context: &Context) -> Result<(), Report> {
         context.printer.diagnostics(&loaded.diagnostics);
     }
     if errors > 0 {
-        let message = format!("the configuration has {errors} errors and {warnings} warnings");
+        let message =
+            format!("the configuration has {} and {}", counted(errors, "error"), counted(warnings, "warning"));
         // With --json everything was said in the document.
         return Err(Report::usage(message).said(context.printer.json));
     }
     if !context.printer.json {
         let (servers, files) = (loaded.config.servers.len(), loaded.files.iter().filter(|file| file.exists()).count());
-        context.printer.say(&format!("ok: {servers} servers in {files} files, {warnings} warnings"));
+        let (servers, files) = (counted(servers, "server"), counted(files, "file"));
+        context.printer.say(&format!("ok: {servers} in {files}, {}", counted(warnings, "warning")));
     }
     Ok(())
 }

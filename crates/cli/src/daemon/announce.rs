@@ -5,6 +5,7 @@ use super::reload::Done;
 use crate::commands::reload::summary;
 use crate::context::Context;
 use crate::preflight;
+use crate::printer::count;
 use config::Config;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -56,7 +57,7 @@ fn url(config: &Config, address: SocketAddr) -> String {
 
 fn declared(config: &Config) -> String {
     let (active, resting): (Vec<_>, Vec<_>) = config.servers.values().partition(|server| server.is_active());
-    let mut text = format!("{} servers start", active.len());
+    let mut text = format!("starting {}", count(active.len(), "server"));
     if !resting.is_empty() {
         let names: Vec<&str> = resting.iter().map(|server| server.name.as_str()).collect();
         text.push_str(&format!("; disabled or waiting for approval: {}", names.join(", ")));

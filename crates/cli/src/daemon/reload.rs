@@ -1,6 +1,7 @@
 //! Reading the configuration again: all of it is right, or nothing changes.
 
 use crate::context::Context;
+use crate::printer::count;
 use config::{Config, Limits, Listen, Severity, Sources, Watcher};
 use control::Problem;
 use control::said::Reloaded;
@@ -90,8 +91,8 @@ fn same_listen(old: &Listen, new: &Listen) -> bool {
 }
 
 fn refused(errors: &[String]) -> Problem {
-    let count = errors.len();
-    let title = format!("the configuration has {count} errors; nothing was changed\n\n{}", errors.join("\n\n"));
+    let count = count(errors.len(), "error");
+    let title = format!("the configuration has {count}; nothing was changed\n\n{}", errors.join("\n\n"));
     let problem =
         Problem::new(ErrorKind::InvalidParams, title).hint("mend it; it is read again as soon as it is saved");
     Problem { kind: "configuration".to_owned(), ..problem }

@@ -34,20 +34,29 @@ fn names() {
     let tools = await_some(SOON, "a tool that does not stutter", || {
         Some(client.tools()).filter(|tools| tools.contains(&"grown_1".to_owned()))
     });
-    let mut wanted: Vec<String> = ["echo", "sleep", "count", "pid", "few__echo", "grown__grow", "grown_1"]
-        .iter()
-        .map(|&name| name.to_owned())
-        .chain(["my-server", "grown"].iter().flat_map(|server| {
-            ["echo", "sleep", "count", "pid"].iter().map(move |tool| format!("{server}__{tool}"))
-        }))
-        .collect();
+    let mut wanted: Vec<String> =
+        ["echo", "sleep", "count", "pid", "few__echo", "grown__grow", "grown_1"]
+            .iter()
+            .map(|&name| name.to_owned())
+            .chain(["my-server", "grown"].iter().flat_map(|server| {
+                ["echo", "sleep", "count", "pid"].iter().map(move |tool| format!("{server}__{tool}"))
+            }))
+            .collect();
     wanted.sort();
     assert_eq!(tools, wanted, "expected these names, sorted");
-    assert_eq!(client.text("my-server__echo", json!({"text": "a"})), "a", "expected a reduced name to lead to its server");
+    assert_eq!(
+        client.text("my-server__echo", json!({"text": "a"})),
+        "a",
+        "expected a reduced name to lead to its server"
+    );
     assert_eq!(client.text("echo", json!({"text": "b"})), "b", "expected a bare name to lead to its server");
     let hidden = board.cli_json(&["status"])["hidden"].clone();
     let hides = |server: &str, own: &str| {
-        hidden.as_array().unwrap().iter().any(|item| item["server"] == server && item["own"] == own && item["why"].is_string())
+        hidden
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|item| item["server"] == server && item["own"] == own && item["why"].is_string())
     };
     assert!(hides("late", "echo"), "expected the second bare name to be marked: {hidden}");
     assert!(hides("few", "pid") && hides("few", "sleep"), "expected what is not offered to be marked: {hidden}");
@@ -60,7 +69,10 @@ fn names() {
 
 #[test]
 fn a_list_is_the_same_bytes_over_restarts() {
-    let config = misbehave("b", "ok", "legacy") + &misbehave("a", "ok", "modern") + &misbehave("c", "ok", "dual") + &fixture("fix");
+    let config = misbehave("b", "ok", "legacy")
+        + &misbehave("a", "ok", "modern")
+        + &misbehave("c", "ok", "dual")
+        + &fixture("fix");
     let board = Switchboard::start(&config);
     for server in ["a", "b", "c", "fix"] {
         board.server_in(server, "ready");
@@ -120,7 +132,10 @@ fn changes_are_told_to_both_eras() {
         stream.event_that("a change on the GET stream", changed);
         for client in [&modern as &dyn Client, &legacy] {
             let tools = client.tools();
-            assert!(tools.contains(&"grows__grown_1".to_owned()), "expected the new tool of the {era} server: {tools:?}");
+            assert!(
+                tools.contains(&"grows__grown_1".to_owned()),
+                "expected the new tool of the {era} server: {tools:?}"
+            );
             client.call("grows__echo", json!({"text": "after"}));
         }
     }
@@ -146,7 +161,9 @@ fn a_listener_of_one_server_hears_of_that_one_only() {
 
 #[test]
 fn long_lists_have_pages() {
-    let config = "[limits]\nlist_pages_max = 1500\n".to_owned() + &misbehave("page", "endless-pages", "dual") + &misbehave("z", "ok", "dual");
+    let config = "[limits]\nlist_pages_max = 1500\n".to_owned()
+        + &misbehave("page", "endless-pages", "dual")
+        + &misbehave("z", "ok", "dual");
     let board = Switchboard::start(&config);
     board.server_in("page", "ready");
     board.server_in("z", "ready");
@@ -159,9 +176,15 @@ fn long_lists_have_pages() {
     assert_eq!(board.legacy().tools(), tools, "expected the same pages for a legacy client");
     let mut damaged = cursor.clone();
     damaged.replace_range(10..11, if &cursor[10..11] == "A" { "B" } else { "A" });
-    for (what, method, cursor) in [("a damaged cursor", "tools/list", damaged), ("another list's cursor", "prompts/list", cursor)] {
+    for (what, method, cursor) in
+        [("a damaged cursor", "tools/list", damaged), ("another list's cursor", "prompts/list", cursor)]
+    {
         let (status, response) = client.request(method, json!({"cursor": cursor}));
-        assert_eq!((status, &response["error"]["code"]), (200, &json!(-32602)), "expected {what} to be refused: {response}");
+        assert_eq!(
+            (status, &response["error"]["code"]),
+            (200, &json!(-32602)),
+            "expected {what} to be refused: {response}"
+        );
     }
 }
 
@@ -191,7 +214,8 @@ fn resources_and_prompts_lead_to_their_server() {
         let content = text("test://template/17/data");
         assert!(content.to_string().contains("17"), "expected the template's server to answer: {content}");
         let listed = client.result("resources/list", json!({}));
-        let uris: Vec<&str> = listed["resources"].as_array().unwrap().iter().filter_map(|item| item["uri"].as_str()).collect();
+        let uris: Vec<&str> =
+            listed["resources"].as_array().unwrap().iter().filter_map(|item| item["uri"].as_str()).collect();
         let distinct = ["test://static-binary", "test://static-text", "test://watched-resource"];
         assert_eq!(uris, distinct, "expected each URI once, of the first server that has it");
         let prompt = client.result("prompts/get", json!({"name": "fix__test_simple_prompt"}));
@@ -202,7 +226,8 @@ fn resources_and_prompts_lead_to_their_server() {
     let own = Modern::new(board.address(), "/mcp/more").result("resources/read", json!({"uri": "test://static-text"}));
     assert!(own["contents"][0].is_object(), "expected the second server to be reachable at its own endpoint: {own}");
     let hidden = board.cli_json(&["status"])["hidden"].clone();
-    let marked = hidden.as_array().unwrap().iter().any(|item| item["server"] == "more" && item["own"] == "test://static-text");
+    let marked =
+        hidden.as_array().unwrap().iter().any(|item| item["server"] == "more" && item["own"] == "test://static-text");
     assert!(marked, "expected the URI that two servers list to be marked: {hidden}");
 }
 

@@ -1,6 +1,6 @@
 //! The ten real servers behind one gateway, and what each can show.
 
-use e2e::harness::{Listening, Page, Peers, Step, Switchboard, command};
+use e2e::{Listening, Page, Peers, Step, Switchboard, command};
 use serde_json::json;
 use std::fmt::Write;
 use std::fs;
@@ -83,11 +83,21 @@ impl Fleet {
         let repository = self.folder.path().join("repo").display().to_string();
         let entities = json!([{"name": "switchboard", "entityType": "gateway", "observations": ["fast"]}]);
         let mut cells = vec![
-            simple("filesystem", &["filesystem__list_directory", "filesystem__read_text_file"], "a note in a file", &[("path", file)]),
+            simple(
+                "filesystem",
+                &["filesystem__list_directory", "filesystem__read_text_file"],
+                "a note in a file",
+                &[("path", file)],
+            ),
             simple("memory", &["memory__create_entities", "memory__read_graph"], "entities", &[]),
             simple("time", &["time__convert_time", "time__get_current_time"], "UTC", &[("timezone", "UTC".into())]),
             simple("git", &["git_log", "git_status"], "nothing to commit", &[("repo_path", repository)]),
-            simple("fetch", &["fetch__fetch"], "A page on loopback", &[("url", self.page.url.clone()), ("raw", "true".into())]),
+            simple(
+                "fetch",
+                &["fetch__fetch"],
+                "A page on loopback",
+                &[("url", self.page.url.clone()), ("raw", "true".into())],
+            ),
         ];
         for cell in &mut cells {
             if cell.server == "memory" {
@@ -166,7 +176,12 @@ fn everything(server: &'static str, names: [&'static str; 2]) -> Cell {
 }
 
 /// A server of one tool call: the last of its names.
-fn simple(server: &'static str, names: &'static [&'static str], text: &'static str, args: &[(&'static str, String)]) -> Cell {
+fn simple(
+    server: &'static str,
+    names: &'static [&'static str],
+    text: &'static str,
+    args: &[(&'static str, String)],
+) -> Cell {
     let tool = names.last().copied().unwrap_or_default();
     let mut object = serde_json::Map::new();
     for (name, value) in args {

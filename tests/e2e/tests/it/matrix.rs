@@ -2,7 +2,7 @@
 //! and list changes. Every cell runs, or says why it cannot.
 
 use crate::fleet::{Cell, Expect, Fleet};
-use e2e::harness::{Peers, Played, Step, play, require_peers, run, until};
+use e2e::{Peers, Played, Step, play, require_peers, run, until};
 use serde_json::Value;
 use std::process::Command;
 use std::time::Duration;
@@ -32,12 +32,20 @@ const LEGACY: &[Client] = &[
             client
         },
     },
-    Client { name: "ts2-legacy", modern: false, command: |peers, fleet| script(peers, "ts2_client.mjs", "legacy", fleet) },
+    Client {
+        name: "ts2-legacy",
+        modern: false,
+        command: |peers, fleet| script(peers, "ts2_client.mjs", "legacy", fleet),
+    },
 ];
 
 const MODERN: &[Client] = &[
     Client { name: "py-auto", modern: true, command: |peers, fleet| script(peers, "py_client.py", "auto", fleet) },
-    Client { name: "py-2026", modern: true, command: |peers, fleet| script(peers, "py_client.py", "2026-07-28", fleet) },
+    Client {
+        name: "py-2026",
+        modern: true,
+        command: |peers, fleet| script(peers, "py_client.py", "2026-07-28", fleet),
+    },
     Client { name: "ts2-pin", modern: true, command: |peers, fleet| script(peers, "ts2_client.mjs", "pin", fleet) },
 ];
 
@@ -192,6 +200,13 @@ fn a_client_over_stdio_without_a_daemon() {
     let mut client = peers.script_command("ts1_client.mjs");
     client.arg("stdio").arg(e2e::built("switchboard")).arg("--config").arg(&config);
     client.arg("--data").arg(folder.path().join("data")).arg("connect").env("HOME", folder.path());
-    let played = play(client, &[Step::until("fixture__test_simple_text", serde_json::json!({}), "This is a simple text response for testing.")]);
+    let played = play(
+        client,
+        &[Step::until(
+            "fixture__test_simple_text",
+            serde_json::json!({}),
+            "This is a simple text response for testing.",
+        )],
+    );
     assert!(played.steps.first().is_some_and(|step| step["result"].is_object()), "{played:?}");
 }

@@ -32,7 +32,7 @@ pub(super) fn value(schema: &Value, key: &str, text: &str) -> Result<Value, Repo
     let fitting = TRIED.iter().filter(|kind| types.iter().any(|allowed| allowed == *kind));
     let read = fitting.filter_map(|kind| read_as(kind, text)).next();
     read.ok_or_else(|| {
-        let message = format!("`{key}` must be {}, not `{text}`", types.join(" or "));
+        let message = format!("`{key}` must be of type {}, not `{text}`", types.join(" or "));
         let example = match types[0].as_str() {
             "array" => "a list is written as JSON: key='[1, 2]'",
             "object" => "an object is written as JSON: key='{\"a\": 1}'",

@@ -1,0 +1,41 @@
+//! `switchboard logs`.
+
+use crate::sandbox::{Sandbox, entry, eventually};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+#[test]
+fn what_a_server_says_is_shown_with_and_without_a_daemon() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(&entry("loud", "noise"));
+    let mut daemon = sandbox.daemon();
+    sandbox.wait_for("loud", "ready");
+    let lines = sandbox.json(&["logs", "loud"]);
+    let streams: Vec<&str> =
+        lines["lines"].as_array().unwrap().iter().filter_map(|line| line["stream"].as_str()).collect();
+    assert!(["stderr", "stdout", "switchboard"].iter().all(|stream| streams.contains(stream)), "{lines}");
+    assert_eq!(sandbox.run(&["logs", "loud", "-n", "1"]).stdout.lines().count(), 1);
+    assert_eq!(sandbox.run(&["logs", "lod"]).code, Some(12));
+    assert_eq!(sandbox.run(&["stop"]).code, Some(0));
+    assert!(daemon.wait().success());
+    let kept = sandbox.run(&["logs", "loud"]);
+    assert!(kept.code == Some(0) && kept.stdout.contains(" switchboard ready"), "{}", kept.shown(&sandbox));
+    assert!(!sandbox.json(&["logs", "loud"])["lines"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn following_shows_lines_as_they_come_and_ends_with_the_daemon() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(&entry("loud", "noise"));
+    let _daemon = sandbox.daemon();
+    sandbox.wait_for("loud", "ready");
+    let mut follower = sandbox.command(&["logs", "loud", "-f", "-n", "0"]);
+    let mut follower = follower.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    // Whether it follows already is seen from the first line that a call causes.
+    eventually("a call is made", || (sandbox.run(&["call", "loud.echo", "text=x"]).code == Some(0)).then_some(()));
+    let stop = sandbox.run(&["stop"]);
+    assert_eq!(stop.code, Some(0), "{}", stop.shown(&sandbox));
+    assert!(lines.next().is_some_and(|line| line.unwrap().contains(" std")));
+    assert!(follower.wait().unwrap().success());
+}
