@@ -56,6 +56,8 @@ async function slow({ id, steps = 3, ms = 50 }, { mcpReq }) {
       await mcpReq.notify({ method: 'notifications/progress', params });
     }
   }
+  // SDK v1 clients lose a progress that arrives in one piece with the result: keep them apart.
+  await pause(ms, mcpReq.signal);
   return text(`${steps} steps`);
 }
 

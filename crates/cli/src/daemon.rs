@@ -123,7 +123,7 @@ impl Daemon {
         let socket = listen::tcp(loaded.config.listen.address).await?;
         let (api, mcp) = (listen::unix(&sockets.api)?, listen::unix(&sockets.mcp)?);
         let reloader = Reloader::new(context, &loaded.config);
-        let files = loaded.files;
+        let files = reload::watchable(loaded.files);
         let data = context.data_folder()?;
         let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
         let shutdown = CancellationToken::new();
@@ -140,20 +140,21 @@ impl Daemon {
         let (sender, mut changed) = mpsc::channel(1);
         let mut watcher = reload::watch(&self.files, sender.clone());
         loop {
-            match self.wake(&mut changed).await {
-                Wake::End => break,
-                Wake::Reload => {
-                    self.files = announce::reloaded(context, self.reloader.reload(&self.engine.gateway).await);
-                    watcher = reload::watch(&self.files, sender.clone());
-                }
-                Wake::Command(Command::Stop) => break,
-                Wake::Command(Command::Reload(reply)) => {
-                    let done = self.reloader.reload(&self.engine.gateway).await;
-                    // Whoever asked may have left.
-                    let _ = reply.send(done.result.clone());
-                    self.files = announce::reloaded(context, done);
-                    watcher = reload::watch(&self.files, sender.clone());
-                }
+            let reply = match self.wake(&mut changed).await {
+                Wake::End | Wake::Command(Command::Stop) => break,
+                Wake::Reload => None,
+                Wake::Command(Command::Reload(reply)) => Some(reply),
+            };
+            let done = self.reloader.reload(&self.engine.gateway).await;
+            if let Some(reply) = reply {
+                // Whoever asked may have left.
+                let _ = reply.send(done.result.clone());
+            }
+            let files = reload::watchable(announce::reloaded(context, done));
+            // A watcher that is replaced forgets what it was about to tell: only for other files.
+            if files != self.files && !files.is_empty() {
+                watcher = reload::watch(&files, sender.clone());
+                self.files = files;
             }
         }
         drop(watcher);

@@ -126,15 +126,16 @@ impl Files {
 
     fn append(&mut self, text: &[u8]) -> io::Result<()> {
         let length = text.len() as u64;
-        let full = |(_, bytes): &(File, u64)| *bytes > 0 && *bytes + length > self.sizes.file_bytes_max;
-        if self.open.as_ref().is_some_and(full) {
-            self.open = None;
-            rotate(&self.path, self.sizes.files_max)?;
-        }
-        let (file, bytes) = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(open(&self.path)?),
+        let limit = self.sizes.file_bytes_max;
+        let mut current = match self.open.take() {
+            Some(current) => current,
+            None => open(&self.path)?,
         };
+        if current.1 > 0 && current.1 + length > limit {
+            rotate(&self.path, self.sizes.files_max)?;
+            current = open(&self.path)?;
+        }
+        let (file, bytes) = self.open.insert(current);
         file.write_all(text)?;
         *bytes += length;
         Ok(())

@@ -65,6 +65,13 @@ fn cli() -> String {
 }
 
 fn chapter(page: &mut String, command: &mut clap::Command, path: &str) {
+    if path.contains(' ') {
+        // Said once, under the first heading.
+        *command = std::mem::take(command).mut_args(|argument| {
+            let is_global = argument.is_global_set();
+            argument.hide(is_global)
+        });
+    }
     let help = command.render_long_help().to_string();
     let _ = writeln!(page, "## `{path}`\n\n```text\n{}\n```\n", help.trim_end());
     for inner in command.get_subcommands_mut() {

@@ -175,40 +175,34 @@ pub(crate) fn after_colon(data: &[u8], at: usize) -> Scan {
     }
 }
 
-/// Blocks of this many bytes are checked at once; the loop over one becomes vector code.
-const BLOCK: usize = 32;
-
-#[inline]
-fn plain_block(block: &[u8; BLOCK]) -> bool {
-    let mut special = false;
-    for &byte in block {
-        special |= byte == b'"' || byte == b'\\' || byte < 0x20;
-    }
-    !special
-}
+/// Bytes looked at one by one before the vector search pays for its start.
+const NEAR: usize = 24;
 
 /// Checks the string that begins at `at` and returns the offset after its closing quote.
 fn string(data: &[u8], at: usize) -> Scan {
     let mut at = at + 1;
-    loop {
-        while let Some(block) = data.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
-            if !plain_block(block) {
-                break;
-            }
-            at += BLOCK;
-        }
-        loop {
+    'escapes: loop {
+        let far = at + NEAR;
+        while at < far {
             match data.get(at) {
                 Some(b'"') => return Ok(at + 1),
                 Some(b'\\') => {
                     at = escape(data, at + 1)?;
-                    break;
+                    continue 'escapes;
                 }
                 Some(0..0x20) => return fail(at, ScanErrorKind::BadString),
                 Some(_) => at += 1,
                 None => return fail(at, ScanErrorKind::Truncated),
             }
         }
+        let rest = data.get(at..).unwrap_or_default();
+        let plain = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+        // The minimum of bytes is one vector instruction per block.
+        if rest[..plain].iter().fold(u8::MAX, |least, &byte| least.min(byte)) < 0x20 {
+            let control = rest.iter().position(|&byte| byte < 0x20).unwrap_or_default();
+            return fail(at + control, ScanErrorKind::BadString);
+        }
+        at += plain;
     }
 }
 

@@ -133,7 +133,8 @@ impl Switchboard {
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            drop(kill_process(pid, signal).ok());
+            // A daemon that is gone already needs no signal.
+            kill_process(pid, signal).unwrap_or_default();
         }
     }
 

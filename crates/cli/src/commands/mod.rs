@@ -116,7 +116,9 @@ pub(crate) fn refusal(error: &clap::Error) -> Report {
             _ => {}
         }
     }
-    if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
+    if error.kind() == ErrorKind::MissingRequiredArgument
+        && let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage)
+    {
         report = report.hint(usage.to_string().replace("Usage: ", "usage: "));
     }
     report.hint("every command and flag: switchboard --help")

@@ -6,6 +6,7 @@ use crate::records::{RecordWriter, Sizes};
 use crate::report::Report;
 use crate::store_files;
 use config::{Config, Environment};
+use gateway::catalog::StoredCatalog;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,9 +47,10 @@ impl Engine {
         let file_bytes_max = limits.log_file_bytes_max as u64;
         let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);
         let logs = LogWriter::start(LogWriterLimits { file_bytes_max, files_max }).map_err(failed)?;
+        let stored = store_files::read_catalog(&data);
         let parts = Parts {
             config: Arc::new(config),
-            stored: store_files::read_catalog(&data),
+            stored: stored.clone(),
             spawner: Arc::new(guard.clone()),
             process: Arc::new(environment.clone()),
             sealer: store_files::sealer(&data)?,
@@ -61,7 +63,7 @@ impl Engine {
         let calls = data.logs().join("calls.jsonl");
         let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;
         let ended = CancellationToken::new();
-        let keeper = tokio::spawn(keep_catalog(gateway.clone(), data.clone(), ended.clone()));
+        let keeper = tokio::spawn(keep_catalog(gateway.clone(), data.clone(), stored, ended.clone()));
         Ok(Self { gateway, logs, data, guard, records, keeper, ended })
     }
 
@@ -81,9 +83,11 @@ impl Engine {
     }
 }
 
-/// Writes the catalog a little after it changed, and at the end.
-async fn keep_catalog(gateway: Arc<Gateway>, data: DataFolder, ended: CancellationToken) {
-    let (mut written, mut changed) = gateway.stored();
+/// Writes the catalog a little after it differs from what is on disk (`written`), and at the end.
+async fn keep_catalog(gateway: Arc<Gateway>, data: DataFolder, mut written: StoredCatalog, ended: CancellationToken) {
+    let (_, mut changed) = gateway.stored();
+    // A server may have been listed before this task had its first turn.
+    changed.mark_changed();
     loop {
         let mut last = tokio::select! {
             () = ended.cancelled() => true,

@@ -8,7 +8,7 @@ use control::said::Reloaded;
 use gateway::Gateway;
 use protocol::ErrorKind;
 use secrecy::ExposeSecret as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -96,6 +96,11 @@ fn refused(errors: &[String]) -> Problem {
     let problem =
         Problem::new(ErrorKind::InvalidParams, title).hint("mend it; it is read again as soon as it is saved");
     Problem { kind: "configuration".to_owned(), ..problem }
+}
+
+/// The files whose folder exists: others cannot be watched until it does.
+pub(super) fn watchable(files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.into_iter().filter(|file| file.parent().is_some_and(Path::is_dir)).collect()
 }
 
 /// Watches the files of the configuration; without that, a reload must be asked for.

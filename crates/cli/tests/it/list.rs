@@ -7,10 +7,10 @@ fn what_is_declared_is_listed_with_and_without_a_daemon() {
     let sandbox = Sandbox::new();
     sandbox
         .configure(&format!("{}[servers.off]\nurl = \"http://127.0.0.1:9/mcp\"\nenabled = false\n", entry("ok", "ok")));
-    snapshot!("list_without_daemon", sandbox.run(&["list"]).shown(&sandbox));
+    snapshot!("list_without_daemon", sandbox.run(&["list"]).shown_table(&sandbox));
     let _daemon = sandbox.daemon();
     sandbox.wait_for("ok", "ready");
-    snapshot!("list", sandbox.run(&["list"]).shown(&sandbox));
+    snapshot!("list", sandbox.run(&["list"]).shown_table(&sandbox));
     assert_eq!(sandbox.json(&["list"])["servers"][0]["state"], "disabled");
 }
 

@@ -31,11 +31,18 @@ fn following_shows_lines_as_they_come_and_ends_with_the_daemon() {
     sandbox.wait_for("loud", "ready");
     let mut follower = sandbox.command(&["logs", "loud", "-f", "-n", "0"]);
     let mut follower = follower.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
-    // Whether it follows already is seen from the first line that a call causes.
-    eventually("a call is made", || (sandbox.run(&["call", "loud.echo", "text=x"]).code == Some(0)).then_some(()));
-    let stop = sandbox.run(&["stop"]);
-    assert_eq!(stop.code, Some(0), "{}", stop.shown(&sandbox));
-    assert!(lines.next().is_some_and(|line| line.unwrap().contains(" std")));
+    let lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let (sender, shown) = std::sync::mpsc::sync_channel(1024);
+    let reading = std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    // Each call makes the server print; that it follows is seen from the first line that comes.
+    let line = eventually("a line is shown", || {
+        assert_eq!(sandbox.run(&["call", "loud.echo", "text=x"]).code, Some(0));
+        shown.try_recv().ok()
+    });
+    assert!(line.contains(" std"), "{line}");
+    assert_eq!(sandbox.run(&["stop"]).code, Some(0));
     assert!(follower.wait().unwrap().success());
+    drop(shown);
+    // It ends because its reader has left or because the lines have ended.
+    let _ = reading.join().unwrap();
 }

@@ -1,5 +1,7 @@
 //! The built binary, command by command, each test in a folder of its own. A file per command.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on must say so")]
+
 mod sandbox;
 
 mod call;

@@ -170,6 +170,13 @@ impl Drop for Daemon {
 }
 
 impl Finished {
+    /// The same for a table: how wide a column is depends on paths and process ids.
+    pub(crate) fn shown_table(&self, sandbox: &Sandbox) -> String {
+        let shown = self.shown(sandbox);
+        let lines = shown.lines().map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()));
+        lines.map(|cells| cells.collect::<Vec<_>>().join("  ")).collect::<Vec<_>>().join("\n")
+    }
+
     /// Exit code and both streams, as a terminal would show them.
     pub(crate) fn shown(&self, sandbox: &Sandbox) -> String {
         let text = format!(
@@ -200,7 +207,7 @@ macro_rules! snapshot {
                 (r"memory [\d.]+ MiB \(guard [\d.]+ MiB\)", "memory [SIZE] (guard [SIZE])"),
                 (r"up \d+s", "up [AGE]"),
                 (r"backup-\d{8}-\d{6}", "backup-[TIME]"),
-                (r"(?m)^(ok +ready +healthy +\w+ +stdio +\d+ +)\d+ +", "$1[PID] "),
+                (r"(?m)^(ok  ready  healthy  \w+  stdio  \d+  )\d+", "$1[PID]"),
             ]
         }, { insta::assert_snapshot!($name, $text) });
     };

@@ -7,7 +7,7 @@ fn everything_is_well() {
     let sandbox = Sandbox::with_server();
     let daemon = sandbox.daemon();
     sandbox.wait_for("ok", "ready");
-    snapshot!("status", sandbox.run(&["status"]).shown(&sandbox));
+    snapshot!("status", sandbox.run(&["status"]).shown_table(&sandbox));
     let status = sandbox.json(&["status"]);
     assert_eq!(status["pid"].as_u64(), Some(daemon.pid()));
     assert_eq!(status["url"], format!("http://{}/mcp", daemon.address()));

@@ -125,6 +125,7 @@ impl Http {
             }
         }
         drop(self.socket);
+        self.shared.sessions.end_streams();
         connections.close();
         connections.wait().await;
     }

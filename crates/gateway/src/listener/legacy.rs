@@ -89,6 +89,12 @@ impl Sessions {
         }
     }
 
+    /// Ends the streams of every session: the listener is shutting down.
+    pub(super) fn end_streams(&self) {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.values().for_each(|(session, _)| session.end_streams());
+    }
+
     /// How many sessions there are.
     pub(super) fn len(&self) -> usize {
         self.open.read().unwrap_or_else(PoisonError::into_inner).len()

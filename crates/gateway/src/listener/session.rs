@@ -18,6 +18,10 @@ use std::task::{Context, Poll};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+/// Acknowledges a subscription of ours; means nothing to a legacy client and so is never passed
+/// on, which makes it good for waking a stream.
+const WAKE: &str = "notifications/subscriptions/acknowledged";
+
 /// A session.
 pub(super) struct Session {
     pub(super) principal: Principal,
@@ -219,16 +223,22 @@ impl Session {
         let generation = self.generation.fetch_add(1, Ordering::AcqRel) + 1;
         self.streams.fetch_add(1, Ordering::AcqRel);
         // Wakes the older reader, so that it sees that it is over.
-        self.outbox.send(Notification::new("notifications/subscriptions/acknowledged", None));
+        self.outbox.send(Notification::new(WAKE, None));
         if self.lock().listen.is_none() {
             self.listen();
         }
         Stream { session: self.clone(), generation }
     }
 
+    /// Ends the session's streams; its calls go on.
+    pub(super) fn end_streams(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.outbox.send(Notification::new(WAKE, None));
+    }
+
     /// Ends the session: its calls are cancelled, its streams end.
     pub(super) fn close(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.end_streams();
         let mut state = self.lock();
         if let Some(listen) = state.listen.take() {
             listen.abort();
@@ -236,8 +246,6 @@ impl Session {
         for (_, call) in state.calls.drain() {
             call.cancel();
         }
-        drop(state);
-        self.outbox.send(Notification::new("notifications/subscriptions/acknowledged", None));
     }
 
     fn touch(&self) {
@@ -265,7 +273,7 @@ impl Stream {
             }
             match self.session.outbox.poll_next(context) {
                 // The acknowledgement of the modern protocol means nothing to a legacy client.
-                Poll::Ready(notification) if notification.method == *"notifications/subscriptions/acknowledged" => {}
+                Poll::Ready(notification) if notification.method == *WAKE => {}
                 Poll::Ready(notification) => return Poll::Ready(Some(notification)),
                 Poll::Pending => return Poll::Pending,
             }

@@ -1,6 +1,7 @@
 //! What the system says about processes: who descends from whom, and who is still there. Linux
-//! only, read from `/proc`; nothing is changed here.
+//! only, read from `/proc`.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -51,6 +52,15 @@ fn marker(pid: u32) -> Option<String> {
     let mut variables = environment.split(|&byte| byte == 0);
     let found = variables.find(|variable| variable.starts_with(MARKER.as_bytes()))?;
     Some(String::from_utf8_lossy(found).into_owned())
+}
+
+impl Process {
+    /// Kills it, unless it is gone already.
+    pub fn kill(&self) {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        // Whether it was still there is for the test to see.
+        let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+    }
 }
 
 impl Tree {

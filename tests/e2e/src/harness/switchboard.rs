@@ -2,12 +2,12 @@
 //! port of its own. When the value is dropped the daemon is told to end, and nothing of it may
 //! be left.
 
-use super::client::{Legacy, Modern};
+use super::client::{Client, Legacy, Modern};
 use super::processes::Tree;
 use super::programs::{self, Ended};
 use super::waiting::{SOON, await_some, eventually};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -144,14 +144,18 @@ impl Home {
 }
 
 impl Switchboard {
-    /// Starts a switchboard with this configuration.
+    /// Starts a switchboard with this configuration and waits for its first list, so that names
+    /// are known.
     ///
     /// # Panics
     /// When it does not come up.
     #[must_use]
     #[track_caller]
     pub fn start(config: &str) -> Self {
-        Home::new(config).start()
+        let board = Home::new(config).start();
+        // Behind a token it is refused, and those who have one ask themselves.
+        board.modern().request("tools/list", json!({}));
+        board
     }
 
     /// The address of its HTTP listener.

@@ -1,221 +1,569 @@
-//! Wrong input from clients, files and the machine: a clear error each time, and nothing else
-//! disturbed.
+//! Whatever comes in: each mistake is answered with a status, a code and words that help, and
+//! nothing else is disturbed. After each the same good call still works.
 
-use e2e::{LegacySession, Reply, Switchboard, VERSION, built, exchange, modern, modern_body, modern_headers, until};
+use e2e::Listening;
+use e2e::harness::http::{exchange, send, try_exchange};
+use e2e::harness::{self, Client, Ended, Home, LEGACY, Legacy, MODERN, Modern, Switchboard, built, entry, misbehave};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 
-fn daemon() -> Switchboard {
-    let config = format!("[servers.good]\ncommand = {:?}\nargs = [\"ok\"]\n", built("mcp-misbehave"));
-    let daemon = Switchboard::start(&config);
-    until(Duration::from_secs(20), "the server", || works(&daemon).then_some(()));
-    daemon
+type Headers = Vec<(String, String)>;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+fn board() -> Switchboard {
+    Switchboard::start(&misbehave("good", "ok", "dual"))
 }
 
-fn works(daemon: &Switchboard) -> bool {
-    let params = json!({"name": "good__echo", "arguments": {"text": "fine"}});
-    modern(&daemon.address, "tools/call", params).answer()["result"]["content"][0]["text"] == "fine"
-}
-
-fn post(daemon: &Switchboard, headers: &[(&str, &str)], body: &str) -> Reply {
-    exchange(&daemon.address, "POST", "/mcp", headers, body.as_bytes())
-}
-
-/// Status, code, a message in words; and the daemon still works.
+/// Nothing has been disturbed.
 #[track_caller]
-fn refused(daemon: &Switchboard, reply: &Reply, status: u16, code: i64) -> Value {
-    let answer = reply.answer();
-    assert_eq!((reply.status, answer["error"]["code"].as_i64()), (status, Some(code)), "{reply:?}");
-    let message = answer["error"]["message"].as_str().unwrap_or_default();
-    assert!(message.len() > 8, "a message in words: {reply:?}");
-    assert!(works(daemon), "others are disturbed");
-    answer
+fn good(board: &Switchboard) {
+    let said = board.modern().text("good__echo", json!({"text": "still here"}));
+    assert_eq!(said, "still here", "expected a good call to work after bad ones");
+}
+
+/// Posts to `/mcp`; gives status and response.
+#[track_caller]
+fn post(board: &Switchboard, headers: &[(String, String)], body: &[u8]) -> (u16, Value) {
+    send(board.address(), "POST", "/mcp", headers, body).last()
+}
+
+#[track_caller]
+fn expect_error(case: &str, (status, response): &(u16, Value), wanted: (u16, i64)) {
+    let code = response["error"]["code"].as_i64();
+    assert_eq!((*status, code), (wanted.0, Some(wanted.1)), "expected {wanted:?} for {case}, got {response}");
+    let message = response["error"]["message"].as_str().unwrap_or_default();
+    assert!(!message.is_empty(), "expected words for {case}, got {response}");
+}
+
+#[track_caller]
+fn expect_hint(case: &str, (_, response): &(u16, Value)) {
+    let hint = response["error"]["data"]["hint"].as_str().unwrap_or_default();
+    assert!(!hint.is_empty(), "expected a hint for {case}, got {response}");
+}
+
+/// A good call of a modern client, and its headers.
+fn good_message() -> (Value, Headers) {
+    let params = json!({"name": "good__echo", "arguments": {"text": "x"}});
+    let message = Modern::message(json!(7), "tools/call", params);
+    let headers = Modern::headers(&message);
+    (message, headers)
+}
+
+fn without(headers: &Headers, name: &str) -> Headers {
+    headers.iter().filter(|(key, _)| !key.eq_ignore_ascii_case(name)).cloned().collect()
+}
+
+fn with(headers: &Headers, name: &str, value: &str) -> Headers {
+    let mut changed = without(headers, name);
+    changed.push((name.to_owned(), value.to_owned()));
+    changed
+}
+
+fn twice(headers: &Headers, name: &str) -> Headers {
+    let again = headers.iter().find(|(key, _)| key == name).cloned();
+    headers.iter().cloned().chain(again).collect()
+}
+
+/// Headers of both eras for bodies that are no message.
+fn both_eras(board: &Switchboard) -> [(&'static str, Headers); 2] {
+    let modern = with(&good_message().1, "Mcp-Method", "tools/call");
+    [("modern", modern), ("legacy", board.legacy().headers().to_vec())]
 }
 
 #[test]
 fn broken_json() {
-    let daemon = daemon();
-    let headers = modern_headers("tools/list", None);
-    for body in ["{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\"", "", "\u{feff}{}", "nonsense", "{\"a\":1}{\"b\":2}"] {
-        let reply = post(&daemon, &headers, body);
-        assert_eq!(reply.status, 400, "{body:?}: {reply:?}");
-        let code = reply.answer()["error"]["code"].as_i64();
-        assert!(matches!(code, Some(-32700 | -32600)), "{body:?}: {reply:?}");
+    let board = board();
+    let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+    let nested = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"a":{deep}}}}}"#);
+    let bodies: [&[u8]; 9] = [
+        b"",
+        b"not json",
+        br#"{"jsonrpc":"2.0","id":1,"method":"tools/list""#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"} x"#,
+        br#"{"jsonrpc":"2.0","id":1,"method":"tools/list",}"#,
+        br#"{"jsonrpc":"2.0","id":NaN,"method":"tools/list"}"#,
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/\xfflist\"}",
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/\nlist\"}",
+        nested.as_bytes(),
+    ];
+    for (era, headers) in both_eras(&board) {
+        for body in bodies {
+            let case = format!("{era}: {}", String::from_utf8_lossy(&body[..body.len().min(60)]));
+            let got = post(&board, &headers, body);
+            expect_error(&case, &got, (400, -32700));
+        }
+        good(&board);
     }
-    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(post(&daemon, &headers, &deep).status, 400);
-    let not_text =
-        exchange(&daemon.address, "POST", "/mcp", &headers, b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}");
-    assert_eq!(not_text.status, 400, "{not_text:?}");
-    assert!(works(&daemon));
 }
 
 #[test]
-fn a_batch_from_a_modern_client() {
-    let daemon = daemon();
-    let one = modern_body(1, "tools/list", json!({}));
-    let reply = post(&daemon, &modern_headers("tools/list", None), &json!([one, one]).to_string());
-    let answer = refused(&daemon, &reply, 400, -32600);
-    assert!(answer["error"]["message"].as_str().unwrap().contains("batch"), "{answer}");
-}
-
-#[test]
-fn duplicate_keys_and_unknown_members() {
-    let daemon = daemon();
-    let body = modern_body(1, "tools/call", json!({"name": "good__echo", "arguments": {}})).to_string();
-    let headers = modern_headers("tools/call", Some("good__echo"));
-    for wrong in [
-        body.replacen("\"id\":1", "\"id\":1,\"id\":2", 1),
-        body.replacen("\"method\":\"tools/call\"", "\"method\":\"tools/call\",\"method\":\"ping\"", 1),
-        body.replacen("\"name\":\"good__echo\"", "\"name\":\"good__echo\",\"name\":\"good__pid\"", 1),
-        body.replacen("\"id\":1", "\"id\":1,\"sudo\":true", 1),
-        body.replacen("\"id\":1", "\"id\":null", 1),
-        body.replacen("\"id\":1", "\"id\":[1]", 1),
-    ] {
-        assert_ne!(wrong, body);
-        let reply = post(&daemon, &headers, &wrong);
-        assert_eq!(reply.status, 400, "{wrong}: {reply:?}");
-        let code = reply.answer()["error"]["code"].as_i64();
-        assert!(matches!(code, Some(-32700 | -32600 | -32602)), "{wrong}: {reply:?}");
+fn batches() {
+    let board = board();
+    let one = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    for (era, headers) in both_eras(&board) {
+        for batch in [json!([]), json!([one]), json!([one, one])] {
+            let case = format!("{era} batch {batch}");
+            let got = post(&board, &headers, batch.to_string().as_bytes());
+            expect_error(&case, &got, (400, -32600));
+            expect_hint(&case, &got);
+        }
     }
-    assert!(works(&daemon));
+    good(&board);
 }
 
 #[test]
-fn wrong_headers() {
-    let daemon = daemon();
-    let params = json!({"name": "good__echo", "arguments": {}});
-    let body = modern_body(1, "tools/call", params).to_string();
-    let right = modern_headers("tools/call", Some("good__echo"));
-    let with = |name: &str, value: Option<&'static str>| {
-        let mut headers: Vec<_> = right.iter().copied().filter(|(known, _)| *known != name).collect();
-        let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-        headers.extend(value.map(|value| (name, value)));
-        headers
+fn what_is_no_message() {
+    let board = board();
+    let bodies = [
+        r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","\u006dethod":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","name":"b"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{},"params":{}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","extra":1}"#,
+        r#"{"jsonrpc":"1.0","id":1,"method":"tools/list"}"#,
+        r#"{"id":1,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":null,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":{},"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":7}"#,
+        r#"{"jsonrpc":"2.0","id":1}"#,
+        r#""a text""#,
+        "17",
+        "null",
+    ];
+    for (era, headers) in both_eras(&board) {
+        for body in bodies {
+            expect_error(&format!("{era}: {body}"), &post(&board, &headers, body.as_bytes()), (400, -32600));
+        }
+        let listed = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[1]}"#;
+        expect_error(&format!("{era}: a list as params"), &post(&board, &headers, listed.as_bytes()), (400, -32602));
+    }
+    let (_, modern) = good_message();
+    let answer = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+    expect_error("a response of a modern client", &post(&board, &modern, answer), (400, -32600));
+    good(&board);
+}
+
+#[test]
+fn headers_of_modern_requests() {
+    let board = board();
+    let (message, headers) = good_message();
+    let body = message.to_string();
+    let cases: [(&str, Headers); 13] = [
+        ("no Mcp-Method", without(&headers, "Mcp-Method")),
+        ("another Mcp-Method", with(&headers, "Mcp-Method", "tools/list")),
+        ("Mcp-Method in other letters", with(&headers, "Mcp-Method", "Tools/Call")),
+        ("Mcp-Method twice", twice(&headers, "Mcp-Method")),
+        ("no Mcp-Name", without(&headers, "Mcp-Name")),
+        ("another Mcp-Name", with(&headers, "Mcp-Name", "good__pid")),
+        ("Mcp-Name in other letters", with(&headers, "Mcp-Name", "GOOD__ECHO")),
+        ("an empty Mcp-Name", with(&headers, "Mcp-Name", "")),
+        ("Mcp-Name twice", twice(&headers, "Mcp-Name")),
+        ("an Mcp-Name that is no Base64", with(&headers, "Mcp-Name", "=?base64?*?=")),
+        ("no MCP-Protocol-Version", without(&headers, "MCP-Protocol-Version")),
+        ("a legacy MCP-Protocol-Version", with(&headers, "MCP-Protocol-Version", LEGACY)),
+        ("MCP-Protocol-Version twice", twice(&headers, "MCP-Protocol-Version")),
+    ];
+    for (case, headers) in cases {
+        let got = post(&board, &headers, body.as_bytes());
+        expect_error(case, &got, (400, -32020));
+        expect_hint(case, &got);
+        assert_eq!(got.1["id"], 7, "expected the id of the request for {case}, got {}", got.1);
+    }
+    let right = [
+        ("blanks around", with(&headers, "Mcp-Name", "  good__echo  ")),
+        ("Base64", with(&headers, "Mcp-Name", "=?base64?Z29vZF9fZWNobw==?=")),
+        ("a stray session", with(&headers, "Mcp-Session-Id", "nobody")),
+    ];
+    for (case, headers) in right {
+        let (status, response) = post(&board, &headers, body.as_bytes());
+        assert_eq!(status, 200, "expected {case} to be accepted: {response}");
+    }
+    let mut read = Modern::message(json!(8), "resources/read", json!({"uri": "a://b"}));
+    let headers = without(&Modern::headers(&read), "Mcp-Name");
+    expect_error("a read without Mcp-Name", &post(&board, &headers, read.to_string().as_bytes()), (400, -32020));
+    read["method"] = json!("prompts/get");
+    read["params"]["name"] = json!("p");
+    let headers = with(&Modern::headers(&read), "Mcp-Name", "q");
+    expect_error("a prompt under another name", &post(&board, &headers, read.to_string().as_bytes()), (400, -32020));
+    good(&board);
+}
+
+/// A call with mirrored arguments, and its headers.
+fn mirroring_message() -> (String, Headers) {
+    let arguments = json!({"region": "north", "priority": 42, "verbose": true});
+    let params = json!({"name": "fix__test_custom_header", "arguments": arguments});
+    let message = Modern::message(json!(1), "tools/call", params);
+    let mut headers = Modern::headers(&message);
+    for (name, value) in [("Region", "north"), ("Priority", "42"), ("Verbose", "true")] {
+        headers.push((format!("Mcp-Param-{name}"), value.to_owned()));
+    }
+    (message.to_string(), headers)
+}
+
+#[test]
+fn headers_that_mirror_arguments() {
+    let mut command = harness::command(&built("mcp-fixture"));
+    command.args(["http", "--era", "modern"]);
+    let fixture = Listening::start(command);
+    let board = Switchboard::start(&format!("[servers.fix]\nurl = \"http://{}/mcp\"\n", fixture.address));
+    let (body, headers) = mirroring_message();
+    let bad = [
+        ("a missing parameter", without(&headers, "Mcp-Param-Region")),
+        ("another value", with(&headers, "Mcp-Param-Region", "south")),
+        ("another number", with(&headers, "Mcp-Param-Priority", "43")),
+        ("another truth", with(&headers, "Mcp-Param-Verbose", "false")),
+        ("no Base64", with(&headers, "Mcp-Param-Region", "=?base64?*?=")),
+    ];
+    for (case, headers) in bad {
+        expect_error(case, &post(&board, &headers, body.as_bytes()), (400, -32020));
+    }
+    let right = [
+        ("the right values", headers.clone()),
+        ("Base64", with(&headers, "Mcp-Param-Region", "=?base64?bm9ydGg=?=")),
+        ("a parameter that nobody knows", with(&headers, "Mcp-Param-Unknown", "x")),
+    ];
+    for (case, headers) in right {
+        let (status, response) = post(&board, &headers, body.as_bytes());
+        assert_eq!(status, 200, "expected {case} to be accepted: {response}");
+    }
+}
+
+#[test]
+fn mirrored_headers_are_checked_or_not_asked_for() {
+    // The protocol lets a gateway show the annotation only if it checks the headers itself.
+    let board = Switchboard::start(&entry("fix", "mcp-fixture", &["stdio", "--era", "modern"]));
+    let listed = board.modern().result("tools/list", json!({}));
+    let tools = listed["tools"].as_array().unwrap();
+    let tool = tools.iter().find(|tool| tool["name"] == "fix__test_custom_header").unwrap();
+    if tool["inputSchema"].to_string().contains("x-mcp-header") {
+        let (body, headers) = mirroring_message();
+        let wrong = with(&headers, "Mcp-Param-Region", "south");
+        expect_error("a value of an annotated tool", &post(&board, &wrong, body.as_bytes()), (400, -32020));
+    }
+}
+
+#[test]
+fn versions() {
+    let board = board();
+    let (message, headers) = good_message();
+    for version in ["2099-01-01", "2024-01-01", "1999-12-31"] {
+        let mut message = message.clone();
+        message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(version);
+        let headers = with(&headers, "MCP-Protocol-Version", version);
+        let got = post(&board, &headers, message.to_string().as_bytes());
+        expect_error(version, &got, (400, -32022));
+        let data = &got.1["error"]["data"];
+        assert_eq!(data["requested"], version, "expected what was requested: {data}");
+        let supported: Vec<&str> = data["supported"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        for ours in [MODERN, LEGACY, "2025-06-18", "2025-03-26"] {
+            assert!(supported.contains(&ours), "expected {ours} among the supported versions: {data}");
+        }
+    }
+    let mut other = message.clone();
+    other["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(LEGACY);
+    let got = post(&board, &headers, other.to_string().as_bytes());
+    expect_error("a body of another version than its header", &got, (400, -32020));
+    let discover = br#"{"jsonrpc":"2.0","id":1,"method":"server/discover"}"#;
+    let got = post(&board, &Legacy::bare_headers(), discover);
+    expect_error("server/discover without headers", &got, (400, -32020));
+    let said = got.1["error"]["message"].as_str().unwrap().to_ascii_lowercase();
+    assert!(said.contains("mcp-protocol-version"), "expected the missing header to be named: {said}");
+    let agreed = Legacy::connect(board.address(), "/mcp", "2099-01-01", None).initialized;
+    assert_eq!(agreed["protocolVersion"], LEGACY, "expected the newest legacy version for an unknown one");
+    good(&board);
+}
+
+#[test]
+fn missing_meta() {
+    let board = board();
+    let (message, headers) = good_message();
+    let version = "io.modelcontextprotocol/protocolVersion";
+    let capabilities = "io.modelcontextprotocol/clientCapabilities";
+    let drop = |key: &str| {
+        let mut message = message.clone();
+        message["params"]["_meta"].as_object_mut().unwrap().remove(key);
+        message
     };
-    refused(&daemon, &post(&daemon, &with("Mcp-Method", Some("tools/list")), &body), 400, -32020);
-    refused(&daemon, &post(&daemon, &with("Mcp-Method", None), &body), 400, -32020);
-    refused(&daemon, &post(&daemon, &with("Mcp-Name", Some("good__pid")), &body), 400, -32020);
-    refused(&daemon, &post(&daemon, &with("Mcp-Name", None), &body), 400, -32020);
-    refused(&daemon, &post(&daemon, &with("Mcp-Name", Some("=?base64?!!?=")), &body), 400, -32020);
-    refused(&daemon, &post(&daemon, &with("MCP-Protocol-Version", None), &body), 400, -32020);
-    refused(&daemon, &post(&daemon, &with("MCP-Protocol-Version", Some("2025-06-18")), &body), 400, -32020);
-    let future = body.replace(VERSION, "2031-01-01");
-    let answer =
-        refused(&daemon, &post(&daemon, &with("MCP-Protocol-Version", Some("2031-01-01")), &future), 400, -32022);
-    assert!(answer["error"]["data"]["supported"].to_string().contains(VERSION), "{answer}");
-}
-
-#[test]
-fn missing_metadata() {
-    let daemon = daemon();
-    let mut body = modern_body(1, "tools/list", json!({}));
-    body["params"]["_meta"].as_object_mut().unwrap().remove("io.modelcontextprotocol/clientCapabilities");
-    refused(&daemon, &post(&daemon, &modern_headers("tools/list", None), &body.to_string()), 400, -32602);
-}
-
-#[test]
-fn foreign_hosts_origins_and_methods() {
-    let daemon = daemon();
-    let body = modern_body(1, "tools/list", json!({})).to_string();
-    for (name, value) in [("Host", "evil.example"), ("Origin", "https://evil.example")] {
-        let mut headers = modern_headers("tools/list", None);
-        headers.push((name, value));
-        let reply = post(&daemon, &headers, &body);
-        assert_eq!(reply.status, 403, "{name}: {reply:?}");
+    let mut without_meta = message.clone();
+    without_meta["params"].as_object_mut().unwrap().remove("_meta");
+    let mut no_object = message.clone();
+    no_object["params"]["_meta"][capabilities] = json!("none");
+    let cases = [
+        ("no _meta", without_meta),
+        ("no version", drop(version)),
+        ("no capabilities", drop(capabilities)),
+        ("capabilities that are no object", no_object),
+    ];
+    for (case, message) in cases {
+        let got = post(&board, &headers, message.to_string().as_bytes());
+        expect_error(case, &got, (400, -32602));
+        expect_hint(case, &got);
     }
-    let put = exchange(&daemon.address, "PUT", "/mcp", &[], b"");
-    assert_eq!(put.status, 405, "{put:?}");
-    let elsewhere = exchange(&daemon.address, "GET", "/nowhere", &[], b"");
-    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
-    assert!(works(&daemon));
+    let bare = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    let got = post(&board, &Modern::headers(&bare), bare.to_string().as_bytes());
+    expect_error("no params at all", &got, (400, -32602));
+    good(&board);
+}
+
+#[test]
+fn methods_of_the_other_era() {
+    let board = board();
+    let modern = board.modern();
+    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"] {
+        expect_error(method, &modern.request(method, json!({"uri": "a://b", "level": "info"})), (404, -32601));
+    }
+    let (status, response) = board.legacy().request("subscriptions/listen", json!({"notifications": {}}));
+    expect_error("a listen in a session", &(status, response), (200, -32601));
+    good(&board);
+}
+
+#[test]
+fn sessions() {
+    let board = board();
+    let list = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let bare = Legacy::bare_headers();
+    let unknown = with(&bare, "Mcp-Session-Id", "0123456789abcdef0123456789abcdef");
+    let (missing, gone) = ((400, -31005), (404, -31004));
+    let at = |method: &str, path: &str, headers: &Headers| {
+        let body: &[u8] = if method == "POST" { list } else { b"" };
+        send(board.address(), method, path, headers, body).last()
+    };
+    for method in ["POST", "GET", "DELETE"] {
+        let got = at(method, "/mcp", &bare);
+        expect_error(&format!("{method} without a session"), &got, missing);
+        expect_hint(&format!("{method} without a session"), &got);
+        let got = at(method, "/mcp", &unknown);
+        expect_error(&format!("{method} with an unknown session"), &got, gone);
+        expect_hint(&format!("{method} with an unknown session"), &got);
+    }
+    let client = board.legacy();
+    let headers = client.headers().to_vec();
+    assert_eq!(at("POST", "/mcp", &headers).0, 200, "expected the session to work");
+    expect_error("the session of another endpoint", &at("POST", "/mcp/good", &headers), gone);
+    let deleted = client.delete();
+    assert!(matches!(deleted, 200 | 204), "expected the session to end, got {deleted}");
+    expect_error("a session that has ended", &at("POST", "/mcp", &headers), gone);
+    good(&board);
 }
 
 #[test]
 fn huge_bodies() {
-    let daemon = daemon();
-    let text = "x".repeat(64 * 1024 * 1024);
-    let params = json!({"name": "good__echo", "arguments": {"text": text}});
-    let body = modern_body(1, "tools/call", params).to_string();
-    let reply = post(&daemon, &modern_headers("tools/call", Some("good__echo")), &body);
-    assert_eq!(reply.status, 413, "{} {:.200}", reply.status, reply.body);
-    // A length that is only claimed is refused as early.
-    let headers = [("Content-Type", "application/json"), ("Content-Length", "99999999999")];
-    assert_eq!(post(&daemon, &headers, "").status, 413);
-    assert!(works(&daemon));
+    let config = "[limits]\nbody_bytes_max = \"64KiB\"\n".to_owned() + &misbehave("good", "ok", "dual");
+    let board = Switchboard::start(&config);
+    let (mut message, headers) = good_message();
+    message["params"]["arguments"]["text"] = json!("x".repeat(60_000));
+    let (status, _) = post(&board, &headers, message.to_string().as_bytes());
+    assert_eq!(status, 200, "expected a body below the limit to be accepted");
+    let head = |rest: &str| {
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!("POST /mcp HTTP/1.1\r\nHost: {}\r\n{}{rest}\r\n\r\n", board.address(), lines.concat())
+    };
+    // Only announced: it must be refused before it is sent.
+    let announced = exchange(board.address(), head("Content-Length: 5000000000").as_bytes()).last();
+    expect_error("an announced body of 5 GB", &announced, (413, -31006));
+    expect_hint("an announced body of 5 GB", &announced);
+    let mut chunked = head("Transfer-Encoding: chunked").into_bytes();
+    chunked.extend_from_slice(format!("{:x}\r\n{}\r\n", 70_000, "x".repeat(70_000)).as_bytes());
+    let got = exchange(board.address(), &chunked).last();
+    expect_error("a body that grows beyond the limit", &got, (413, -31006));
+    good(&board);
 }
 
 #[test]
 fn unknown_names() {
-    let daemon = daemon();
-    let unknown = modern(&daemon.address, "tools/call", json!({"name": "good__ecko", "arguments": {}}));
-    let answer = refused(&daemon, &unknown, 200, -32602);
-    assert!(answer["error"].to_string().contains("good__echo"), "did you mean: {answer}");
-    let unknown = modern(&daemon.address, "prompts/get", json!({"name": "no_such_prompt"}));
-    refused(&daemon, &unknown, 200, -32602);
-    let unknown = modern(&daemon.address, "resources/read", json!({"uri": "nowhere://at-all"}));
-    let answer = refused(&daemon, &unknown, 200, -32602);
-    assert_eq!(answer["error"]["data"]["uri"], "nowhere://at-all");
-    let unknown = modern(&daemon.address, "no/such/method", json!({}));
-    refused(&daemon, &unknown, 404, -32601);
-    let elsewhere = exchange(&daemon.address, "POST", "/mcp/nobody", &modern_headers("tools/list", None), b"{}");
-    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
-    assert!(daemon.cli(&["call", "nobody.echo"]).code == 12, "exit code for an unknown name");
+    let board = Switchboard::start(&(misbehave("good", "ok", "dual") + &misbehave("other", "ok", "legacy")));
+    let modern = board.modern();
+    let legacy = board.legacy();
+    assert_eq!(modern.tools().len(), 8, "expected the tools of both servers");
+    for client in [&modern as &dyn Client, &legacy] {
+        let got = client.request("tools/call", json!({"name": "good__ehco", "arguments": {}}));
+        expect_error("a slip of the pen", &got, (200, -32602));
+        let hint = got.1["error"]["data"]["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains("good__echo"), "expected a guess at what was meant: {}", got.1);
+        let got = client.request("tools/call", json!({"name": "nothing_like_it_at_all"}));
+        expect_error("a name like no other", &got, (200, -32602));
+        expect_hint("a name like no other", &got);
+        expect_error("no name", &client.request("tools/call", json!({"arguments": {}})), (200, -32602));
+        expect_error("a prompt", &client.request("prompts/get", json!({"name": "poem"})), (200, -32602));
+        expect_error("a resource", &client.request("resources/read", json!({"uri": "a://b"})), (200, -32602));
+        expect_error("a cursor", &client.request("tools/list", json!({"cursor": "made up"})), (200, -32602));
+    }
+    good(&board);
 }
 
 #[test]
-fn sessions_that_do_not_exist() {
-    let daemon = daemon();
-    let mut session = LegacySession::open(&daemon.address, "2025-11-25");
-    assert_eq!(session.request("ping", &json!({})).status, 200);
-    session.id = "not-a-session".to_owned();
-    assert_eq!(session.request("ping", &json!({})).status, 404);
-    let headers = [("Content-Type", "application/json"), ("MCP-Protocol-Version", "2025-11-25")];
-    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
-    assert_eq!(post(&daemon, &headers, &body).status, 400, "no session header at all");
-    assert!(works(&daemon));
+fn strange_places() {
+    let board = board();
+    let (message, headers) = good_message();
+    let body = message.to_string();
+    let from = |name: &str, value: &str, method: &str, path: &str| {
+        send(board.address(), method, path, &with(&headers, name, value), body.as_bytes()).last()
+    };
+    for (method, path) in [("POST", "/mcp"), ("GET", "/mcp"), ("DELETE", "/mcp"), ("POST", "/mcp/good")] {
+        for host in ["evil.example", "localhost.evil.example:80", "169.254.169.254"] {
+            let got = from("Host", host, method, path);
+            expect_error(&format!("{method} {path} as {host}"), &got, (403, -31002));
+            expect_hint(host, &got);
+        }
+        for origin in ["http://evil.example", "null", "http://127.0.0.1.evil.example"] {
+            expect_error(&format!("{method} {path} of {origin}"), &from("Origin", origin, method, path), (403, -31002));
+        }
+    }
+    for origin in ["http://localhost:3000", "http://127.0.0.1:8080"] {
+        assert_eq!(from("Origin", origin, "POST", "/mcp").0, 200, "expected {origin} to be allowed");
+    }
+    good(&board);
+}
+
+#[test]
+fn a_token_guards_every_door() {
+    let config = format!("[listen]\ntoken = \"{TOKEN}\"\n") + &misbehave("good", "ok", "dual");
+    let board = Switchboard::start(&config);
+    let (message, headers) = good_message();
+    let body = message.to_string();
+    let wrong = ["Bearer wrong-token-of-32-characters-xxx", "Basic dTpw", TOKEN, "Bearer"];
+    for path in ["/mcp", "/mcp/good", "/mcp/nobody", "/api/status", "/"] {
+        for method in ["POST", "GET", "DELETE"] {
+            for token in [None, Some(wrong[0]), Some(wrong[1]), Some(wrong[2]), Some(wrong[3])] {
+                let mut headers = headers.clone();
+                headers.extend(token.map(|token| ("Authorization".to_owned(), token.to_owned())));
+                let answer = send(board.address(), method, path, &headers, body.as_bytes());
+                let case = format!("{method} {path} with {token:?}");
+                let challenge = answer.header("www-authenticate").map(str::to_owned);
+                expect_error(&case, &answer.last(), (401, -31001));
+                assert!(challenge.is_some_and(|said| said.starts_with("Bearer")), "expected a challenge for {case}");
+            }
+        }
+    }
+    let hello = Legacy::hello(LEGACY).to_string();
+    expect_error("initialize", &post(&board, &Legacy::bare_headers(), hello.as_bytes()), (401, -31001));
+    let modern = board.modern().with_token(TOKEN);
+    assert_eq!(modern.tools().len(), 4, "expected the token to open the door");
+    assert_eq!(modern.text("good__echo", json!({"text": "in"})), "in", "expected the token to open the door");
+    let legacy = Legacy::connect(board.address(), "/mcp", LEGACY, Some(TOKEN));
+    assert_eq!(legacy.text("good__echo", json!({"text": "in"})), "in", "expected the token to open a session");
+}
+
+#[test]
+fn an_open_door_is_refused() {
+    let home = Home::new(&misbehave("good", "ok", "dual"));
+    let ended = home.refused("0.0.0.0:0");
+    assert_eq!(ended.code, Some(2), "expected an address beyond loopback to be refused: {ended:?}");
+    assert!(ended.stderr.contains("token"), "expected the way out to be named: {}", ended.stderr);
+}
+
+#[test]
+fn wrong_http() {
+    let board = board();
+    let (message, headers) = good_message();
+    let body = message.to_string();
+    let typed = |value: &str| post(&board, &with(&headers, "Content-Type", value), body.as_bytes());
+    expect_error("text", &typed("text/plain"), (400, -31007));
+    expect_hint("text", &typed("text/plain"));
+    expect_error("a form", &typed("application/x-www-form-urlencoded"), (400, -31007));
+    assert_eq!(typed("Application/JSON; charset=utf-8").0, 200, "expected JSON with a charset to be accepted");
+    let got = post(&board, &without(&headers, "Content-Type"), body.as_bytes());
+    expect_error("no content type", &got, (400, -31007));
+    let got = post(&board, &with(&headers, "Accept", "text/html"), body.as_bytes());
+    expect_error("a client that takes only HTML", &got, (400, -31007));
+    for method in ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"] {
+        let answer = send(board.address(), method, "/mcp", &headers, b"");
+        assert!(answer.header("allow").is_some(), "expected {method} to be told what is allowed");
+        expect_error(method, &answer.last(), (405, -31008));
+    }
+    for path in ["/", "/mcpx", "/mcp/nobody", "/mcp/good/more", "/api/status", "/mcp/../etc/passwd"] {
+        let got = send(board.address(), "POST", path, &headers, body.as_bytes()).last();
+        assert_eq!(got.0, 404, "expected nothing at {path}: {}", got.1);
+        expect_hint(path, &got);
+    }
+    for bytes in [&b"GARBAGE\r\n\r\n"[..], b"POST /mcp HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\r\n\r\n"] {
+        // An answer or none: what counts is what follows.
+        let status = try_exchange(board.address(), bytes).map_or(400, |answer| answer.status);
+        assert_eq!(status, 400, "expected what is no HTTP to be refused");
+    }
+    let mut half = TcpStream::connect(board.address()).unwrap();
+    half.write_all(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"json").unwrap();
+    good(&board);
+    drop(half);
+    good(&board);
 }
 
 #[test]
 fn a_missing_binary() {
-    let good = built("mcp-misbehave");
-    let config = format!(
-        "[servers.gone]\ncommand = \"no-such-program-anywhere\"\n[servers.good]\ncommand = {good:?}\nargs = [\"ok\"]\n"
-    );
-    let daemon = Switchboard::start(&config);
-    until(Duration::from_secs(20), "the good server", || works(&daemon).then_some(()));
-    assert!(daemon.output().contains("no-such-program-anywhere"), "run says what will not work: {}", daemon.output());
-    let status = daemon.cli(&["status"]);
-    assert!(status.stdout.contains("gone") && status.stdout.contains("no-such-program-anywhere"), "{status:?}");
+    let config = misbehave("good", "ok", "dual")
+        + "[servers.missing]\ncommand = \"no-such-program-anywhere\"\n"
+        + "[servers.elsewhere]\ncommand = \"/no/such/folder/program\"\n";
+    let board = Switchboard::start(&config);
+    good(&board);
+    let missing = board.server_in("missing", "failed");
+    let reason = missing["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("no-such-program-anywhere"), "expected the program to be named: {missing}");
+    assert!(reason.contains("/bin"), "expected the folders of PATH to be named: {missing}");
+    assert!(missing["hint"].is_string(), "expected a hint: {missing}");
+    let elsewhere = board.server_in("elsewhere", "failed");
+    let reason = elsewhere["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("/no/such/folder/program"), "expected the path to be named: {elsewhere}");
+    assert_eq!(board.server("good")["state"], "ready", "expected the good server to be ready");
+    assert_eq!(board.modern().tools().len(), 4, "expected the tools of the good server");
+    good(&board);
 }
 
 #[test]
 fn a_port_in_use() {
-    let first = daemon();
-    let second = Switchboard::try_start("", &first.address);
-    let Err(ended) = second else { panic!("two daemons on one port") };
-    assert_ne!(ended.code, 0);
-    let pid = first.pid().to_string();
-    assert!(ended.output.contains(&first.address), "which address: {}", ended.output);
-    assert!(ended.output.contains(&pid) || ended.output.contains("switchboard"), "who holds it: {}", ended.output);
-    assert!(ended.output.contains("--listen"), "what to do: {}", ended.output);
-    assert!(works(&first));
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = holder.local_addr().unwrap().to_string();
+    let home = Home::new(&misbehave("good", "ok", "dual"));
+    let ended = home.refused(&address);
+    assert_eq!(ended.code, Some(1), "expected a start on a taken port to fail: {ended:?}");
+    assert!(ended.stderr.contains(&address), "expected the address to be named: {}", ended.stderr);
+    let own = std::process::id().to_string();
+    assert!(ended.stderr.contains(&own), "expected process {own} to be named as the holder: {}", ended.stderr);
+    assert!(ended.stderr.contains("hint"), "expected a hint: {}", ended.stderr);
+    drop(holder);
+    starts(home);
+}
+
+#[test]
+fn a_data_folder_in_use() {
+    let board = board();
+    let ended = board.home().refused("127.0.0.1:0");
+    assert_eq!(ended.code, Some(1), "expected a second daemon on one data folder to be refused: {ended:?}");
+    let pid = board.pid().to_string();
+    assert!(ended.stderr.contains(&pid), "expected process {pid} to be named as the owner: {}", ended.stderr);
+    good(&board);
 }
 
 #[test]
 fn an_invalid_configuration() {
-    let text =
-        "[servers.a]\ncomand = \"node\"\n\n[servers.b]\nurl = \"http://127.0.0.1:1/mcp\"\nstartup_timeout = \"soon\"\n";
-    let Err(ended) = Switchboard::try_start(text, "127.0.0.1:0") else { panic!("started with nonsense") };
-    assert_eq!(ended.code, 2, "{}", ended.output);
-    for wanted in ["switchboard.toml", "comand", "command", "startup_timeout", "2", "6"] {
-        assert!(ended.output.contains(wanted), "no {wanted:?} in {}", ended.output);
+    let broken = misbehave("good", "ok", "dual") + "comand = \"x\"\n[servers.two]\nargs = 7\n";
+    let home = Home::new(&broken);
+    for ended in [home.refused("127.0.0.1:0"), Ended::of(home.cli(&["config", "check", "--config", &path(&home)]))] {
+        assert_eq!(ended.code, Some(2), "expected exit code 2: {ended:?}");
+        let said = ended.stderr + &ended.stdout;
+        for wanted in ["switchboard.toml", "comand", "did you mean", "command", "args", "^"] {
+            assert!(said.contains(wanted), "expected `{wanted}` in what is said about the configuration:\n{said}");
+        }
     }
+    home.write_config("[servers.good\ncommand = \"x\"\n");
+    let ended = home.refused("127.0.0.1:0");
+    assert_eq!(ended.code, Some(2), "expected exit code 2 for what is no TOML: {ended:?}");
+    assert!(ended.stderr.contains('^'), "expected a caret:\n{}", ended.stderr);
+    home.write_config(&misbehave("good", "ok", "dual"));
+    starts(home);
 }
 
-#[test]
-fn an_address_for_everyone_needs_a_token() {
-    let Err(ended) = Switchboard::try_start("", "0.0.0.0:0") else { panic!("open to the world") };
-    assert_eq!(ended.code, 2, "{}", ended.output);
-    assert!(ended.output.contains("token"), "{}", ended.output);
+fn path(home: &Home) -> String {
+    home.config().display().to_string()
+}
+
+/// The same home is good for a start now.
+#[track_caller]
+fn starts(home: Home) {
+    let board = home.start();
+    assert_eq!(board.modern().tools().len(), 4, "expected the tools of the good server");
+    good(&board);
 }

@@ -94,7 +94,7 @@ fn a_list_is_the_same_bytes_over_restarts() {
 
 #[test]
 fn a_list_is_complete_while_a_server_starts() {
-    let config = misbehave("good", "ok", "dual") + &misbehave("slow", "slow-start=2500", "dual");
+    let config = misbehave("good", "ok", "dual") + &misbehave("slow", "slow-start=4000", "dual");
     let board = Switchboard::start(&config);
     board.server_in("slow", "ready");
     let first = listed(&board);
@@ -108,6 +108,15 @@ fn a_list_is_complete_while_a_server_starts() {
     assert_eq!(board.server("slow")["state"], "starting", "expected the slow server to be starting still");
     let said = board.modern().text("slow__echo", json!({"text": "waited"}));
     assert_eq!(said, "waited", "expected a call to wait for the slow server");
+}
+
+#[test]
+fn a_call_right_after_the_first_start_waits_for_its_server() {
+    // Nothing is stored yet, and nobody has asked for a list: a client that knows the name from
+    // before is not told that there is no such tool.
+    let board = Home::new(&misbehave("one", "slow-start=300", "dual")).start();
+    let said = board.modern().text("one__echo", json!({"text": "first"}));
+    assert_eq!(said, "first", "expected the first call to wait for the first list");
 }
 
 #[test]

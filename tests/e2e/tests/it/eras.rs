@@ -22,7 +22,9 @@ impl Tapped {
         let home = Home::new("");
         let tape = home.place("tape");
         home.write_config(&script("one", &format!("tee {} | $SERVER ok {era}", tape.display())));
-        Self { board: home.start(), tape }
+        let board = home.start();
+        assert_eq!(board.modern().tools().len(), 4, "expected the tools of the {era} server");
+        Self { board, tape }
     }
 
     /// What the server was sent.

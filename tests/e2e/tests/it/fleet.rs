@@ -69,7 +69,7 @@ impl Fleet {
     pub(crate) fn cells(&self, client: &str) -> Vec<Cell> {
         let mut cells = vec![
             everything("everything", ["everything__echo", "everything__get-sum"]),
-            everything("everything-http", ["everything-http__echo", "everything-http__get-sum"]),
+            everything("every-http", ["every-http__echo", "every-http__get-sum"]),
         ];
         cells.extend(self.static_cells());
         cells.push(peer("ts", ["ts__add", "ts__echo", "ts__slow", "ts__toggle"], client));
@@ -141,7 +141,7 @@ fn config(peers: &Peers, folder: &Path, modern: &Listening, python: &Listening, 
         ("memory", "node".to_owned(), vec![package("server-memory")]),
         ("time", venv("mcp-server-time"), vec!["--local-timezone".into(), "UTC".into()]),
         ("git", venv("mcp-server-git"), vec!["--repository".into(), below("repo")]),
-        ("fetch", venv("mcp-server-fetch"), vec!["--ignore-robots-txt".into()]),
+        ("fetch", venv("mcp-server-fetch"), vec!["--ignore-robots-txt".into(), "--allow-private-ips".into()]),
         ("py", venv("python"), vec![script, "stdio".into()]),
     ] {
         writeln!(text, "[servers.{name}]\ncommand = {program:?}\nargs = {args:?}").unwrap();
@@ -149,7 +149,7 @@ fn config(peers: &Peers, folder: &Path, modern: &Listening, python: &Listening, 
             writeln!(text, "env = {{ MEMORY_FILE_PATH = {:?} }}", below("memory.json")).unwrap();
         }
     }
-    for (name, server) in [("everything-http", everything), ("ts", modern), ("py-http", python)] {
+    for (name, server) in [("every-http", everything), ("ts", modern), ("py-http", python)] {
         writeln!(text, "[servers.{name}]\nurl = {:?}", server.url()).unwrap();
     }
     text

@@ -1,85 +1,91 @@
-//! Nothing outlives the daemon: not after TERM, not after `kill -9`, not a grandchild in a session
-//! of its own that ignores the end of its input and TERM.
+//! Nothing outlives the daemon by two seconds, however it ends: no child, no grandchild, not even
+//! one in a session of its own that ignores everything it can.
 
-use e2e::{Proc, Switchboard, built, command, descendants, modern, until};
+use e2e::harness::{Client, SOON, Switchboard, Tree, await_some, eventually, misbehave};
 use serde_json::json;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(2);
+/// How long anything may outlive the daemon.
+const AFTERLIFE: Duration = Duration::from_secs(2);
 
-fn config() -> String {
-    let misbehave = built("mcp-misbehave");
-    let mut text = String::new();
-    for (name, mode) in [("stubborn", "ignore-eof"), ("good", "ok")] {
-        text.push_str(&format!("[servers.{name}]\ncommand = {misbehave:?}\nargs = [{mode:?}]\n"));
-    }
-    text
+/// A switchboard with a good server and one with a stubborn grandchild, and what it runs.
+fn start() -> (Switchboard, Tree) {
+    let stubborn = misbehave("stubborn", "ignore-eof", "dual") + "stop_timeout = \"500ms\"\n";
+    let board = Switchboard::start(&(misbehave("good", "ok", "dual") + &stubborn));
+    let tree = populated(&board);
+    (board, tree)
 }
 
-/// Both servers are up, and the stubborn one has its grandchild.
-fn started() -> (Switchboard, Vec<Proc>) {
-    let daemon = Switchboard::start(&config());
-    until(Duration::from_secs(20), "both servers", || {
-        let tools = modern(&daemon.address, "tools/list", json!({})).answer()["result"]["tools"].to_string();
-        (tools.contains("stubborn__echo") && tools.contains("good__echo")).then_some(())
+/// The processes of the switchboard once both servers answer and the grandchild sleeps.
+fn populated(board: &Switchboard) -> Tree {
+    let client = board.modern();
+    assert_eq!(client.tools().len(), 8, "expected the tools of both servers");
+    for server in ["good", "stubborn"] {
+        let said = client.text(&format!("{server}__echo"), json!({"text": "up"}));
+        assert_eq!(said, "up", "expected the server {server} to answer");
+    }
+    let tree = await_some(SOON, "a grandchild that sleeps", || {
+        let tree = board.tree();
+        tree.processes().iter().any(|process| process.command.starts_with("sleep 1000")).then_some(tree)
     });
-    let grandchild = until(Duration::from_secs(10), "the grandchild's pid in the log", || {
-        let pid = find_pid(&daemon.folder().join("data"))?;
-        Proc::now(pid)
+    let alive = tree.alive();
+    assert!(alive.len() >= 5, "expected a guard, two servers and a grandchild with its child: {alive:?}");
+    tree
+}
+
+#[test]
+fn a_killed_daemon_leaves_nothing() {
+    let kills: u32 = match std::env::var("SWITCHBOARD_LAB_KILLS") {
+        Ok(count) => count.parse().expect("expected SWITCHBOARD_LAB_KILLS to be a number"),
+        Err(_) => 3,
+    };
+    let (mut board, mut tree) = start();
+    for kill in 1..=kills {
+        board.kill9();
+        let what = format!("nothing left after kill {kill} of {tree:?}");
+        eventually(AFTERLIFE, &what, || tree.alive().is_empty());
+        // The state on disk survives too.
+        board = board.restart();
+        tree = populated(&board);
+    }
+}
+
+#[test]
+fn a_terminated_daemon_leaves_nothing() {
+    let (mut board, tree) = start();
+    let status = board.terminate();
+    assert_eq!(status.code(), Some(0), "expected exit code 0 after SIGTERM, got {status}");
+    eventually(AFTERLIFE, &format!("nothing left of {tree:?}"), || tree.alive().is_empty());
+}
+
+#[test]
+fn a_killed_guard_takes_the_servers_with_it() {
+    let (board, tree) = start();
+    let guard = tree.processes().iter().find(|process| process.command.contains("__guard"));
+    let guard = guard.expect("expected a guard process").clone();
+    guard.kill();
+    let left = || -> Vec<_> { tree.alive().into_iter().filter(|process| tree.processes().contains(process)).collect() };
+    eventually(AFTERLIFE, &format!("nothing left of {tree:?}"), || left().is_empty());
+    drop(board);
+}
+
+#[test]
+fn calls_in_flight_end_before_the_daemon() {
+    let (mut board, _) = start();
+    let address = board.address();
+    let call = std::thread::spawn(move || {
+        let client = e2e::harness::Modern::new(address, "/mcp");
+        let params = json!({"name": "good__sleep", "arguments": {"ms": 700}, "_meta": {"progressToken": "t"}});
+        let mut answer = client.open(json!(1), "tools/call", params);
+        let first = answer.next_event();
+        (first, answer)
     });
-    let mut family = descendants(daemon.pid());
-    assert!(family.len() >= 4, "guard, two servers, a grandchild: {family:?}");
-    if !family.contains(&grandchild) {
-        family.push(grandchild);
-    }
-    (daemon, family)
-}
-
-/// The number after `grandchild` in any log below the data folder.
-fn find_pid(folder: &Path) -> Option<u32> {
-    for entry in fs::read_dir(folder).ok()?.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            if let Some(pid) = find_pid(&path) {
-                return Some(pid);
-            }
-        } else if let Ok(text) = fs::read(&path) {
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let number = text.split("grandchild").nth(1).map(|rest| rest.trim_start_matches([' ', ':', '=']));
-            let digits: Option<String> = number.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
-            if let Some(pid) = digits.and_then(|digits| digits.parse().ok()) {
-                return Some(pid);
-            }
-        }
-    }
-    None
-}
-
-#[test]
-fn nothing_survives_kill_9() {
-    let (mut daemon, family) = started();
-    daemon.kill_hard();
-    Proc::assert_all_gone(&family, LIMIT);
-}
-
-#[test]
-fn nothing_survives_term() {
-    let (daemon, family) = started();
-    let code = daemon.stop();
-    Proc::assert_all_gone(&family, LIMIT);
-    assert_eq!(code, 0, "TERM is a normal end");
-}
-
-/// The daemon and the guard each clean up if the other dies.
-#[test]
-fn the_servers_do_not_survive_the_guard() {
-    let (daemon, family) = started();
-    let guard = family.iter().find(|one| one.shown().contains("__guard")).copied();
-    let guard = guard.unwrap_or_else(|| panic!("no guard in {family:?}"));
-    let killed = command("kill").args(["-9", &guard.pid.to_string()]).status().unwrap();
-    assert!(killed.success());
-    Proc::assert_all_gone(&family, LIMIT);
-    drop(daemon);
+    let (first, answer) = call.join().expect("expected the call to begin");
+    assert_eq!(first.expect("expected progress")["method"], "notifications/progress", "expected progress first");
+    let ended = std::thread::spawn(move || answer.last());
+    let status = board.terminate();
+    assert_eq!(status.code(), Some(0), "expected exit code 0 after a drain, got {status}");
+    let (_, response) = ended.join().expect("expected the rest of the answer");
+    let text = &response["result"]["content"][0]["text"];
+    assert_eq!(text, "slept 700", "expected the call in flight to be answered before the end: {response}");
 }

@@ -1,6 +1,6 @@
 //! The end-to-end tests, one binary: real servers, real clients and wrong input against the built
 //! `switchboard`. Each module is one subject.
-#![expect(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 #![expect(clippy::print_stderr, reason = "tests report what they ran and what they left out")]
 
 mod fleet;

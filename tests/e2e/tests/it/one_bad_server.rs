@@ -1,168 +1,253 @@
-//! One bad server hurts nobody: it hangs, floods, dies or lies, and calls to its neighbour are
-//! answered as if it were not there.
+//! One bad server hurts nobody: whatever it does, lists and calls of the good one beside it are
+//! answered at once, and a call of its own says why it failed.
 
-use e2e::{Switchboard, built, modern, until};
+use e2e::harness::{Client, Home, SOON, Switchboard, await_some, eventually, misbehave, script};
 use serde_json::{Value, json};
+use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a call to a healthy neighbour may take beside a bad server, on a loaded machine.
-const PROMPT: Duration = Duration::from_secs(2);
-/// The first list may wait for a server never listed before, but no longer than this.
-const FIRST_LIST: Duration = Duration::from_secs(6);
+/// What "at once" means on a machine that does much else.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// The first list need not wait long for what will never come.
+const SETTINGS: &str = "[catalog]\nfirst_list_wait = \"300ms\"\n";
+const IMPATIENT: &str = "startup_timeout = \"1s\"\nrequest_timeout = \"1s\"\n";
 
-fn pair(mode: &str) -> Switchboard {
-    let misbehave = built("mcp-misbehave");
-    let mut config = String::new();
-    for (name, mode) in [("good", "ok"), ("bad", mode)] {
-        config.push_str(&format!("[servers.{name}]\ncommand = {misbehave:?}\nargs = [{mode:?}]\n"));
+/// A good server beside one that misbehaves.
+fn beside(mode: &str, more: &str) -> Switchboard {
+    let config = SETTINGS.to_owned() + &misbehave("good", "ok", "dual") + &misbehave("bad", mode, "legacy") + more;
+    let board = Switchboard::start(&config);
+    board.server_in("good", "ready");
+    // Whoever asks first may wait a little for a server that was never listed.
+    board.modern().tools();
+    board
+}
+
+#[track_caller]
+fn at_once<T>(what: &str, act: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let done = act();
+    let took = begun.elapsed();
+    assert!(took < AT_ONCE, "expected {what} within {AT_ONCE:?}, it took {took:?}");
+    done
+}
+
+/// The good server and every list are as if the bad one were not there.
+#[track_caller]
+fn unhurt(board: &Switchboard) {
+    for client in [&board.modern() as &dyn Client, &board.legacy()] {
+        for _ in 0..5 {
+            let tools = at_once("tools/list", || client.tools());
+            assert!(tools.contains(&"good__echo".to_owned()), "expected the good server's tools in {tools:?}");
+            let said = at_once("a call of the good server", || client.text("good__echo", json!({"text": "fine"})));
+            assert_eq!(said, "fine", "expected the good server to answer");
+        }
     }
-    Switchboard::start(&config)
 }
 
-fn call(daemon: &Switchboard, tool: &str, arguments: Value) -> Value {
-    modern(&daemon.address, "tools/call", json!({"name": tool, "arguments": arguments})).answer()
+/// Waits until the bad server has a reason that contains `words`.
+#[track_caller]
+fn reason(board: &Switchboard, words: &str) -> Value {
+    await_some(SOON, &format!("`{words}` in the reason of the bad server"), || {
+        let server = board.server("bad");
+        server["reason"].as_str().is_some_and(|reason| reason.contains(words)).then_some(server)
+    })
 }
 
-fn good_works(daemon: &Switchboard) {
-    for round in 0..20 {
-        let began = Instant::now();
-        let answer = call(daemon, "good__echo", json!({"text": format!("round {round}")}));
-        assert_eq!(answer["result"]["content"][0]["text"], format!("round {round}"), "{answer}");
-        assert!(began.elapsed() < PROMPT, "took {:?}", began.elapsed());
+#[test]
+fn hangs() {
+    let board = beside("hang", IMPATIENT);
+    unhurt(&board);
+    let server = reason(&board, "within 1 s");
+    assert!(server["hint"].is_string(), "expected a hint: {server}");
+    unhurt(&board);
+}
+
+#[test]
+fn hangs_after_its_list() {
+    let board = beside("hang-after-list", IMPATIENT);
+    board.server_in("bad", "ready");
+    let client = board.modern();
+    let waiting = thread::spawn(move || client.failure("bad__echo", json!({"text": "?"})));
+    unhurt(&board);
+    let why = waiting.join().unwrap();
+    assert!(why.contains("`bad`") && why.contains("did not answer"), "expected the reason of the failure: {why}");
+    assert!(why.contains("hint"), "expected a hint: {why}");
+}
+
+#[test]
+fn floods() {
+    let board = beside("flood", IMPATIENT);
+    unhurt(&board);
+    eventually(SOON, "lines of noise to be counted", || board.server("bad")["noise_lines"].as_u64() > Some(0));
+    unhurt(&board);
+}
+
+#[test]
+fn makes_noise() {
+    let board = beside("noise", "");
+    board.server_in("bad", "ready");
+    let said = board.modern().text("bad__echo", json!({"text": "between the lines"}));
+    assert_eq!(said, "between the lines", "expected noise on stdout not to be fatal");
+    let noise = board.server("bad")["noise_lines"].as_u64();
+    assert!(noise > Some(0), "expected the noise to be counted, got {noise:?}");
+    unhurt(&board);
+}
+
+#[test]
+fn dies_at_start() {
+    let board = beside("die-at-start", "");
+    unhurt(&board);
+    reason(&board, "the database is on fire");
+    let server = await_some(SOON, "the bad server to be given up for a while", || {
+        Some(board.server("bad")).filter(|server| server["state"] == "crash_loop" || server["state"] == "backoff")
+    });
+    assert_eq!(server["health"], "unhealthy", "expected it to be marked: {server}");
+    unhurt(&board);
+}
+
+#[test]
+fn dies_on_probe() {
+    let board = beside("die-on-probe", "");
+    let said = board.modern().text("bad__echo", json!({"text": "legacy then"}));
+    assert_eq!(said, "legacy then", "expected one more start in legacy mode");
+    assert_eq!(board.server("bad")["era"], "legacy", "expected its era to be known");
+    unhurt(&board);
+}
+
+#[test]
+fn dies_after_its_handshake() {
+    for era in ["legacy", "modern"] {
+        let config = SETTINGS.to_owned() + &misbehave("good", "ok", "dual") + &misbehave("bad", "die-after-init", era);
+        let board = Switchboard::start(&config);
+        unhurt(&board);
+        reason(&board, "end");
+        let server = await_some(SOON, "the bad server to be given up for a while", || {
+            Some(board.server("bad")).filter(|server| server["state"] == "crash_loop" || server["state"] == "backoff")
+        });
+        assert!(server["hint"].is_string(), "expected a hint about the {era} server: {server}");
+        unhurt(&board);
     }
 }
 
-/// The first list comes in time and has the good server's tools; so do all later lists, at once.
-fn lists_in_time(daemon: &Switchboard) {
-    for limit in [FIRST_LIST, PROMPT] {
-        let began = Instant::now();
-        let answer = modern(&daemon.address, "tools/list", json!({})).answer();
-        assert!(began.elapsed() < limit, "the list took {:?}", began.elapsed());
-        assert!(answer["result"]["tools"].to_string().contains("good__echo"), "{answer}");
+#[test]
+fn dies_on_a_call() {
+    let board = beside("die-on-call", "");
+    let client = board.modern();
+    let pid = client.text("bad__pid", json!({}));
+    let why = client.failure("bad__die", json!({}));
+    assert!(why.contains("`bad`") && why.contains("ended or hung up"), "expected the reason of the failure: {why}");
+    unhurt(&board);
+    let again = await_some(SOON, "the server to be started again", || {
+        let result = client.call("bad__pid", json!({}));
+        (result["isError"] != true).then(|| result["content"][0]["text"].as_str().unwrap_or_default().to_owned())
+    });
+    assert_ne!(again, pid, "expected a new process");
+}
+
+#[test]
+fn lies_about_ids() {
+    let board = beside("lie-ids", IMPATIENT);
+    let client = board.modern();
+    for turn in 0..20 {
+        let text = format!("turn {turn}");
+        let said = client.text("bad__echo", json!({"text": text}));
+        assert_eq!(said, text, "expected the right answer among wrong ones");
     }
-}
-
-/// A call that cannot be served says so: a result with `isError`, or an error, in words.
-fn refused(answer: &Value) {
-    let text = answer["result"]["content"][0]["text"].as_str().or_else(|| answer["error"]["message"].as_str());
-    let refused = answer["result"]["isError"] == true || answer["error"].is_object();
-    assert!(refused && text.is_some_and(|text| !text.is_empty()), "{answer}");
-}
-
-#[test]
-fn it_hangs_at_start() {
-    let daemon = pair("hang");
-    lists_in_time(&daemon);
-    good_works(&daemon);
+    let why = client.failure("bad__lost", json!({}));
+    assert!(why.contains("did not answer"), "expected the reason of the failure: {why}");
+    let said = client.text("bad__echo", json!({"text": "still"}));
+    assert_eq!(said, "still", "expected the liar to go on");
+    unhurt(&board);
 }
 
 #[test]
-fn it_hangs_after_the_list() {
-    let daemon = pair("hang-after-list");
-    lists_in_time(&daemon);
-    good_works(&daemon);
+fn answers_with_too_much() {
+    let board = beside("huge-result=20000000", "");
+    let client = board.modern();
+    assert_eq!(client.text("bad__echo", json!({"text": "small"})), "small", "expected a small answer to pass");
+    let why = client.failure("bad__huge", json!({}));
+    assert!(why.contains("`bad`"), "expected the server to be named: {why}");
+    assert!(why.contains("larger") || why.contains("longer") || why.contains("limit"), "expected the reason: {why}");
+    assert_eq!(client.text("bad__echo", json!({"text": "after"})), "after", "expected it to go on afterwards");
+    unhurt(&board);
 }
 
 #[test]
-fn it_floods_both_streams() {
-    let daemon = pair("flood");
-    lists_in_time(&daemon);
-    good_works(&daemon);
+fn answers_with_much() {
+    let board = beside("huge-result=5000000", "");
+    for client in [&board.modern() as &dyn Client, &board.legacy()] {
+        let said = client.text("bad__huge", json!({}));
+        assert_eq!(said.len(), 5_000_000, "expected 5 MB to pass whole");
+    }
+    unhurt(&board);
 }
 
 #[test]
-fn it_dies_at_start() {
-    let daemon = pair("die-at-start");
-    lists_in_time(&daemon);
-    good_works(&daemon);
-    let status = daemon.cli(&["status", "--json"]);
-    assert!(status.stdout.contains("bad"), "{status:?}");
+fn pages_without_end() {
+    let board = beside("endless-pages", "[limits]\nlist_pages_max = 5\n");
+    board.server_in("bad", "ready");
+    let tools = board.modern().tools();
+    let pages = tools.iter().filter(|name| name.contains("page_")).count();
+    assert_eq!(pages, 5, "expected five pages of the endless list: {tools:?}");
+    let server = board.server("bad");
+    assert_eq!(server["health"], "degraded", "expected the cut to be marked: {server}");
+    let said = server.to_string();
+    assert!(said.contains("list_pages_max"), "expected the limit to be named: {said}");
+    unhurt(&board);
 }
 
 #[test]
-fn it_dies_after_the_handshake() {
-    let daemon = pair("die-after-init");
-    lists_in_time(&daemon);
-    good_works(&daemon);
+fn answers_with_half_a_message() {
+    let board = beside("bad-json", IMPATIENT);
+    let client = board.modern();
+    let why = client.failure("bad__broken", json!({}));
+    assert!(why.contains("`bad`"), "expected the server to be named: {why}");
+    let said = client.text("bad__echo", json!({"text": "whole"}));
+    assert_eq!(said, "whole", "expected the next answer to be read");
+    unhurt(&board);
 }
 
 #[test]
-fn it_dies_in_a_call() {
-    let daemon = pair("die-on-call");
-    lists_in_time(&daemon);
-    until(Duration::from_secs(20), "the tools of the bad server", || {
-        let tools = modern(&daemon.address, "tools/list", json!({})).answer();
-        tools["result"]["tools"].to_string().contains("bad__die").then_some(())
+fn starts_slowly() {
+    let board = beside("slow-start=3000", "");
+    let tools = board.modern().tools();
+    assert!(!tools.contains(&"bad__echo".to_owned()), "expected the slow server to be still starting: {tools:?}");
+    unhurt(&board);
+    eventually(SOON, "the slow server's tools to appear", || board.modern().tools().contains(&"bad__echo".to_owned()));
+    assert_eq!(board.modern().text("bad__echo", json!({"text": "up"})), "up", "expected it to answer");
+}
+
+/// A server that works until a file appears.
+fn fragile(home: &Home) -> String {
+    let flag = home.place("broken");
+    let fragile = script(
+        "bad",
+        &format!("test -e {} && {{ echo the disk is full >&2; exit 3; }}; exec $SERVER ok dual", flag.display()),
+    );
+    SETTINGS.to_owned() + &misbehave("good", "ok", "dual") + &fragile
+}
+
+#[test]
+fn a_broken_server_stays_listed_over_a_restart() {
+    let home = Home::new("");
+    home.write_config(&fragile(&home));
+    let flag = home.place("broken");
+    let board = home.start();
+    board.server_in("bad", "ready");
+    let before = board.modern().tools();
+    assert!(before.contains(&"bad__echo".to_owned()), "expected the tools of both servers: {before:?}");
+    std::fs::write(&flag, "").unwrap();
+    let board = board.restart();
+    let client = board.modern();
+    let after = at_once("the first tools/list", || client.tools());
+    assert_eq!(after, before, "expected the stored catalog to be listed at once");
+    reason(&board, "the disk is full");
+    let server = await_some(SOON, "the broken server to be given up for a while", || {
+        Some(board.server("bad")).filter(|server| server["state"] == "crash_loop")
     });
-    refused(&call(&daemon, "bad__die", json!({})));
-    good_works(&daemon);
-    // It comes back by itself.
-    until(Duration::from_secs(20), "the bad server to work again", || {
-        (call(&daemon, "bad__echo", json!({"text": "back"}))["result"]["content"][0]["text"] == "back").then_some(())
-    });
-}
-
-#[test]
-fn it_lies_about_ids() {
-    let daemon = pair("lie-ids");
-    lists_in_time(&daemon);
-    good_works(&daemon);
-    let answer = call(&daemon, "bad__echo", json!({"text": "mine"}));
-    assert_eq!(answer["result"]["content"][0]["text"], "mine", "{answer}");
-}
-
-#[test]
-fn it_talks_between_messages() {
-    let daemon = pair("noise");
-    lists_in_time(&daemon);
-    let answer = call(&daemon, "bad__echo", json!({"text": "through the noise"}));
-    assert_eq!(answer["result"]["content"][0]["text"], "through the noise", "{answer}");
-    good_works(&daemon);
-}
-
-#[test]
-fn it_sends_half_a_message() {
-    let daemon = pair("bad-json");
-    lists_in_time(&daemon);
-    let address = daemon.address.clone();
-    // The broken call may wait for its time-out; the neighbour must not.
-    let waiting = std::thread::spawn(move || {
-        let params = json!({"name": "bad__broken", "arguments": {}});
-        std::net::TcpStream::connect(&address).map(drop).unwrap();
-        drop(std::panic::catch_unwind(|| modern(&address, "tools/call", params)));
-    });
-    good_works(&daemon);
-    drop(waiting);
-}
-
-#[test]
-fn it_pages_without_end() {
-    let daemon = pair("endless-pages");
-    lists_in_time(&daemon);
-    good_works(&daemon);
-}
-
-#[test]
-fn it_starts_slowly() {
-    let daemon = pair("slow-start=5000");
-    lists_in_time(&daemon);
-    good_works(&daemon);
-    until(Duration::from_secs(20), "the slow server to be listed", || {
-        let tools = modern(&daemon.address, "tools/list", json!({})).answer();
-        tools["result"]["tools"].to_string().contains("bad__echo").then_some(())
-    });
-}
-
-#[test]
-fn its_result_is_huge() {
-    let daemon = pair("huge-result=4000000");
-    lists_in_time(&daemon);
-    until(Duration::from_secs(20), "the tools of the bad server", || {
-        let tools = modern(&daemon.address, "tools/list", json!({})).answer();
-        tools["result"]["tools"].to_string().contains("bad__huge").then_some(())
-    });
-    let answer = call(&daemon, "bad__huge", json!({}));
-    let length = answer["result"]["content"][0]["text"].as_str().map_or(0, str::len);
-    assert!(length == 4_000_000 || answer["result"]["isError"] == true || answer["error"].is_object());
-    good_works(&daemon);
+    assert_eq!(server["tools"], 4, "expected its tools to be counted still: {server}");
+    let why = at_once("a refusal", || client.failure("bad__echo", json!({"text": "?"})));
+    assert!(why.contains("the disk is full"), "expected the reason of the failure: {why}");
+    assert_eq!(client.tools(), before, "expected its tools to stay listed");
+    unhurt(&board);
 }

@@ -1,94 +1,114 @@
-//! A new configuration while calls are in flight: none of them fails, servers that did not change
-//! keep their process, and a file that is wrong changes nothing.
+//! The configuration changes under load: what did not change keeps running and keeps its calls,
+//! and a configuration with errors changes nothing.
 
-use e2e::{Switchboard, built, modern, until};
-use rustix::process::Signal;
+use e2e::harness::{Client, Ended, SOON, Switchboard, eventually, misbehave};
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const THREADS: u64 = 8;
+const REWRITES: usize = 5;
 
-fn server(name: &str, mode: &str) -> String {
-    format!("[servers.{name}]\ncommand = {:?}\nargs = [{mode:?}]\n", built("mcp-misbehave"))
+/// The server that stays, and one that only this round has.
+fn config(round: usize) -> String {
+    let stays = misbehave("stay", "ok", "dual");
+    format!("{stays}tags = [\"round-{round}\"]\n{}", misbehave(&format!("extra{round}"), "ok", "legacy"))
 }
 
-fn call(address: &str, tool: &str, arguments: serde_json::Value) -> Result<String, String> {
-    let reply = modern(address, "tools/call", json!({"name": tool, "arguments": arguments}));
-    let answer = reply.answer();
-    let text = answer["result"]["content"][0]["text"].as_str().map(str::to_owned);
-    match text {
-        Some(text) if answer["result"]["isError"] != true => Ok(text),
-        _ => Err(format!("{tool}: {} {answer}", reply.status)),
-    }
-}
-
-fn lists(address: &str, name: &str) -> bool {
-    let reply = modern(address, "tools/list", json!({}));
-    reply.answer()["result"]["tools"].to_string().contains(&format!("\"{name}\""))
-}
-
-#[test]
-fn no_call_fails_while_the_configuration_changes() {
-    let daemon = Switchboard::start(&server("steady", "ok"));
-    until(LIMIT, "the first server", || lists(&daemon.address, "steady__echo").then_some(()));
-    let pid = call(&daemon.address, "steady__pid", json!({})).unwrap();
-
-    let done = Arc::new(AtomicBool::new(false));
-    let calls = Arc::new(AtomicU64::new(0));
-    let failures = Arc::new(Mutex::new(Vec::new()));
-    let callers: Vec<_> = (0..4)
-        .map(|_| {
-            let (done, calls, failures) = (Arc::clone(&done), Arc::clone(&calls), Arc::clone(&failures));
-            let address = daemon.address.clone();
-            std::thread::spawn(move || {
-                while !done.load(Ordering::SeqCst) {
-                    if let Err(why) = call(&address, "steady__sleep", json!({"ms": 150})) {
-                        failures.lock().unwrap().push(why);
-                    }
-                    calls.fetch_add(1, Ordering::SeqCst);
-                }
-            })
-        })
-        .collect();
-    let flowing = |least: u64| {
-        let from = calls.load(Ordering::SeqCst);
-        until(LIMIT, "calls to flow", || (calls.load(Ordering::SeqCst) >= from + least).then_some(()));
-    };
-    flowing(4);
-
-    // By the file alone.
-    daemon.rewrite_config(&(server("steady", "ok") + &server("second", "ok")));
-    until(LIMIT, "the second server", || lists(&daemon.address, "second__echo").then_some(()));
-    flowing(4);
-    // By signal, with one server less and one more.
-    daemon.rewrite_config(&(server("steady", "ok") + &server("third", "ok")));
-    daemon.signal(Signal::HUP);
-    until(LIMIT, "the third server", || lists(&daemon.address, "third__echo").then_some(()));
-    until(LIMIT, "the second server to go", || (!lists(&daemon.address, "second__echo")).then_some(()));
-    flowing(4);
-
-    done.store(true, Ordering::SeqCst);
-    for caller in callers {
-        caller.join().unwrap();
-    }
-    assert_eq!(*failures.lock().unwrap(), Vec::<String>::new());
-    assert_eq!(call(&daemon.address, "steady__pid", json!({})).unwrap(), pid, "an unchanged server was restarted");
-    assert_eq!(call(&daemon.address, "third__echo", json!({"text": "new"})).unwrap(), "new");
+/// Calls the server that stays, again and again; gives what went wrong.
+fn keep_calling(
+    board: &Switchboard,
+    seed: u64,
+    stop: &Arc<AtomicBool>,
+    calls: &Arc<AtomicUsize>,
+) -> JoinHandle<Vec<String>> {
+    let client: Box<dyn Client> =
+        if seed.is_multiple_of(2) { Box::new(board.modern()) } else { Box::new(board.legacy()) };
+    let (stop, calls) = (stop.clone(), calls.clone());
+    thread::spawn(move || {
+        let mut failures = Vec::new();
+        for turn in seed.. {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let ms = 30 + turn * 37 % 171;
+            let (status, response) =
+                client.request("tools/call", json!({"name": "stay__sleep", "arguments": {"ms": ms}}));
+            if response["result"]["content"][0]["text"] != format!("slept {ms}") {
+                failures.push(format!("{status}: {response}"));
+            }
+            calls.fetch_add(1, Ordering::Relaxed);
+        }
+        failures
+    })
 }
 
 #[test]
-fn a_wrong_file_changes_nothing() {
-    let daemon = Switchboard::start(&server("steady", "ok"));
-    until(LIMIT, "the server", || lists(&daemon.address, "steady__echo").then_some(()));
-    let pid = call(&daemon.address, "steady__pid", json!({})).unwrap();
-    daemon.rewrite_config("[servers.steady\ncommand = 7\n");
-    daemon.signal(Signal::HUP);
-    until(LIMIT, "the refusal in the log", || daemon.output().contains("switchboard.toml").then_some(()));
-    assert_eq!(call(&daemon.address, "steady__pid", json!({})).unwrap(), pid);
-    // And a right one after it is taken again.
-    daemon.rewrite_config(&(server("steady", "ok") + &server("second", "ok")));
-    until(LIMIT, "the second server", || lists(&daemon.address, "second__echo").then_some(()));
-    assert_eq!(call(&daemon.address, "steady__pid", json!({})).unwrap(), pid);
+fn calls_in_flight_survive_every_reload() {
+    let board = Switchboard::start(&config(0));
+    let client = board.modern();
+    let pid = client.text("stay__pid", json!({}));
+    let (stop, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let threads: Vec<_> = (0..THREADS).map(|seed| keep_calling(&board, seed, &stop, &calls)).collect();
+    for round in 1..=REWRITES {
+        let before = calls.load(Ordering::Relaxed);
+        board.rewrite_config(&config(round));
+        board.hup();
+        let (new, old) = (format!("extra{round}__echo"), format!("extra{}__echo", round - 1));
+        eventually(SOON, &format!("{new} to be listed and {old} to be gone"), || {
+            let tools = client.tools();
+            tools.contains(&new) && !tools.contains(&old)
+        });
+        assert_eq!(client.text(&new, json!({"text": "new"})), "new", "expected the new server to answer");
+        eventually(SOON, "calls to go on after a reload", || calls.load(Ordering::Relaxed) > before);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let failures: Vec<String> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    let total = calls.load(Ordering::Relaxed);
+    assert!(failures.is_empty(), "expected 0 of {total} calls to fail, {} did: {failures:?}", failures.len());
+    assert_eq!(client.text("stay__pid", json!({})), pid, "expected the unchanged server to keep its process");
+    let server = board.server("stay");
+    assert_eq!(server["tags"], json!([format!("round-{REWRITES}")]), "expected the last tags: {server}");
+    assert_eq!(server["restarts"], 0, "expected no restart of the unchanged server: {server}");
+}
+
+#[test]
+fn a_changed_file_is_noticed_without_a_signal() {
+    let board = Switchboard::start(&config(0));
+    let client = board.modern();
+    let pid = client.text("stay__pid", json!({}));
+    board.rewrite_config(&config(1));
+    eventually(SOON, "the new server to be listed", || client.tools().contains(&"extra1__echo".to_owned()));
+    assert_eq!(client.text("stay__pid", json!({})), pid, "expected the unchanged server to keep its process");
+}
+
+#[test]
+fn a_changed_entry_gets_a_new_process() {
+    let board = Switchboard::start(&config(0));
+    let client = board.modern();
+    let pid = client.text("stay__pid", json!({}));
+    board.rewrite_config(&(config(0).replace("\ntags", "\nenv = { NEW = \"1\" }\ntags")));
+    let said = board.cli_json(&["reload"]);
+    assert!(said.is_object(), "expected the reload to be described: {said}");
+    eventually(SOON, "another process for the changed entry", || client.text("stay__pid", json!({})) != pid);
+}
+
+#[test]
+fn a_broken_configuration_changes_nothing() {
+    let board = Switchboard::start(&config(0));
+    let client = board.modern();
+    let pids = || ["stay__pid", "extra0__pid"].map(|tool| client.text(tool, json!({})));
+    let (before, tools) = (pids(), client.tools());
+    board.rewrite_config(&(config(1) + "comand = \"x\"\n"));
+    let refused = Ended::of(board.cli(&["reload"]));
+    assert_eq!(refused.code, Some(2), "expected the reload to be refused: {refused:?}");
+    assert!(refused.stderr.contains("comand"), "expected the mistake to be named: {}", refused.stderr);
+    board.hup();
+    // The refused file and the signal are behind this one, which is the same as the first.
+    board.rewrite_config(&config(0));
+    let same = Ended::of(board.cli(&["reload"]));
+    assert_eq!(same.code, Some(0), "expected the mended file to be read: {same:?}");
+    assert_eq!(pids(), before, "expected every server to keep its process");
+    assert_eq!(client.tools(), tools, "expected the same tools");
 }
