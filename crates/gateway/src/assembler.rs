@@ -5,7 +5,6 @@
 use crate::catalog::{Catalog, Kind, ServerCatalog, ServerInput, StoredCatalog};
 use crate::gateway::{Gateway, Snapshot};
 use crate::server::Fact;
-use config::Reach;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use tokio::sync::mpsc;
@@ -22,7 +21,6 @@ pub(crate) fn build(snapshot: &Snapshot) -> Catalog {
             reduced: &server.entry.reduced,
             prefix: server.entry.prefix,
             rules: &server.rules,
-            http: matches!(server.entry.reach, Reach::Http { .. }),
             catalog,
         })
         .collect();

@@ -91,10 +91,15 @@ impl Gateway {
         }
         match method::find(&call.method).map(|row| row.key) {
             Some(RoutingKey::Name) => {
-                let snapshot = self.snapshot.load_full();
-                let view = view(&snapshot, scope)?;
-                let route = named(&view, &call)?.clone();
-                self.call_named(&snapshot, &route, call, record).await
+                let mut snapshot = self.snapshot.load_full();
+                let mut route = named(&*view(&snapshot, scope)?, &call).cloned();
+                if route.is_err() && self.is_first_listing() {
+                    // The name may belong to a server that has not been listed yet.
+                    self.first_listed().await;
+                    snapshot = self.snapshot.load_full();
+                    route = named(&*view(&snapshot, scope)?, &call).cloned();
+                }
+                self.call_named(&snapshot, &*route?, call, record).await
             }
             Some(RoutingKey::Catalog) => self.list(scope, &call).await,
             Some(RoutingKey::Own) => match &*call.method {

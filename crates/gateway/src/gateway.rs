@@ -124,7 +124,7 @@ impl Gateway {
     /// Waits, within `first_list_wait` of the start, until every server that was never listed
     /// before has been listed or has failed (DESIGN.md section 14).
     pub async fn first_listed(&self) {
-        if self.unlisted.borrow().is_empty() {
+        if !self.is_first_listing() {
             return;
         }
         let deadline = self.started + self.snapshot().config.catalog.first_list_wait;
@@ -132,6 +132,11 @@ impl Gateway {
         let listed = unlisted.wait_for(BTreeSet::is_empty);
         // Late is not wrong: the list is partial then and a change notice follows.
         let _ = tokio::time::timeout_at(deadline, listed).await;
+    }
+
+    /// Whether some server has never been listed and has not failed yet.
+    pub(crate) fn is_first_listing(&self) -> bool {
+        !self.unlisted.borrow().is_empty()
     }
 
     /// Rebuilds the catalog after these servers reported.

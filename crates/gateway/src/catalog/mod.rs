@@ -28,8 +28,6 @@ pub struct ServerInput<'a> {
     pub prefix: Prefix,
     /// Which tools are offered.
     pub rules: &'a ToolRules,
-    /// Whether the server is reached over HTTP.
-    pub http: bool,
     /// What it said.
     pub catalog: &'a ServerCatalog,
 }
@@ -76,14 +74,7 @@ mod tests {
         let rules = ToolRules::default();
         let inputs: Vec<_> = servers
             .iter()
-            .map(|&(name, prefix, catalog)| ServerInput {
-                name,
-                reduced: name,
-                prefix,
-                rules: &rules,
-                http: true,
-                catalog,
-            })
+            .map(|&(name, prefix, catalog)| ServerInput { name, reduced: name, prefix, rules: &rules, catalog })
             .collect();
         View::build(&inputs, false, 46)
     }

@@ -24,7 +24,7 @@ pub struct Route {
     pub own: Text,
     /// The same as a JSON string, ready to be put into `params`.
     pub own_json: Raw,
-    /// Arguments that are mirrored in headers (tools of HTTP servers).
+    /// Arguments that clients over HTTP mirror in headers.
     pub mirrored: Arc<[MirroredParam]>,
 }
 
@@ -121,7 +121,7 @@ impl View {
                     hide("tools.allow or tools.deny of its entry".to_owned());
                     continue;
                 }
-                let mirrored = match mirrored(kind, server, &object) {
+                let mirrored = match mirrored(kind, &object) {
                     Ok(mirrored) => mirrored,
                     Err(why) => {
                         hide(why);
@@ -275,11 +275,12 @@ impl Capabilities {
     }
 }
 
-/// Headers mirror arguments only towards HTTP servers; there a bad annotation hides the tool.
-fn mirrored(kind: Kind, server: &ServerInput<'_>, tool: &Object) -> Result<Arc<[MirroredParam]>, String> {
+/// Whatever the server's transport, clients over HTTP mirror the arguments that are marked, so we
+/// check them; a bad annotation hides the tool (protocol.md sections 1.5 and 1.6).
+fn mirrored(kind: Kind, tool: &Object) -> Result<Arc<[MirroredParam]>, String> {
     let marked = |schema: &&Raw| memchr::memmem::find(schema.as_bytes(), b"x-mcp-header").is_some();
     let Some(schema) = tool.get("inputSchema").filter(marked) else { return Ok(Arc::from([])) };
-    if kind != Kind::Tools || !server.http {
+    if kind != Kind::Tools {
         return Ok(Arc::from([]));
     }
     let schema = schema.read().map_err(|error| format!("its input schema is not readable: {error}"))?;

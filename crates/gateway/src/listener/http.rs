@@ -150,13 +150,13 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
 
 impl Shared {
     async fn answer(&self, request: HttpRequest<Incoming>) -> Answer {
-        if request.uri().path() == "/health" {
-            return self.health();
-        }
         let principal = match self.doorkeeper.admit(request.headers()) {
             Ok(principal) => principal,
             Err(error) => return respond::refuse(None, error),
         };
+        if request.uri().path() == "/health" {
+            return self.health();
+        }
         let Some(service) = self.endpoint(request.uri().path()) else {
             let error = Error::new(ErrorKind::UnknownEndpoint, format!("there is nothing at {}", request.uri().path()));
             return respond::refuse(

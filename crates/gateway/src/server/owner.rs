@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 pub(super) const COMMANDS_MAX: usize = 64;
+const EVENTS_MAX: usize = 256;
 /// Bursts of "list changed" within this time are one refresh.
 const COALESCE: Duration = Duration::from_millis(20);
 
@@ -146,11 +147,16 @@ impl Owner {
     /// Starts the server, serves while it is up, ends it.
     async fn one_life(&mut self, restarts: &mut Restarts) -> Left {
         self.server.publish(Status::resting(State::Starting, ""));
-        let attempt = attempt(self.server.clone(), self.entry.clone(), self.environment.clone(), self.remembered);
+        let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+        let attempt =
+            attempt(self.server.clone(), self.entry.clone(), self.environment.clone(), self.remembered, sender);
         tokio::pin!(attempt);
+        // Lists that changed while they were read for the first time.
+        let mut changed = BTreeSet::new();
         let begun = loop {
             tokio::select! {
                 begun = &mut attempt => break begun,
+                Some(event) = events.recv() => self.note_event(event, &mut changed),
                 command = self.commands.recv() => match command {
                     None => return Left::Stopped(nobody()),
                     Some(Command::Stop(done)) => return Left::Stopped(done),
@@ -170,7 +176,10 @@ impl Owner {
                 self.remembered = catalog.era;
                 self.announce(&live, catalog, degraded).await;
                 restarts.ready(Instant::now());
-                self.serve(live).await
+                if !changed.is_empty() {
+                    self.refresh(&live, changed).await;
+                }
+                self.serve(live, events).await
             }
         }
     }
@@ -193,7 +202,7 @@ impl Owner {
     }
 
     /// Serves events and commands until the server ends or is ended.
-    async fn serve(&mut self, mut live: Live) -> Left {
+    async fn serve(&mut self, live: Live, mut events: mpsc::Receiver<UpstreamEvent>) -> Left {
         let link = live.link.clone();
         let process = live.process.clone();
         let ended = async {
@@ -236,8 +245,8 @@ impl Owner {
                         self.subscribed = uris;
                     }
                 },
-                event = live.events.recv(), if listening => match event {
-                    Some(event) => self.on_event(event, &mut live).await,
+                event = events.recv(), if listening => match event {
+                    Some(event) => self.on_event(event, &live, &mut events).await,
                     None => listening = false,
                 },
             }
@@ -250,7 +259,7 @@ impl Owner {
         left
     }
 
-    async fn on_event(&self, event: UpstreamEvent, live: &mut Live) {
+    async fn on_event(&self, event: UpstreamEvent, live: &Live, events: &mut mpsc::Receiver<UpstreamEvent>) {
         let mut changed = BTreeSet::new();
         self.note_event(event, &mut changed);
         if changed.is_empty() {
@@ -262,7 +271,7 @@ impl Owner {
         loop {
             tokio::select! {
                 () = &mut quiet => break,
-                event = live.events.recv() => match event {
+                event = events.recv() => match event {
                     Some(event) => self.note_event(event, &mut changed),
                     None => break,
                 },

@@ -11,14 +11,11 @@ use std::sync::Arc;
 use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
 use tokio::sync::mpsc;
 
-const EVENTS_MAX: usize = 256;
-
 /// A server that runs.
 pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
     pub(super) pid: Option<u32>,
-    pub(super) events: mpsc::Receiver<UpstreamEvent>,
 }
 
 /// Why a server is not running (any more).
@@ -74,17 +71,18 @@ pub(super) async fn attempt(
     entry: Arc<config::Server>,
     environment: Environment,
     remembered: Option<Era>,
+    events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
     let _permit = environment.starting.acquire().await;
     let options = options(&entry, &server.name, &environment, remembered);
     let startup = entry.startup_timeout;
     let work = async {
-        let live = match connect(&server, &entry, &environment, &options).await {
+        let live = match connect(&server, &entry, &environment, &options, &events).await {
             // Some servers of old exit when the first message is not `initialize`.
             Err(Failed::Probe) => {
                 server.log.remark("ended during the probe for the protocol era; started once more as a legacy server");
                 let legacy = ConnectOptions { era: EraChoice::Legacy, ..options.clone() };
-                connect(&server, &entry, &environment, &legacy).await
+                connect(&server, &entry, &environment, &legacy, &events).await
             }
             other => other,
         };
@@ -155,8 +153,8 @@ async fn connect(
     entry: &config::Server,
     environment: &Environment,
     options: &ConnectOptions,
+    events: &mpsc::Sender<UpstreamEvent>,
 ) -> Result<Live, Failed> {
-    let (sender, events) = mpsc::channel(EVENTS_MAX);
     match &entry.reach {
         Reach::Http { url, headers } => {
             let named = headers.iter().map(|(name, value)| {
@@ -166,8 +164,8 @@ async fn connect(
                     .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
             });
             let headers = named.collect::<Result<Vec<_>, _>>()?;
-            let link = upstream::connect_http(url, headers, options.clone(), sender).await?;
-            Ok(Live { link: Arc::new(link), process: None, pid: None, events })
+            let link = upstream::connect_http(url, headers, options.clone(), events.clone()).await?;
+            Ok(Live { link: Arc::new(link), process: None, pid: None })
         }
         Reach::Stdio { command, args, cwd, .. } => {
             let request = SpawnRequest {
@@ -182,8 +180,8 @@ async fn connect(
             })?;
             tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
             let process = spawned.handle;
-            match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), sender).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid), events }),
+            match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), events.clone()).await {
+                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid) }),
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;

@@ -104,10 +104,14 @@ impl Core {
         self.agreed.get().map_or(Era::Legacy, |agreed| agreed.era)
     }
 
-    /// Tells what happened, unless nobody keeps up with it.
+    /// Tells what happened, unless nobody keeps up with it. Noise leaves half of the queue to
+    /// facts that must not be missed.
     pub(super) fn report(&self, event: UpstreamEvent) {
-        // A full queue means the reader is behind; the facts are such that it may miss some.
-        let _ = self.events.try_send(event);
+        let fact = matches!(event, UpstreamEvent::ListChanged(_) | UpstreamEvent::ResourceUpdated { .. });
+        if fact || self.events.capacity() * 2 > self.events.max_capacity() {
+            // A full queue means the reader is behind; the facts are such that it may miss some.
+            let _ = self.events.try_send(event);
+        }
     }
 
     /// Takes a place for a call.
