@@ -6,7 +6,7 @@ use control::said::Limits;
 
 /// Show every limit with its value
 ///
-/// The limits of the running daemon, or else of the configuration. Each can be set under [limits]
+/// The limits of the running daemon, or else of the configuration. Each can be set under `limits`
 /// in switchboard.toml.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}

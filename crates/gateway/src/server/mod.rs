@@ -210,7 +210,8 @@ impl Core {
         } else {
             self.log.remark(status.state.to_string());
         }
-        tracing::info!(server = %self.name, state = %status.state, reason = status.reason.as_deref().unwrap_or(""), "`{}` is {}", self.name, status.state);
+        let reason = status.reason.as_deref().unwrap_or("");
+        tracing::info!(server = %self.name, state = %status.state, reason, "`{}`: {}", self.name, status.state);
         self.status.send_replace(status);
     }
 }
