@@ -1,110 +1,234 @@
-//! The smallest HTTP client that can say wrong things on purpose: one request per connection, over
-//! a plain socket, nothing added that the test did not ask for.
+//! A small blocking HTTP/1.1 client: one connection per request, no redirects, no TLS. It sends
+//! exactly what it is given, also what no proper client would send, and reads event streams while
+//! they come in.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use crate::waiting::SOON;
+use serde_json::Value;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// An HTTP answer, read to its end.
+/// An answer whose body is read on demand. Dropping it hangs up.
 #[derive(Debug)]
-pub struct Reply {
-    /// Status code; 0 if the peer closed without an answer.
+pub struct Answer {
+    /// The HTTP status.
     pub status: u16,
-    /// Names in lower case, in order.
-    pub headers: Vec<(String, String)>,
-    /// The body, with chunks put together.
-    pub body: String,
+    headers: Vec<(String, String)>,
+    body: BufReader<Body>,
 }
 
-impl Reply {
-    /// The value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// All JSON values of the body: the body itself, or the data of each event of a stream.
-    pub fn messages(&self) -> Vec<serde_json::Value> {
-        if self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream")) {
-            let data = self.body.lines().filter_map(|line| line.strip_prefix("data:"));
-            return data.filter_map(|data| serde_json::from_str(data.trim()).ok()).collect();
-        }
-        serde_json::from_str(&self.body).into_iter().collect()
-    }
-
-    /// The JSON-RPC answer: the last message.
-    ///
-    /// # Panics
-    /// There is none; the message shows the whole reply.
-    pub fn answer(&self) -> serde_json::Value {
-        self.messages().pop().unwrap_or_else(|| panic!("no answer in {self:?}"))
-    }
+/// How the body ends.
+#[derive(Debug)]
+enum Length {
+    Left(u64),
+    Chunks(u64),
+    Ended,
+    UntilClosed,
 }
 
-/// Sends one request and reads the answer until the peer closes.
-///
-/// `Host`, `Content-Length` and `Connection: close` are added unless `headers` has them.
+#[derive(Debug)]
+struct Body {
+    stream: BufReader<TcpStream>,
+    length: Length,
+}
+
+/// Sends a request with a body of known length and waits for the head of the answer.
 ///
 /// # Panics
-/// No connection, or no end of the answer within 30 s.
-pub fn exchange(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-    let mut stream = TcpStream::connect(address).unwrap_or_else(|why| panic!("connect to {address}: {why}"));
-    stream.set_read_timeout(Some(LIMIT)).unwrap_or_else(|why| panic!("timeout: {why}"));
+/// When there is no answer that is HTTP.
+#[track_caller]
+pub fn send(address: SocketAddr, method: &str, path: &str, headers: &[(String, String)], body: &[u8]) -> Answer {
     let mut head = format!("{method} {path} HTTP/1.1\r\n");
-    let length = body.len().to_string();
-    for (name, value) in [("Host", address), ("Content-Length", length.as_str()), ("Connection", "close")] {
-        if !headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)) {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        head.push_str(&format!("Host: {address}\r\n"));
     }
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    head.push_str("\r\n");
-    let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
-    // A server may answer and close before it has read a body that is too long: read on.
-    drop(sent);
-    let mut bytes = Vec::new();
-    let mut piece = [0; 16 * 1024];
-    loop {
-        match stream.read(&mut piece) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(piece.get(..count).unwrap_or_default()),
-            Err(why) if why.kind() == std::io::ErrorKind::ConnectionReset => break,
-            Err(why) => panic!("{method} {path}: {why}; so far {:?}", String::from_utf8_lossy(&bytes)),
-        }
+    if !body.is_empty() || method == "POST" {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
-    parse(&bytes)
+    head.push_str("Connection: close\r\n\r\n");
+    exchange(address, &[head.as_bytes(), body].concat())
 }
 
-fn parse(bytes: &[u8]) -> Reply {
-    let split = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
-    let (head, rest) = bytes.split_at(split);
-    let head = String::from_utf8_lossy(head);
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-        .collect();
-    let rest = rest.get(4..).unwrap_or_default();
-    let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-    let body = if chunked { unchunk(rest) } else { rest.to_vec() };
-    Reply { status: status.unwrap_or(0), headers, body: String::from_utf8_lossy(&body).into_owned() }
+/// Sends bytes as they are and waits for the head of an answer.
+///
+/// # Panics
+/// When there is no answer that is HTTP.
+#[track_caller]
+pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
+    match try_exchange(address, bytes) {
+        Ok(answer) => answer,
+        Err(error) => panic!("expected an HTTP answer from {address}: {error}"),
+    }
 }
 
-fn unchunk(mut rest: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
-        let (size, after) = rest.split_at(end);
-        let size = usize::from_str_radix(String::from_utf8_lossy(size).trim(), 16).unwrap_or(0);
-        let after = after.get(2..).unwrap_or_default();
-        if size == 0 {
+/// As [`exchange`], for tests where no answer is an outcome.
+///
+/// # Errors
+/// Those of the connection, and what is no HTTP.
+pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(SOON))?;
+    stream.write_all(bytes)?;
+    read_head(BufReader::new(stream))
+}
+
+fn read_head(mut stream: BufReader<TcpStream>) -> io::Result<Answer> {
+    let line = read_line(&mut stream)?;
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.ok_or_else(|| io::Error::other(format!("no HTTP status in {line:?}")))?;
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(&mut stream)?;
+        if line.is_empty() {
             break;
         }
-        body.extend_from_slice(after.get(..size).unwrap_or(after));
-        rest = after.get(size + 2..).unwrap_or_default();
+        let (name, value) = line.split_once(':').ok_or_else(|| io::Error::other(format!("no header: {line:?}")))?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    body
+    let find = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let length = match (find("transfer-encoding"), find("content-length")) {
+        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => Length::Chunks(0),
+        (_, Some(bytes)) => Length::Left(bytes.parse().map_err(io::Error::other)?),
+        _ if matches!(status, 202 | 204) => Length::Ended,
+        _ => Length::UntilClosed,
+    };
+    Ok(Answer { status, headers, body: BufReader::new(Body { stream, length }) })
+}
+
+fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
+    let mut line = String::new();
+    if stream.read_line(&mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Length::Chunks(0) = self.length {
+            let size = read_line(&mut self.stream)?;
+            let size = size.split(';').next().unwrap_or_default();
+            let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+            self.length = if size == 0 { Length::Ended } else { Length::Chunks(size) };
+        }
+        let left = match self.length {
+            Length::Left(left) | Length::Chunks(left) => left,
+            Length::Ended => 0,
+            Length::UntilClosed => u64::MAX,
+        };
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..wanted).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
+        let read = self.stream.read(buffer)?;
+        if read == 0 && !matches!(self.length, Length::UntilClosed) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the body ended too early"));
+        }
+        match &mut self.length {
+            Length::Left(left) => *left -= read as u64,
+            Length::Chunks(left) => {
+                *left -= read as u64;
+                if *left == 0 {
+                    read_line(&mut self.stream)?;
+                }
+            }
+            Length::Ended | Length::UntilClosed => {}
+        }
+        Ok(read)
+    }
+}
+
+impl Answer {
+    /// A header of the answer, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the body is an event stream.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+    }
+
+    /// The whole body.
+    ///
+    /// # Panics
+    /// When it breaks off.
+    #[track_caller]
+    pub fn text(mut self) -> String {
+        let mut text = String::new();
+        match self.body.read_to_string(&mut text) {
+            Ok(_) => text,
+            Err(error) => panic!("expected the rest of a body after {text:?}: {error}"),
+        }
+    }
+
+    /// The next message of an event stream; `None` when the stream is over.
+    ///
+    /// # Panics
+    /// When the stream breaks off, or an event is not JSON.
+    #[track_caller]
+    pub fn next_event(&mut self) -> Option<Value> {
+        let mut data = String::new();
+        loop {
+            let mut line = String::new();
+            let read = self.body.read_line(&mut line).expect("expected a line of an event stream");
+            let line = line.trim_end_matches(['\r', '\n']);
+            if let Some(rest) = line.strip_prefix("data:") {
+                data.push_str(rest.trim_start());
+            } else if line.is_empty() && !data.is_empty() {
+                return Some(serde_json::from_str(&data).expect("expected JSON in an event"));
+            }
+            if read == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// The first message of the stream for which `fits` holds.
+    ///
+    /// # Panics
+    /// When the stream is over before.
+    #[track_caller]
+    pub fn event_that(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Vec::new();
+        while let Some(event) = self.next_event() {
+            if fits(&event) {
+                return event;
+            }
+            seen.push(event);
+        }
+        panic!("expected {what} in the stream, which ended after {seen:?}");
+    }
+
+    /// The messages of the body: of an event stream all of them, else the one.
+    ///
+    /// # Panics
+    /// When the body is no JSON.
+    #[track_caller]
+    pub fn messages(mut self) -> Vec<Value> {
+        if self.is_stream() {
+            return std::iter::from_fn(|| self.next_event()).collect();
+        }
+        let text = self.text();
+        match serde_json::from_str(&text) {
+            Ok(message) => vec![message],
+            Err(error) => panic!("expected JSON, got {text:?}: {error}"),
+        }
+    }
+
+    /// Status and final message; `null` for an empty body.
+    ///
+    /// # Panics
+    /// When the body is neither JSON nor empty.
+    #[track_caller]
+    pub fn last(self) -> (u16, Value) {
+        let status = self.status;
+        if self.header("content-length") == Some("0") || matches!(status, 202 | 204) {
+            return (status, Value::Null);
+        }
+        (status, self.messages().pop().unwrap_or_default())
+    }
 }

@@ -1,25 +1,40 @@
-//! What the end-to-end tests stand on: a running switchboard, peers of others, a raw HTTP client.
+//! What the end-to-end tests stand on: a running switchboard in a home of its own, clients of both
+//! eras over real sockets that say right and wrong things, and servers and clients of others.
 //!
-//! Everything is driven from outside, through the built binary; nothing here links the product.
-//! A step that fails panics with what was seen, since each step is part of a test.
-#![expect(clippy::panic, reason = "a step that fails is a test that fails")]
-#![expect(clippy::print_stderr, reason = "tests say what they skip and what a daemon logged")]
+//! Everything is driven from outside, through the built binary; nothing here links the product. It
+//! is no MCP library: it checks nothing that a test does not ask for. A step that fails panics with
+//! what was expected and what was seen, since each step is part of a test.
+#![expect(clippy::expect_used, clippy::panic, reason = "a step that fails is a test that fails")]
 
-mod daemon;
-pub mod harness;
+mod waiting;
+pub use waiting::{SOON, await_some, eventually};
+
+mod programs;
+pub use programs::{Ended, built, command, entry, entry_at, entry_of, misbehave, run, script, tell};
+
+mod processes;
+pub use processes::{Process, Tree};
+
+mod switchboard;
+pub use switchboard::{Home, Switchboard};
+
 mod http;
-mod page;
-mod peers;
-mod process;
-mod rpc;
-mod scenario;
-mod wait;
+pub use http::{Answer, exchange, send, try_exchange};
 
-pub use daemon::{Stopped, Switchboard};
-pub use http::{Reply, exchange};
+mod client;
+pub use client::{Client, LEGACY, Legacy, MODERN, Modern};
+
+mod talk;
+pub use talk::Talk;
+
+mod listening;
+pub use listening::Listening;
+
+mod page;
 pub use page::Page;
+
+mod peers;
 pub use peers::{Peers, require_peers};
-pub use process::{Listening, Outcome, Proc, built, command, descendants, run};
-pub use rpc::{LegacySession, VERSION, legacy_initialize, modern, modern_body, modern_headers};
+
+mod scenario;
 pub use scenario::{Played, Step, play};
-pub use wait::until;

@@ -24,10 +24,8 @@ impl Page {
                 let length = stream.read(&mut request).unwrap_or(0);
                 let wants_rules = request.get(..length).is_some_and(|bytes| bytes.starts_with(b"GET /robots.txt"));
                 let (status, body) = if wants_rules { ("404 Not Found", "") } else { ("200 OK", html) };
-                let answer = format!(
-                    "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                    body.len()
-                );
+                let kind = format!("Content-Type: text/html\r\nContent-Length: {}", body.len());
+                let answer = format!("HTTP/1.1 {status}\r\n{kind}\r\nConnection: close\r\n\r\n{body}");
                 drop(stream.write_all(answer.as_bytes()));
             }
         });

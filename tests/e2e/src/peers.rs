@@ -1,6 +1,6 @@
 //! Where the pinned servers and clients of others are, and how they are started.
 
-use crate::process::command;
+use crate::programs::{command, tell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,7 +21,7 @@ pub fn require_peers() -> Option<Peers> {
     let root = house.join("target/peers");
     if !root.join("installed").is_file() {
         assert!(std::env::var_os("CI").is_none(), "no test peers in CI: run `cargo xtask peers` first");
-        eprintln!("SKIPPED: no test peers in target/peers; install them with `cargo xtask peers`");
+        tell("SKIPPED: no test peers in target/peers; install them with `cargo xtask peers`");
         return None;
     }
     let root = root.canonicalize().unwrap_or_else(|why| panic!("{}: {why}", root.display()));

@@ -1,7 +1,7 @@
 //! Scenarios for clients of others: steps as data, played by a script of `tests/peers`, results as
 //! JSON. The contract of the steps is in `tests/peers/README.md`.
 
-use crate::process::run;
+use crate::programs::run;
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
@@ -73,10 +73,10 @@ pub fn play(mut client: Command, steps: &[Step]) -> Played {
     let scenario = json!({"steps": steps.iter().map(|step| &step.0).collect::<Vec<_>>()});
     std::fs::write(file.path(), scenario.to_string()).unwrap_or_else(|why| panic!("no scenario: {why}"));
     client.arg(file.path());
-    let outcome = run(client, LIMIT);
+    let outcome = run(&mut client, LIMIT);
     let said = outcome.stdout.lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
     let Some(said) = said else {
-        panic!("{shown} ended with {} and no result\n{}\n{}", outcome.code, outcome.stdout, outcome.stderr);
+        panic!("{shown} ended without a result: {outcome:?}");
     };
     Played {
         version: said["version"].as_str().unwrap_or_default().to_owned(),

@@ -1,9 +1,8 @@
 //! Whatever comes in: each mistake is answered with a status, a code and words that help, and
 //! nothing else is disturbed. After each the same good call still works.
 
-use e2e::Listening;
-use e2e::harness::http::{exchange, send, try_exchange};
-use e2e::harness::{self, Client, Ended, Home, LEGACY, Legacy, MODERN, Modern, Switchboard, built, entry, misbehave};
+use e2e::{Client, Home, LEGACY, Legacy, Listening, MODERN, Modern, Switchboard};
+use e2e::{built, command, entry, entry_at, exchange, misbehave, send, try_exchange};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -206,10 +205,10 @@ fn mirroring_message() -> (String, Headers) {
 
 #[test]
 fn headers_that_mirror_arguments() {
-    let mut command = harness::command(&built("mcp-fixture"));
+    let mut command = command(built("mcp-fixture"));
     command.args(["http", "--era", "modern"]);
     let fixture = Listening::start(command);
-    let board = Switchboard::start(&format!("[servers.fix]\nurl = \"http://{}/mcp\"\n", fixture.address));
+    let board = Switchboard::start(&entry_at("fix", &fixture.url()));
     let (body, headers) = mirroring_message();
     let bad = [
         ("a missing parameter", without(&headers, "Mcp-Param-Region")),
@@ -541,7 +540,7 @@ fn a_data_folder_in_use() {
 fn an_invalid_configuration() {
     let broken = misbehave("good", "ok", "dual") + "comand = \"x\"\n[servers.two]\nargs = 7\n";
     let home = Home::new(&broken);
-    for ended in [home.refused("127.0.0.1:0"), Ended::of(home.cli(&["config", "check", "--config", &path(&home)]))] {
+    for ended in [home.refused("127.0.0.1:0"), home.cli(&["config", "check", "--config", &path(&home)])] {
         assert_eq!(ended.code, Some(2), "expected exit code 2: {ended:?}");
         let said = ended.stderr + &ended.stdout;
         for wanted in ["switchboard.toml", "comand", "did you mean", "command", "args", "^"] {

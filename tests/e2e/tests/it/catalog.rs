@@ -1,6 +1,6 @@
 //! What clients are shown: names, order, bytes, changes and pages, over restarts of the daemon.
 
-use e2e::harness::{Client, Home, Legacy, Modern, SOON, Switchboard, await_some, entry, eventually, misbehave};
+use e2e::{Client, Home, Legacy, Modern, SOON, Switchboard, await_some, entry, eventually, misbehave};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 //! expected failures: the counts and the names of what fails are asserted here, and a scenario that
 //! was renamed or not run at all counts as failed.
 
-use e2e::{Listening, Peers, Switchboard, built, command, require_peers, run};
+use e2e::{Listening, Peers, Switchboard, built, command, entry_at, require_peers, run, tell};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -48,10 +48,9 @@ fn start_fixture(era: &str) -> Listening {
 fn through_the_gateway(era: &str, revision: &str) -> Option<Report> {
     let peers = require_peers()?;
     let fixture = start_fixture(era);
-    let config = format!("[servers.fixture]\nurl = {:?}\nprefix = \"never\"\n", fixture.url());
-    let daemon = Switchboard::start(&config);
-    let report = Report::of(&peers, &daemon.url(), revision);
-    eprintln!("{}", report.shown);
+    let board = Switchboard::start(&(entry_at("fixture", &fixture.url()) + "prefix = \"never\"\n"));
+    let report = Report::of(&peers, &board.url(), revision);
+    tell(&report.shown);
     Some(report)
 }
 
@@ -67,13 +66,13 @@ impl Report {
         let mut suite = peers.conformance();
         suite.args(["server", "--url", url, "--requirements", revision, "-o"]).arg(out.path());
         suite.current_dir(out.path());
-        let outcome = run(suite, Duration::from_secs(240));
+        let outcome = run(&mut suite, Duration::from_secs(240));
         let ran = read_checks(out.path());
         let rules = peers.package("conformance").with_file_name("..").join(format!("requirements/{revision}.yaml"));
         let rules = fs::read_to_string(&rules).unwrap_or_else(|why| panic!("{}: {why}", rules.display()));
         let required: BTreeMap<_, _> =
             required_scenarios(&rules).into_iter().map(|name| (name.clone(), ran.get(&name).cloned())).collect();
-        let mut shown = format!("{revision}, exit {}\n", outcome.code);
+        let mut shown = format!("{revision}, exit code {:?}\n", outcome.code);
         for (name, problems) in &ran {
             let scored = if required.contains_key(name) { "" } else { " (not scored)" };
             let verdict = if problems.is_empty() { "ok".to_owned() } else { problems.join("; ") };

@@ -1,7 +1,7 @@
 //! `switchboard connect`: a client's stdin and stdout, through the running daemon or without one,
 //! both eras on one stream.
 
-use e2e::harness::{Client, Home, LEGACY, Legacy, Modern, SOON, Switchboard, Talk, Tree, eventually, misbehave};
+use e2e::{Client, Home, LEGACY, Legacy, Modern, SOON, Switchboard, Talk, Tree, eventually, misbehave};
 use serde_json::{Value, json};
 
 fn request(id: i64, method: &str, params: Value) -> Value {
@@ -44,7 +44,10 @@ fn converse(talk: &mut Talk) -> String {
 
 /// Progress, a cancellation and another call beside them on one stream.
 fn converse_at_once(talk: &mut Talk) {
-    let sleep = |ms: u64, token: &str| json!({"name": "one__sleep", "arguments": {"ms": ms}, "_meta": {"progressToken": token}});
+    let sleep = |ms: u64, token: &str| {
+        let meta = json!({"progressToken": token});
+        json!({"name": "one__sleep", "arguments": {"ms": ms}, "_meta": meta})
+    };
     talk.say(&request(10, "tools/call", sleep(60_000, "long")).to_string());
     talk.hear("progress of the long call", |message| message["params"]["progressToken"] == "long");
     talk.say(&Modern::message(json!(11), "tools/call", sleep(61_000, "longer")).to_string());

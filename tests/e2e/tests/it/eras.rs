@@ -1,8 +1,7 @@
 //! The four cells and both ways through them: whatever the eras of client and server, results,
 //! progress, cancellation and errors look as the client's own era wants them.
 
-use e2e::harness::http::Answer;
-use e2e::harness::{Client, Home, Legacy, SOON, Switchboard, await_some, eventually, misbehave, script};
+use e2e::{Answer, Client, Home, Legacy, SOON, Switchboard, await_some, eventually, misbehave, script};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;

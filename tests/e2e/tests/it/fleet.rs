@@ -1,8 +1,7 @@
 //! The ten real servers behind one gateway, and what each can show.
 
-use e2e::{Listening, Page, Peers, Step, Switchboard, command};
+use e2e::{Listening, Page, Peers, Step, Switchboard, command, entry_at, entry_of};
 use serde_json::json;
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -41,7 +40,7 @@ const STATIC: &[(&str, &str)] = &[
 
 /// The running fleet.
 pub(crate) struct Fleet {
-    pub(crate) daemon: Switchboard,
+    pub(crate) board: Switchboard,
     page: Page,
     folder: TempDir,
     _servers: Vec<Listening>,
@@ -61,8 +60,8 @@ impl Fleet {
         let mut everything = command("node");
         everything.arg(peers.package("server-everything")).arg("streamableHttp").env("PORT", port.to_string());
         let everything = Listening::start_at(everything, port);
-        let daemon = Switchboard::start(&config(peers, folder.path(), &modern, &python, &everything));
-        Self { daemon, page, folder, _servers: vec![modern, python, everything] }
+        let board = Switchboard::start(&config(peers, folder.path(), &modern, &python, &everything));
+        Self { board, page, folder, _servers: vec![modern, python, everything] }
     }
 
     /// What every client must see; `client` makes the ids of its slow calls its own.
@@ -144,13 +143,14 @@ fn config(peers: &Peers, folder: &Path, modern: &Listening, python: &Listening, 
         ("fetch", venv("mcp-server-fetch"), vec!["--ignore-robots-txt".into(), "--allow-private-ips".into()]),
         ("py", venv("python"), vec![script, "stdio".into()]),
     ] {
-        writeln!(text, "[servers.{name}]\ncommand = {program:?}\nargs = {args:?}").unwrap();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        text.push_str(&entry_of(name, Path::new(&program), &args));
         if name == "memory" {
-            writeln!(text, "env = {{ MEMORY_FILE_PATH = {:?} }}", below("memory.json")).unwrap();
+            text.push_str(&format!("env = {{ MEMORY_FILE_PATH = {:?} }}\n", below("memory.json")));
         }
     }
     for (name, server) in [("every-http", everything), ("ts", modern), ("py-http", python)] {
-        writeln!(text, "[servers.{name}]\nurl = {:?}", server.url()).unwrap();
+        text.push_str(&entry_at(name, &server.url()));
     }
     text
 }

@@ -1,7 +1,7 @@
 //! Nothing outlives the daemon by two seconds, however it ends: no child, no grandchild, not even
 //! one in a session of its own that ignores everything it can.
 
-use e2e::harness::{Client, SOON, Switchboard, Tree, await_some, eventually, misbehave};
+use e2e::{Client, SOON, Switchboard, Tree, await_some, eventually, misbehave};
 use serde_json::json;
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ fn calls_in_flight_end_before_the_daemon() {
     let (mut board, _) = start();
     let address = board.address();
     let call = std::thread::spawn(move || {
-        let client = e2e::harness::Modern::new(address, "/mcp");
+        let client = e2e::Modern::new(address, "/mcp");
         let params = json!({"name": "good__sleep", "arguments": {"ms": 700}, "_meta": {"progressToken": "t"}});
         let mut answer = client.open(json!(1), "tools/call", params);
         let first = answer.next_event();

@@ -2,8 +2,8 @@
 //! and list changes. Every cell runs, or says why it cannot.
 
 use crate::fleet::{Cell, Expect, Fleet};
-use e2e::{Peers, Played, Step, play, require_peers, run, until};
-use serde_json::Value;
+use e2e::{Client as _, Home, Peers, Played, Step, entry, eventually, play, require_peers, run, tell};
+use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ struct Client {
 
 fn script(peers: &Peers, name: &str, mode: &str, fleet: &Fleet) -> Command {
     let mut client = peers.script_command(name);
-    client.args([mode, &fleet.daemon.url()]);
+    client.args([mode, &fleet.board.url()]);
     client
 }
 
@@ -28,7 +28,7 @@ const LEGACY: &[Client] = &[
         modern: false,
         command: |peers, fleet| {
             let mut client = peers.script_command("ts1_client.mjs");
-            client.arg("stdio").args(fleet.daemon.cli_words(&["connect"]));
+            client.arg("stdio").args(fleet.board.home().words(&["connect"]));
             client
         },
     },
@@ -80,10 +80,9 @@ fn scripted(clients: &[Client]) {
 /// Until every server was listed once; later starts have the stored catalog.
 fn wait_for_all(fleet: &Fleet) {
     let wanted: Vec<&str> = fleet.cells("").iter().flat_map(|cell| cell.names.iter().copied()).collect();
-    until(Duration::from_secs(60), "the tools of all servers", || {
-        let reply = e2e::modern(&fleet.daemon.address, "tools/list", serde_json::json!({}));
-        let listed = reply.answer()["result"]["tools"].to_string();
-        wanted.iter().all(|name| listed.contains(&format!("\"{name}\""))).then_some(())
+    eventually(Duration::from_secs(60), "the tools of all servers to be listed", || {
+        let listed = fleet.board.modern().tools();
+        wanted.iter().all(|&name| listed.iter().any(|tool| tool == name))
     });
 }
 
@@ -117,7 +116,7 @@ fn judge(client: &str, cells: &[Cell], played: &Played, failures: &mut Vec<Strin
             }
         }
         for (what, why) in cell.cannot {
-            eprintln!("cell {client} × {}: no {what}: {why}", cell.server);
+            tell(&format!("cell {client} × {}: no {what}: {why}", cell.server));
         }
     }
 }
@@ -174,7 +173,7 @@ fn inspector_sees_every_server_in_each_era() {
                 failures.push(format!("{client} × {}: {tool}: no {text:?} in {said}", cell.server));
             }
             for what in ["progress", "cancellation", "list changes"] {
-                eprintln!("cell {client} × {}: no {what}: {INSPECTOR_CANNOT}", cell.server);
+                tell(&format!("cell {client} × {}: no {what}: {INSPECTOR_CANNOT}", cell.server));
             }
         }
     }
@@ -183,30 +182,21 @@ fn inspector_sees_every_server_in_each_era() {
 
 fn inspect(peers: &Peers, fleet: &Fleet, era: &str, words: &[&str]) -> String {
     let mut inspector = peers.inspector();
-    inspector.arg(fleet.daemon.url()).args(words).args(["--protocol-era", era, "--format", "json"]);
-    inspector.env("HOME", fleet.daemon.folder());
-    let outcome = run(inspector, Duration::from_secs(60));
-    format!("{}{}", outcome.stdout, if outcome.code == 0 { "" } else { outcome.stderr.as_str() })
+    inspector.arg(fleet.board.url()).args(words).args(["--protocol-era", era, "--format", "json"]);
+    inspector.env("HOME", fleet.board.home().folder());
+    let outcome = run(&mut inspector, Duration::from_secs(60));
+    format!("{}{}", outcome.stdout, if outcome.code == Some(0) { "" } else { outcome.stderr.as_str() })
 }
 
 /// `connect` without a daemon serves by itself.
 #[test]
 fn a_client_over_stdio_without_a_daemon() {
     let Some(peers) = require_peers() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("switchboard.toml");
-    let fixture = e2e::built("mcp-fixture");
-    std::fs::write(&config, format!("[servers.fixture]\ncommand = {fixture:?}\nargs = [\"stdio\"]\n")).unwrap();
+    let home = Home::new(&entry("fixture", "mcp-fixture", &["stdio"]));
     let mut client = peers.script_command("ts1_client.mjs");
-    client.arg("stdio").arg(e2e::built("switchboard")).arg("--config").arg(&config);
-    client.arg("--data").arg(folder.path().join("data")).arg("connect").env("HOME", folder.path());
-    let played = play(
-        client,
-        &[Step::until(
-            "fixture__test_simple_text",
-            serde_json::json!({}),
-            "This is a simple text response for testing.",
-        )],
-    );
-    assert!(played.steps.first().is_some_and(|step| step["result"].is_object()), "{played:?}");
+    client.arg("stdio").args(home.words(&["connect"])).env("HOME", home.folder());
+    let text = "This is a simple text response for testing.";
+    let played = play(client, &[Step::until("fixture__test_simple_text", json!({}), text)]);
+    let step = played.steps.first();
+    assert!(step.is_some_and(|step| step["result"].is_object()), "expected the text of the tool: {played:?}");
 }

@@ -1,7 +1,7 @@
 //! One bad server hurts nobody: whatever it does, lists and calls of the good one beside it are
 //! answered at once, and a call of its own says why it failed.
 
-use e2e::harness::{Client, Home, SOON, Switchboard, await_some, eventually, misbehave, script};
+use e2e::{Client, Home, SOON, Switchboard, await_some, eventually, misbehave, script};
 use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The configuration changes under load: what did not change keeps running and keeps its calls,
 //! and a configuration with errors changes nothing.
 
-use e2e::harness::{Client, Ended, SOON, Switchboard, eventually, misbehave};
+use e2e::{Client, SOON, Switchboard, eventually, misbehave};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -101,13 +101,13 @@ fn a_broken_configuration_changes_nothing() {
     let pids = || ["stay__pid", "extra0__pid"].map(|tool| client.text(tool, json!({})));
     let (before, tools) = (pids(), client.tools());
     board.rewrite_config(&(config(1) + "comand = \"x\"\n"));
-    let refused = Ended::of(board.cli(&["reload"]));
+    let refused = board.cli(&["reload"]);
     assert_eq!(refused.code, Some(2), "expected the reload to be refused: {refused:?}");
     assert!(refused.stderr.contains("comand"), "expected the mistake to be named: {}", refused.stderr);
     board.hup();
     // The refused file and the signal are behind this one, which is the same as the first.
     board.rewrite_config(&config(0));
-    let same = Ended::of(board.cli(&["reload"]));
+    let same = board.cli(&["reload"]);
     assert_eq!(same.code, Some(0), "expected the mended file to be read: {same:?}");
     assert_eq!(pids(), before, "expected every server to keep its process");
     assert_eq!(client.tools(), tools, "expected the same tools");

@@ -2,16 +2,16 @@
 //! port of its own. When the value is dropped the daemon is told to end, and nothing of it may
 //! be left.
 
-use super::client::{Client, Legacy, Modern};
-use super::processes::Tree;
-use super::programs::{self, Ended};
-use super::waiting::{SOON, await_some, eventually};
+use crate::client::{Client, Legacy, Modern};
+use crate::processes::Tree;
+use crate::programs::{self, Ended};
+use crate::waiting::{SOON, await_some, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -45,6 +45,12 @@ impl Home {
         let home = Self { folder: TempDir::with_prefix("e2e-").expect("expected a temporary folder") };
         home.write_config(config);
         home
+    }
+
+    /// The folder with everything of it; also where it runs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The configuration file.
@@ -84,12 +90,22 @@ impl Home {
     /// The binary with an environment of its own: nothing of whoever runs the tests but `PATH`.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = programs::command(&programs::switchboard());
+        let mut command = programs::command(programs::switchboard());
         command.env_clear().env("HOME", self.folder.path()).env("NO_COLOR", "1");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("RUST_BACKTRACE", "1").current_dir(self.folder.path());
         command.arg("--data").arg(self.data()).stdin(Stdio::null());
         command
+    }
+
+    /// The words of a command for this home, for clients that start their server themselves.
+    #[must_use]
+    pub fn words(&self, args: &[&str]) -> Vec<String> {
+        let path = |path: PathBuf| path.display().to_string();
+        let program = path(programs::switchboard());
+        let mut words = vec![program, "--config".into(), path(self.config()), "--data".into(), path(self.data())];
+        words.extend(args.iter().map(ToString::to_string));
+        words
     }
 
     /// A command line of `run` for this home.
@@ -105,8 +121,8 @@ impl Home {
     /// # Panics
     /// When it does not end soon.
     #[track_caller]
-    pub fn cli(&self, args: &[&str]) -> Output {
-        programs::output(self.command().args(args))
+    pub fn cli(&self, args: &[&str]) -> Ended {
+        programs::run(self.command().args(args), SOON)
     }
 
     /// Runs `run` where it is expected to refuse.
@@ -115,7 +131,7 @@ impl Home {
     /// When it does not end soon.
     #[track_caller]
     pub fn refused(&self, listen: &str) -> Ended {
-        Ended::of(programs::output(&mut self.run_command(listen)))
+        programs::run(&mut self.run_command(listen), SOON)
     }
 
     /// Starts the switchboard in this home.
@@ -216,7 +232,7 @@ impl Switchboard {
 
     /// Runs `switchboard` with these arguments against this daemon.
     #[track_caller]
-    pub fn cli(&self, args: &[&str]) -> Output {
+    pub fn cli(&self, args: &[&str]) -> Ended {
         self.home().cli(args)
     }
 
@@ -226,7 +242,7 @@ impl Switchboard {
     /// When it fails or prints something else.
     #[track_caller]
     pub fn cli_json(&self, args: &[&str]) -> Value {
-        let ended = Ended::of(self.cli(&[args, &["--json"]].concat()));
+        let ended = self.cli(&[args, &["--json"]].concat());
         match serde_json::from_str(&ended.stdout) {
             Ok(json) if ended.code == Some(0) => json,
             other => panic!("expected JSON of `switchboard {}`, got {other:?} of {ended:?}", args.join(" ")),

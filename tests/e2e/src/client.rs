@@ -1,7 +1,7 @@
 //! Clients of both eras, just enough of them: they add what their era wants to every request and
 //! hand everything that comes back to the test.
 
-use super::http::{Answer, send};
+use crate::http::{Answer, send};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -28,8 +28,7 @@ pub struct Tree {
 }
 
 /// The processes that run now; a dead one that nobody has collected does not count.
-#[must_use]
-pub fn running() -> BTreeMap<u32, Process> {
+fn running() -> BTreeMap<u32, Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid| Some((pid, process(pid)?))).collect()
@@ -100,11 +99,5 @@ impl Tree {
             self.processes.iter().any(|seen| (seen.pid, seen.started) == (process.pid, process.started))
         };
         running().into_values().filter(|process| same(process) || marked(process)).collect()
-    }
-
-    /// Adds what another look has seen.
-    pub fn join(&mut self, other: Self) {
-        self.processes.extend(other.processes);
-        self.markers.extend(other.markers);
     }
 }
