@@ -3,6 +3,9 @@
 //! Only what must be right is waited for before it listens: the configuration, the lock, the
 //! address. Servers start behind that, each for itself.
 
+mod lazy_guard;
+pub(crate) use lazy_guard::launch as launch_guard;
+
 mod engine;
 pub(crate) use engine::Engine;
 
@@ -44,11 +47,11 @@ const COMMANDS_MAX: usize = 16;
 /// # Errors
 /// Why it could not start.
 pub(crate) fn run(context: &Context) -> Result<(), Report> {
-    // Before there are threads: the guard starts while we read the configuration.
-    let guard = launch_guard()?;
+    let loaded = context.load()?;
+    // Before there are threads.
+    let guard = launch_guard(&loaded.config)?;
     log_format::start(&context.printer, context.settings.verbose, Level::INFO);
     let data = context.data_folder()?;
-    let loaded = context.load()?;
     data.create()?;
     let lock = data.lock()?;
     let sockets = data.place_sockets()?;
@@ -61,15 +64,6 @@ pub(crate) fn run(context: &Context) -> Result<(), Report> {
     // A server that was reading from a dead disk must not keep us.
     runtime.shutdown_background();
     ended
-}
-
-/// Starts the guard process.
-///
-/// # Errors
-/// When the system refuses.
-pub(crate) fn launch_guard() -> Result<GuardProcess, Report> {
-    let failed = |error| Report::failed("the guard process cannot be started").cause(error);
-    std::env::current_exe().and_then(|exe| GuardProcess::launch(&exe)).map_err(failed)
 }
 
 /// The runtime of whoever runs servers.
@@ -114,7 +108,7 @@ enum Wake {
 impl Daemon {
     async fn start(
         context: &Context,
-        guard: GuardProcess,
+        guard: Option<GuardProcess>,
         loaded: Loaded,
         sockets: Sockets,
         lock: Lock,

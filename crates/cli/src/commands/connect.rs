@@ -92,10 +92,10 @@ async fn through_daemon(stream: UnixStream, args: &Args, context: &Context) -> R
 
 /// A switchboard for this client alone.
 fn alone(args: &Args, context: &Context) -> Result<(), Report> {
-    // Before there are threads, as in the daemon.
-    let guard = daemon::launch_guard()?;
-    log_format::start(&context.printer, context.settings.verbose, Level::WARN);
     let config = context.load()?.config;
+    // Before there are threads, as in the daemon.
+    let guard = daemon::launch_guard(&config)?;
+    log_format::start(&context.printer, context.settings.verbose, Level::WARN);
     let data = context.data_folder()?;
     data.create()?;
     let scope = match &args.server {

@@ -1,6 +1,7 @@
 //! A gateway with everything that surrounds it in a process: guard, log files, stored catalog,
 //! records. The daemon has one, and so has `connect` where there is no daemon.
 
+use super::lazy_guard::LazyGuard;
 use crate::data_folder::DataFolder;
 use crate::records::{RecordWriter, Sizes};
 use crate::report::Report;
@@ -10,7 +11,7 @@ use gateway::catalog::StoredCatalog;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
 use std::time::Duration;
-use supervisor::{Guard, GuardProcess, LogWriter, LogWriterLimits};
+use supervisor::{GuardProcess, LogWriter, LogWriterLimits};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +24,7 @@ pub(crate) struct Engine {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) logs: LogWriter,
     pub(crate) data: DataFolder,
-    guard: Guard,
+    guard: LazyGuard,
     records: RecordWriter,
     keeper: JoinHandle<()>,
     /// Ends the keeper of the catalog.
@@ -36,13 +37,13 @@ impl Engine {
     /// # Errors
     /// What the system refuses; a pattern of tools that is none.
     pub(crate) fn start(
-        process: GuardProcess,
+        process: Option<GuardProcess>,
         config: Config,
         data: DataFolder,
         environment: &Environment,
     ) -> Result<Self, Report> {
         let failed = |error: std::io::Error| Report::failed("the switchboard cannot be started").cause(error);
-        let guard = Guard::adopt(process).map_err(failed)?;
+        let guard = LazyGuard::adopt(process).map_err(failed)?;
         let limits = config.limits.clone();
         let file_bytes_max = limits.log_file_bytes_max as u64;
         let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);

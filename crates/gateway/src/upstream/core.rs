@@ -2,6 +2,7 @@
 //! answers and notifications.
 
 use super::patience::{Patience, Progress};
+use super::pulse::Pulse;
 use super::{ConnectOptions, Handshake, List, UpstreamEvent, failure, wire};
 use protocol::{
     CallContext, Client, Era, Error, LogLevel, Notification, Notifier, Object, ParseLimits, Principal, Raw, Reply,
@@ -20,6 +21,7 @@ pub(super) struct Core {
     events: mpsc::Sender<UpstreamEvent>,
     next_id: AtomicU64,
     in_flight: AtomicUsize,
+    pulse: Pulse,
     agreed: OnceLock<Agreed>,
     /// The most verbose level that this session was set to.
     logged: Mutex<Option<LogLevel>>,
@@ -71,6 +73,7 @@ impl Core {
             events,
             next_id: AtomicU64::new(1),
             in_flight: AtomicUsize::new(0),
+            pulse: Pulse::default(),
             agreed: OnceLock::new(),
             logged: Mutex::default(),
         }
@@ -125,6 +128,7 @@ impl Core {
 
     pub(super) fn patience(&self, context: &CallContext) -> Patience {
         let options = &self.options;
+        self.pulse.touch();
         Patience::start(options.request_timeout, options.request_timeout_max, context.progress_token.is_some())
     }
 

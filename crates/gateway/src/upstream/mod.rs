@@ -19,6 +19,7 @@ pub use connection::Connection;
 mod core;
 mod discover;
 mod patience;
+mod pulse;
 mod wire;
 
 mod listen;

@@ -112,3 +112,17 @@ fn a_broken_configuration_changes_nothing() {
     assert_eq!(pids(), before, "expected every server to keep its process");
     assert_eq!(client.tools(), tools, "expected the same tools");
 }
+
+#[test]
+fn the_guard_comes_with_the_first_local_server() {
+    let mut board = Switchboard::start("");
+    assert!(board.tree().processes().is_empty(), "expected no process of ours where nothing local runs");
+    board.rewrite_config(&misbehave("late", "ignore-eof", "legacy"));
+    board.hup();
+    let client = board.modern();
+    eventually(SOON, "the first local server to be listed", || client.tools().contains(&"late__echo".to_owned()));
+    let tree = board.tree();
+    assert!(!tree.processes().is_empty(), "expected the guard and the server");
+    board.kill9();
+    eventually(SOON, "the guard to leave nothing behind", || tree.alive().is_empty());
+}
