@@ -27,7 +27,7 @@ pub(crate) struct RecordWriter {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
     pub(crate) file_bytes_max: u64,
-    pub(crate) files_max: usize,
+    pub(crate) files_max: u32,
 }
 
 #[derive(Serialize)]
@@ -132,7 +132,7 @@ impl Files {
             None => open(&self.path)?,
         };
         if current.1 > 0 && current.1 + length > limit {
-            rotate(&self.path, self.sizes.files_max)?;
+            supervisor::rotate(&self.path, self.sizes.files_max)?;
             current = open(&self.path)?;
         }
         let (file, bytes) = self.open.insert(current);
@@ -149,25 +149,6 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     let bytes = file.metadata()?.len();
     Ok((file, bytes))
-}
-
-/// `calls.jsonl` becomes `calls.jsonl.1`, and so on; the oldest is lost.
-fn rotate(path: &Path, files_max: usize) -> io::Result<()> {
-    let name = |number: usize| match number {
-        0 => path.to_owned(),
-        number => PathBuf::from(format!("{}.{number}", path.display())),
-    };
-    let oldest = files_max.saturating_sub(1);
-    if oldest == 0 {
-        return std::fs::remove_file(path);
-    }
-    for number in (0..oldest).rev() {
-        match std::fs::rename(name(number), name(number + 1)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 fn line(record: &Record) -> Line<'_> {

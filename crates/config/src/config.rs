@@ -169,8 +169,6 @@ pub struct ToolFilter {
     pub allow: Vec<String>,
     /// What is not, even if allowed.
     pub deny: Vec<String>,
-    /// What only reads.
-    pub safe: Vec<String>,
 }
 
 /// Whether public names carry the server's name.

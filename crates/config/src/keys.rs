@@ -136,7 +136,6 @@ pub(crate) const TOP_KEYS: &[Key] = &[
 pub(crate) const TOOLS_KEYS: &[Key] = &[
     key("allow", Shape::Texts, "Patterns of the tools that are offered; all if empty."),
     key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
-    key("safe", Shape::Texts, "Patterns of tools that only read: they may be tried again and cached."),
 ];
 
 const TYPES: &[&str] = &["stdio", "local", "http", "streamable-http", "streamableHttp"];

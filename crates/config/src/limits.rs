@@ -86,8 +86,6 @@ limits! {
     calls_per_server_max: count = 256, 1, 65_536, "How many calls are in flight to one server.";
     calls_waiting_max: count = 256, 0, 65_536, "How many calls wait for one server that is starting or full.";
     listens_max: count = 256, 1, 65_536, "How many subscription streams are open at once.";
-    notifications_queue_max: count = 1024, 1, 65_536, "How many notifications wait on one stream before the oldest is dropped.";
-    stderr_ring_lines_max: count = 500, 1, 100_000, "How many lines of a server's stderr are kept in memory.";
     log_file_bytes_max: bytes = 10_000_000, 64 * KIB, 1024 * MIB, "The size at which a log file is rotated.";
     log_files_max: count = 5, 1, 100, "How many log files are kept of a server.";
     records_queue_max: count = 8192, 16, 1_000_000, "How many records of calls wait for the writer before new ones are dropped and counted.";

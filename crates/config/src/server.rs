@@ -220,7 +220,7 @@ impl<'a> Work<'a> {
             }
             owned(texts)
         };
-        ToolFilter { allow: patterns("allow"), deny: patterns("deny"), safe: patterns("safe") }
+        ToolFilter { allow: patterns("allow"), deny: patterns("deny") }
     }
 }
 

@@ -163,7 +163,6 @@ fn shown_server(server: &Server) -> Value {
         "tools": {
             "allow": server.tools.allow,
             "deny": server.tools.deny,
-            "safe": server.tools.safe,
         },
     });
     if let (Some(shown), Value::Object(details)) = (shown.as_object_mut(), details) {

@@ -12,7 +12,7 @@ mod stderr;
 mod timestamp;
 
 pub use guard::{MARKER_VARIABLE, SpawnFailure};
-pub use log_file::{LogWriter, LogWriterLimits, read_tail};
+pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};
 pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts};
 pub use server_log::{Line, ServerLog, Stream};
 pub use spawner::{

@@ -205,7 +205,11 @@ impl OpenFile {
 }
 
 /// `a.log` becomes `a.log.1`, that one `a.log.2`, and so on; the oldest is lost.
-fn rotate(path: &Path, files_max: u32) -> io::Result<()> {
+///
+/// # Errors
+///
+/// What the system says to a rename.
+pub fn rotate(path: &Path, files_max: u32) -> io::Result<()> {
     let name = |number: u32| -> PathBuf {
         if number == 0 {
             return path.to_owned();

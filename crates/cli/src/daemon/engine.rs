@@ -60,7 +60,7 @@ impl Engine {
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
-        let sizes = Sizes { file_bytes_max, files_max: limits.log_files_max };
+        let sizes = Sizes { file_bytes_max, files_max };
         let calls = data.logs().join("calls.jsonl");
         let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;
         let ended = CancellationToken::new();

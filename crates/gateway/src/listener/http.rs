@@ -27,10 +27,14 @@ use protocol::{
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How long accepting rests after the system refused a connection, so that it is not asked in a circle.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The HTTP listener of a gateway.
 pub struct Http {
@@ -120,7 +124,7 @@ impl Http {
                 // Out of file descriptors, most likely: the next connection may fare better.
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted: {error}");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
