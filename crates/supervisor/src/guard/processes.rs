@@ -59,6 +59,13 @@ pub(crate) fn initial_variable(pid: i32, name: &str) -> Option<String> {
 }
 
 /// The process table as it is now. Entries that vanish while we read are left out.
+/// The session of a process; 0 for one whose leader is outside of our PID namespace, as in a
+/// container that something outside entered. (`rustix::process::getsid` panics on that 0.)
+pub(crate) fn session_of(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    parse_stat(pid, &stat).map_or(0, |process| process.session)
+}
+
 fn table() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rustix::event::{Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, getpid, getsid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
-use crate::guard::processes::{Process, attribute, descendants, initial_variable};
+use crate::guard::processes::{Process, attribute, descendants, initial_variable, session_of};
 use crate::guard::{GUARD_ARGUMENT, MARKER_VARIABLE};
 
 /// How long the trees of a dead guard may take to die.
@@ -37,7 +37,7 @@ enum Owner {
 /// Kills and reaps who is there. Returns whether to look again.
 fn kill_once(prefix: &str, mains: &[i32], seen: &mut HashSet<(i32, u64)>) -> bool {
     let own = getpid().as_raw_pid();
-    let own_session = getsid(None).map_or(0, |session| session.as_raw_pid());
+    let own_session = session_of(own);
     let processes = descendants(own);
     let known = |process: &Process| {
         let leads = [process.pid, process.group, process.session];

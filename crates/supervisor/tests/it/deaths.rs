@@ -154,3 +154,25 @@ async fn a_killed_guard_leaves_nothing_and_is_replaced() {
     let mut next = shell(&guard, "echo $$; exec cat").await.unwrap();
     assert_eq!(read_pids(&mut next.stdout, 1).await, [next.pid]);
 }
+
+/// In a container the leader of our session is often outside, and our session has the number 0.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "it runs this very test program, and no server")]
+fn the_same_in_a_pid_namespace() {
+    let inside = |program: &std::path::Path, arguments: &[&str]| {
+        Command::new("unshare")
+            .args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"])
+            .arg(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+    };
+    if !inside("true".as_ref(), &[]).is_ok_and(|output| output.status.success()) {
+        println!("skipped: this system lets us make no PID namespace with unshare(1)");
+        return;
+    }
+    let test = ["deaths::a_killed_guard_leaves_nothing_and_is_replaced", "--exact"];
+    let output = inside(&std::env::current_exe().unwrap(), &test).unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
