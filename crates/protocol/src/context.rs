@@ -26,6 +26,9 @@ pub struct CallContext {
     /// Decoded `Mcp-Param-*` headers (lower-case name, value) of a modern request over HTTP,
     /// which must equal the arguments they mirror; `None` where there are no headers.
     pub param_headers: Option<Vec<(String, String)>>,
+    /// Names the legacy session or conversation that the call came in on, for servers that keep
+    /// state for each; modern requests over HTTP have none.
+    pub session: Option<Arc<str>>,
 }
 
 /// A client's description of itself.
@@ -88,6 +91,7 @@ impl CallContext {
             progress_token: None,
             notifier: Notifier::none(),
             param_headers: None,
+            session: None,
         }
     }
 

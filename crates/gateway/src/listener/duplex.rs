@@ -7,7 +7,7 @@
 use super::drive::{Abandoned, Drive, Step};
 use super::edge::Exchange;
 use super::modern;
-use super::session::{Next, Session};
+use super::session::{Next, Session, fresh_key};
 use bytes::Bytes;
 use protocol::framing::{Line, LineDecoder, one_line};
 use protocol::{
@@ -40,6 +40,8 @@ const WRITES_MAX: usize = 64;
 struct Conversation {
     service: Arc<dyn Service>,
     settings: DuplexSettings,
+    /// What servers that keep state for each session tell this conversation by.
+    key: Arc<str>,
     writes: mpsc::Sender<Bytes>,
     session: Mutex<Option<Arc<Session>>>,
     /// Modern requests in flight, to cancel them by notification.
@@ -65,8 +67,14 @@ where
     let (writes, queue) = mpsc::channel(WRITES_MAX);
     let writing = tokio::spawn(write(writer, queue));
     let mut lines = LineDecoder::new(settings.parse_limits.bytes_max);
-    let conversation =
-        Arc::new(Conversation { service, settings, writes, session: Mutex::default(), calls: Mutex::default() });
+    let conversation = Arc::new(Conversation {
+        service,
+        settings,
+        key: fresh_key(),
+        writes,
+        session: Mutex::default(),
+        calls: Mutex::default(),
+    });
     let calls = TaskTracker::new();
     loop {
         while let Some(line) = lines.next_line() {
@@ -156,7 +164,8 @@ impl Conversation {
                 let notifier = Notifier::bounded(self.settings.queue_max);
                 match modern::call(request, self.settings.principal.clone(), notifier.clone(), None) {
                     Err(error) => self.refuse(Some(id), error).await,
-                    Ok(call) => {
+                    Ok(mut call) => {
+                        call.context.session = Some(self.key.clone());
                         self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(id, notifier.clone());
                         let drive = Drive::new(self.service.call(call), notifier, Abandoned::Cancel);
                         calls.spawn(self.drive(drive, exchange));
@@ -172,9 +181,14 @@ impl Conversation {
                 .refuse(Some(request.id), Error::new(ErrorKind::InvalidRequest, "the session is initialized already"))
                 .await;
         }
-        let opened =
-            Session::open(&request, self.settings.principal.clone(), self.service.clone(), self.settings.queue_max)
-                .await;
+        let opened = Session::open(
+            &request,
+            self.settings.principal.clone(),
+            self.service.clone(),
+            self.settings.queue_max,
+            self.key.clone(),
+        )
+        .await;
         match opened {
             Err(error) => self.refuse(Some(request.id), error).await,
             Ok((session, result)) => {

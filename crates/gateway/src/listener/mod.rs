@@ -2,6 +2,7 @@
 //! back into bytes; it knows nothing of servers, catalogs and policies.
 
 mod http;
+mod requests;
 pub use http::{Http, SessionCount};
 
 pub mod duplex;

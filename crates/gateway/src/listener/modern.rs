@@ -128,7 +128,14 @@ pub(super) fn call(
         params.set("_meta", context.to_raw());
     }
     let client = Client { version, info, capabilities: Some(capabilities) };
-    let context =
-        CallContext { client: Arc::new(client), principal, log_level, progress_token, notifier, param_headers };
+    let context = CallContext {
+        client: Arc::new(client),
+        principal,
+        log_level,
+        progress_token,
+        notifier,
+        param_headers,
+        session: None,
+    };
     Ok(Call { method: request.method, params, context })
 }

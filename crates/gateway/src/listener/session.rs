@@ -26,6 +26,8 @@ const WAKE: &str = "notifications/subscriptions/acknowledged";
 pub(super) struct Session {
     pub(super) principal: Principal,
     pub(super) service: Arc<dyn Service>,
+    /// What servers that keep state for each session tell it by.
+    key: Arc<str>,
     client: Arc<Client>,
     state: Mutex<State>,
     outbox: Notifier,
@@ -63,6 +65,12 @@ pub(super) enum Next {
     Call(Drive),
 }
 
+/// A name that no other session or conversation of this process has.
+pub(super) fn fresh_key() -> Arc<str> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("session-{}", NEXT.fetch_add(1, Ordering::Relaxed)).into()
+}
+
 impl Session {
     /// Reads `initialize` and answers it.
     ///
@@ -74,6 +82,7 @@ impl Session {
         principal: Principal,
         service: Arc<dyn Service>,
         queue_max: usize,
+        key: Arc<str>,
     ) -> Result<(Arc<Self>, Object), Error> {
         let params = request.params.clone().unwrap_or_default();
         let requested = params
@@ -90,6 +99,7 @@ impl Session {
         let session = Arc::new(Self {
             principal,
             service,
+            key,
             client,
             state: Mutex::default(),
             outbox: Notifier::bounded(queue_max),
@@ -124,6 +134,7 @@ impl Session {
             progress_token,
             notifier,
             param_headers: None,
+            session: Some(self.key.clone()),
         }
     }
 
