@@ -2,6 +2,7 @@
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
 use super::{Core, Environment, lister};
+use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
 use config::Reach;
@@ -12,6 +13,7 @@ use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
 use tokio::sync::mpsc;
 
 /// A server that runs.
+#[derive(Clone)]
 pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
@@ -34,7 +36,7 @@ impl Down {
 }
 
 /// Why an attempt to connect failed.
-enum Failed {
+pub(super) enum Failed {
     /// The process ended when it was asked for its era.
     Probe,
     Down(Down),
@@ -120,7 +122,7 @@ pub(super) async fn attempt(
     }
 }
 
-fn options(
+pub(super) fn options(
     entry: &config::Server,
     name: &Arc<str>,
     environment: &Environment,
@@ -145,10 +147,11 @@ fn options(
         roots: environment.roots.to_vec(),
         server: name.clone(),
         calls_max: limits.calls_per_server_max,
+        kinds: Kinds::ALL,
     }
 }
 
-async fn connect(
+pub(super) async fn connect(
     server: &Core,
     entry: &config::Server,
     environment: &Environment,

@@ -4,6 +4,7 @@ use super::duplex::DuplexLink;
 use super::http::HttpLink;
 use super::in_process::InProcessLink;
 use super::{Handshake, List, UpstreamEvent, listen};
+use crate::asking::Asker;
 use protocol::header::MirroredParam;
 use protocol::{Call, CallContext, Notification, Object, Reply, ReplyFuture, Service};
 use std::collections::HashMap;
@@ -48,10 +49,16 @@ impl Connection {
     /// cancels the call in the way of the server's era.
     #[must_use]
     pub fn call(&self, call: Call) -> ReplyFuture {
+        self.call_asking(call, None)
+    }
+
+    /// The same; what a legacy server asks meanwhile goes to `asker`.
+    #[must_use]
+    pub fn call_asking(&self, call: Call, asker: Option<Asker>) -> ReplyFuture {
         let shared = self.0.clone();
         match &self.0.link {
-            Link::Http(link) => keeping(shared, link.clone().call(call)),
-            Link::Duplex(link) => keeping(shared, link.clone().call(call)),
+            Link::Http(link) => keeping(shared, link.clone().call(call, asker)),
+            Link::Duplex(link) => keeping(shared, link.clone().call(call, asker)),
             Link::InProcess(link) => keeping(shared, link.clone().call(call)),
         }
     }
@@ -117,6 +124,18 @@ impl Connection {
             Link::Duplex(link) => link.close(),
             Link::InProcess(_) => {}
         }
+    }
+
+    /// Whether a pipe has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(&self.0.link, Link::Duplex(link) if link.is_closed())
+    }
+
+    /// Whether this is HTTP, where sessions cost little.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        matches!(&self.0.link, Link::Http(_))
     }
 
     /// Resolves when a pipe has ended, by itself or by [`Connection::close`]. HTTP has nothing

@@ -12,4 +12,5 @@ mod fleet;
 mod guard;
 mod matrix;
 mod one_bad_server;
+mod parked;
 mod reload;

@@ -2,13 +2,14 @@
 //! a legacy server, the session.
 
 use super::session::Session;
+use crate::asking::Asker;
 use crate::upstream::core::{Core, LogRoute, Route, title};
 use crate::upstream::{failure, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use arc_swap::ArcSwap;
 use outbound::relay::{Answer, Payload, Relay, RelayError};
 use protocol::header::{self, MirroredParam};
-use protocol::{Call, CallContext, Era, Error, Notification, Object, Output, Reply, Text, Version, method};
+use protocol::{Call, CallContext, Era, Error, Notification, Object, Output, Reply, Response, Text, Version, method};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -99,10 +100,11 @@ impl HttpLink {
     }
 
     /// Answers one call of a client.
-    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call) -> Reply {
+    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
-        let patience = self.core.patience(&call.context);
-        let route = Route::new(&call.context, &patience);
+        let patience = self.core.patience(&call.context, asker.as_ref());
+        let _asking = self.core.enter(asker.as_ref(), &patience).await?;
+        let route = Route::new(&call.context, &patience, asker);
         let work = self.exchange(&call.method, &call.params, &call.context, Some(&route));
         match patience.wait_for(work).await {
             Ok(reply) => self.core.settle(&call.method, &call.context.client, reply),
@@ -112,7 +114,7 @@ impl HttpLink {
 
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
-        let patience = self.core.patience(&self.core.own);
+        let patience = self.core.patience(&self.core.own, None);
         match patience.wait_for(self.listen(method, params)).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),
@@ -240,6 +242,18 @@ impl HttpLink {
             }
         })
         .await;
+    }
+
+    /// What answers a question of the server, whenever that is.
+    pub(super) fn responder(&self) -> impl FnOnce(Response) + Send + use<> {
+        let link = self.this.clone();
+        move |response: Response| {
+            let mut out = Output::default();
+            response.write(&mut out);
+            if let Some(link) = link.upgrade() {
+                link.tell_aside(Text::default(), out);
+            }
+        }
     }
 
     pub(super) fn tell_aside(&self, method: Text, message: Output) {
