@@ -365,7 +365,7 @@ fn interleaving(seed: u64, clients: usize) {
 /// `SWITCHBOARD_LAB_INTERLEAVINGS` sets how many; the lab runs 100 000.
 #[test]
 fn many_clients_in_any_order() {
-    let count = std::env::var("SWITCHBOARD_LAB_INTERLEAVINGS").ok().and_then(|count| count.parse().ok()).unwrap_or(100);
+    let count = std::env::var("SWITCHBOARD_LAB_INTERLEAVINGS").ok().and_then(|count| count.parse().ok()).unwrap_or(40);
     for seed in 0..count {
         interleaving(seed, 64);
     }

@@ -10,6 +10,7 @@ mod connect;
 mod eras;
 mod fleet;
 mod guard;
+mod held;
 mod matrix;
 mod one_bad_server;
 mod parked;

@@ -15,12 +15,19 @@ fn stdio(name: &str) -> String {
     entry(name, "mcp-fixture", &["stdio", "--era", "legacy"])
 }
 
+/// The fixture over HTTP, in the legacy era.
+pub(crate) fn legacy_fixture() -> Listening {
+    let mut fixture = command(built("mcp-fixture"));
+    fixture.args(["http", "--port", "0", "--era", "legacy"]);
+    Listening::start(fixture)
+}
+
 /// The parameters of a call by a client that declares `capabilities`.
 fn params(tool: &str, arguments: &Value, capabilities: &Value) -> Value {
     json!({"name": tool, "arguments": arguments, "_meta": {CAPABILITIES: capabilities}})
 }
 
-fn elicit(tool: &str) -> Value {
+pub(crate) fn elicit(tool: &str) -> Value {
     params(tool, &json!({"message": "Who are you?"}), &json!({"elicitation": {}}))
 }
 
@@ -44,11 +51,7 @@ fn only_question(asked: &Value) -> &Value {
 
 #[test]
 fn the_retry_brings_the_answer_to_the_same_call() {
-    let fixture = {
-        let mut fixture = command(built("mcp-fixture"));
-        fixture.args(["http", "--port", "0", "--era", "legacy"]);
-        Listening::start(fixture)
-    };
+    let fixture = legacy_fixture();
     for config in [stdio("desk"), entry_at("desk", &fixture.url())] {
         let board = Switchboard::start(&config);
         let client = board.modern();
