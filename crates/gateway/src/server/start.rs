@@ -58,13 +58,7 @@ pub(super) fn with_last_words(server: &Core, reason: String) -> String {
 }
 
 pub(super) fn mirrored(catalog: &ServerCatalog) -> HashMap<String, Vec<header::MirroredParam>> {
-    let marked = catalog.tools.iter().filter(|tool| memchr::memmem::find(tool.as_bytes(), b"x-mcp-header").is_some());
-    let pairs = marked.filter_map(|tool| {
-        let tool: serde_json::Value = tool.read().ok()?;
-        let params = header::mirrored_params(tool.get("inputSchema")?).ok()?;
-        Some((tool.get("name")?.as_str()?.to_owned(), params))
-    });
-    pairs.collect()
+    catalog.tools.iter().filter_map(header::mirrored_of_tool).collect()
 }
 
 /// Starts and connects the server and reads its lists, within the startup time.

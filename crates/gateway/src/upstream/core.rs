@@ -179,6 +179,15 @@ impl Core {
         }
     }
 
+    /// Whether the server refused the headers that repeat arguments.
+    pub(super) fn is_outdated(&self, reply: &Reply) -> bool {
+        let refused = |error: &Error| {
+            error.upstream_code == Some(HEADER_MISMATCH)
+                && error.message.to_ascii_lowercase().contains(protocol::header::PARAM_PREFIX)
+        };
+        self.era() == Era::Modern && reply.as_ref().is_err_and(refused)
+    }
+
     fn check_result_type(&self, client: &Client, result: Object) -> Reply {
         match result.get("resultType").map(Raw::as_bytes) {
             None | Some(b"\"complete\"" | b"\"input_required\"") => Ok(result),

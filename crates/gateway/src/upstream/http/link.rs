@@ -9,7 +9,9 @@ use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use arc_swap::ArcSwap;
 use outbound::relay::{Answer, Payload, Relay, RelayError};
 use protocol::header::{self, MirroredParam};
-use protocol::{Call, CallContext, Era, Error, Notification, Object, Output, Reply, Response, Text, Version, method};
+use protocol::{
+    Call, CallContext, Era, Error, Notification, Object, Output, Raw, Reply, Response, Text, Version, method,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -18,6 +20,8 @@ use tokio::time::Instant;
 
 /// How long a message that nobody waits for may take.
 const ASIDE_MAX: Duration = Duration::from_secs(10);
+/// How many pages of tools are read to find out which headers a server wants.
+const PAGES_MAX: usize = 100;
 /// The largest body that is read only to keep its connection, in bytes.
 pub(super) const DRAIN_BYTES_MAX: usize = 64 * 1024;
 
@@ -95,6 +99,26 @@ impl HttpLink {
         self.mirrored.store(Arc::new(mirrored));
     }
 
+    /// Reads the tools again for the headers that they want; says whether that gave any.
+    async fn read_mirrored(&self) -> bool {
+        let mut mirrored = HashMap::new();
+        let mut params = Object::new();
+        for _ in 0..PAGES_MAX {
+            let Ok(page) = self.listen("tools/list", &params).await else { return false };
+            let tools: Vec<Raw> = page.get("tools").and_then(|tools| tools.read().ok()).unwrap_or_default();
+            mirrored.extend(tools.iter().filter_map(header::mirrored_of_tool));
+            match page.get("nextCursor") {
+                Some(cursor) => params.set("cursor", cursor.clone()),
+                None => {
+                    let any = !mirrored.is_empty();
+                    self.set_mirrored(mirrored);
+                    return any;
+                }
+            }
+        }
+        false
+    }
+
     pub(in crate::upstream) fn renewals(&self) -> watch::Receiver<u64> {
         self.renewed.subscribe()
     }
@@ -105,7 +129,14 @@ impl HttpLink {
         let patience = self.core.patience(&call.context, asker.as_ref());
         let _asking = self.core.enter(asker.as_ref(), &patience).await?;
         let route = Route::new(&call.context, &patience, asker);
-        let work = self.exchange(&call.method, &call.params, &call.context, Some(&route));
+        let work = async {
+            let reply = self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
+            // Refused headers mean that nothing was executed (section 1.5).
+            if self.core.is_outdated(&reply) && Box::pin(self.read_mirrored()).await {
+                return self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
+            }
+            reply
+        };
         match patience.wait_for(work).await {
             Ok(reply) => self.core.settle(&call.method, &call.context.client, reply),
             Err(expired) => Err(expired.error(self.core.server(), &title(&call.method, &call.params))),
