@@ -203,6 +203,12 @@ fn http(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
         Some("sse") => HttpDialect::Sse,
         Some(_) => HttpDialect::Streamable,
     };
+    if dialect == HttpDialect::Sse
+        && let Some(era) = text_of(work.field("era")).filter(|era| era.text == "modern")
+    {
+        work.problem(era.span, "the era `modern` does not go with the type `sse`")
+            .hint("HTTP+SSE is of 2024 and knows only the legacy era: leave `era` out");
+    }
     Some(Reach::Http { url: expanded, headers, dialect })
 }
 
