@@ -150,6 +150,8 @@ fn a_type_says_what_is_spoken_over_http() {
     assert_eq!(dialect("c.json", other), HttpDialect::Sse);
     let wrong = Fixture::named("c.toml", "[servers.a]\ntype = \"sse\"\ncommand = \"x\"\n");
     assert_eq!(wrong.said(), ["error: server `a`: the type `sse` does not go with `command`"]);
+    let wrong = Fixture::named("c.toml", "[servers.a]\ntype = \"sse\"\nurl = \"https://h/\"\nera = \"modern\"\n");
+    assert_eq!(wrong.said(), ["error: server `a`: the era `modern` does not go with the type `sse`"]);
     let own = r#"{"mcpServers": {"a": {"type": "sse", "url": "http://127.0.0.1:7420/sse"}}}"#;
     assert_eq!(Fixture::named("c.json", own).said(), ["note: `a` is this switchboard itself and is left out"]);
 }

@@ -270,6 +270,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_conversation_is_its_openers_alone_and_ends_with_its_place() {
+        let all = Arc::new(Conversations::default());
+        let open = |name: &str| {
+            let (inbox, messages) = mpsc::channel(1);
+            (Open { principal: Principal::new(name), inbox }, messages)
+        };
+        let (ann, mut messages) = open("ann");
+        let place = all.open(ann, 1, 1).unwrap();
+        assert!(all.find(&place.id, &Principal::new("ann")).is_some());
+        assert!(all.find(&place.id, &Principal::new("bob")).is_none());
+        let refused = all.open(open("bob").0, 1, 1).err().unwrap();
+        assert_eq!((refused.kind, all.len()), (ErrorKind::Overloaded, 1));
+        drop(place);
+        assert_eq!(messages.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+        assert!(all.open(open("bob").0, 1, 1).is_ok());
+    }
+
+    #[test]
     fn lines_become_events_however_they_are_cut() {
         let text = b"{\"a\":1}\n{\"bb\":22}\n";
         let expected = b"event: message\ndata: {\"a\":1}\n\nevent: message\ndata: {\"bb\":22}\n\n";

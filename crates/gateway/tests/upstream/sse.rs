@@ -201,6 +201,20 @@ async fn a_post_that_fails_fails_its_request_alone() {
     waiting.await.unwrap().unwrap();
 }
 
+/// The server was replaced by one that never heard of this conversation, and the stream did not end.
+#[tokio::test]
+async fn a_server_that_forgot_the_conversation_ends_the_link() {
+    let (connection, _peer, _events) = connected(options(), |seen| match seen.body["method"].as_str() {
+        Some("tools/call") => empty(404),
+        _ => empty(202),
+    })
+    .await;
+    for _ in 0..2 {
+        assert_eq!(connection.call(modern_call("lost")).await.unwrap_err().kind, ErrorKind::UpstreamDown);
+    }
+    connection.closed().await;
+}
+
 #[tokio::test]
 async fn events_that_are_no_use_hurt_only_the_call_concerned() {
     let options = ConnectOptions { frame_bytes_max: 2000, ..options() };

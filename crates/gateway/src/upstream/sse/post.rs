@@ -3,6 +3,9 @@
 //! A POST begins when the one before it is answered, so that messages arrive in their order. A
 //! server that answers a POST only when the request in it is done would stop everything by that;
 //! so nothing waits longer than [`ORDER_WAIT`] for the one before.
+//!
+//! A POST that fails fails its request alone. Only a server that refuses one after the other does
+//! not know this conversation any more, and the link ends, to be opened anew by its owner.
 
 use crate::upstream::duplex::DuplexLink;
 use crate::upstream::http::{DRAIN_BYTES_MAX, drain};
@@ -14,6 +17,7 @@ use protocol::framing::{Line, LineDecoder};
 use protocol::{Error, Message, ParseLimits, Response, parse_upstream};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, DuplexStream};
 use tokio::sync::oneshot;
@@ -24,6 +28,8 @@ use tokio::time::timeout;
 const ORDER_WAIT: Duration = Duration::from_millis(100);
 /// How many POSTs may be open besides those of calls: notifications, answers to the server.
 const ASIDE_MAX: usize = 64;
+/// How many refusals in a row mean that the server does not know us any more.
+const REFUSALS_MAX: u32 = 2;
 
 /// Sends lines to one URL.
 pub(super) struct Poster {
@@ -34,6 +40,8 @@ pub(super) struct Poster {
     open_max: usize,
     /// How long one POST may stay without an answer.
     patience: Duration,
+    /// Refusals since a POST was last taken.
+    refusals: AtomicU32,
 }
 
 impl Poster {
@@ -45,6 +53,7 @@ impl Poster {
             limits: ParseLimits { bytes_max: usize::MAX, depth_max: options.depth_max },
             open_max: options.calls_max.saturating_add(ASIDE_MAX),
             patience: options.request_timeout_max,
+            refusals: AtomicU32::new(0),
         })
     }
 
@@ -84,6 +93,13 @@ impl Poster {
 
     /// Posts one message. When that fails and it is a request, the request has failed.
     async fn deliver(&self, line: Bytes, link: &DuplexLink) {
+        self.try_deliver(line, link).await;
+        if self.refusals.load(Ordering::Relaxed) >= REFUSALS_MAX {
+            link.close();
+        }
+    }
+
+    async fn try_deliver(&self, line: Bytes, link: &DuplexLink) {
         let posted = timeout(self.patience, self.post(line.clone())).await;
         let seconds = self.patience.as_secs();
         let error = match posted {
@@ -106,6 +122,10 @@ impl Poster {
         let payload = Payload::new(VecDeque::from([line]));
         let sent = self.relay.send(Method::POST, self.headers.clone(), payload).await;
         let answer = sent.map_err(|error| failure::relay(&self.server, &error))?;
+        match answer.status().as_u16() {
+            400 | 401 | 403 | 404 | 410 => self.refusals.fetch_add(1, Ordering::Relaxed),
+            _ => self.refusals.swap(0, Ordering::Relaxed),
+        };
         if answer.status().is_success() {
             drain(answer).await;
             return Ok(());
