@@ -293,6 +293,46 @@ fn a_server_of_others_and_clients_of_others() {
     }
 }
 
+/// The Python SDK and `supergateway` as servers: they find out that a call is cancelled, and tell of
+/// changed tools.
+#[test]
+fn more_servers_of_others() {
+    let Some(peers) = require_peers() else { return };
+    let mut python = peers.script_command("py_server.py");
+    python.args(["sse", "0"]);
+    let python = Listening::start(python);
+    let port = free_port();
+    let wrapped = format!("{} {} stdio", peers.node22().display(), peers.package("server-everything").display());
+    let mut wrapper = command(peers.node22());
+    wrapper.arg(peers.npm("supergateway")).args(["--stdio", &wrapped, "--outputTransport", "sse"]);
+    wrapper.args(["--port", &port.to_string()]);
+    let _wrapper = Listening::start_at(wrapper, port);
+    let config = entry_at("py", &python.url().replace("/mcp", "/sse"))
+        + &entry_at("super", &format!("http://127.0.0.1:{port}/sse"));
+    let board = Switchboard::start(&config);
+    for name in ["py", "super"] {
+        board.server_in(name, "ready");
+    }
+    let endless = json!({"id": "sse", "steps": 250, "ms": 100});
+    let steps = [
+        Step::call("py__add", json!({"a": 40, "b": 2})),
+        Step::progress("py__slow", json!({"id": "p", "steps": 3, "ms": 30})),
+        Step::cancel("py__slow", endless, 500),
+        Step::until("py__was_cancelled", json!({"id": "sse"}), "true"),
+        Step::change("py__toggle", "py__extra"),
+        Step::call("super__echo", json!({"message": "wrapped"})),
+    ];
+    let mut client = peers.script_command("ts1_sse_client.mjs");
+    client.arg(format!("http://{}/sse", board.address()));
+    let played = play(client, &steps);
+    let seen: Vec<String> = played.steps.iter().map(ToString::to_string).collect();
+    for (step, text) in
+        ["42", "3 steps", "\"cancelled\":true", "true", "\"changed\":true", "Echo: wrapped"].into_iter().enumerate()
+    {
+        assert!(seen[step].contains(text), "expected {text:?} of step {step}: {}", seen[step]);
+    }
+}
+
 /// A switchboard behind the `/sse` of another, found without a type.
 #[test]
 fn a_switchboard_behind_another() {
