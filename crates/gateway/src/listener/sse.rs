@@ -268,6 +268,7 @@ impl AsyncRead for Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncWriteExt as _;
 
     #[test]
     fn a_conversation_is_its_openers_alone_and_ends_with_its_place() {
@@ -285,6 +286,30 @@ mod tests {
         drop(place);
         assert_eq!(messages.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
         assert!(all.open(open("bob").0, 1, 1).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_is_kept_alive_between_events_only() {
+        let all = Arc::new(Conversations::default());
+        let open = Open { principal: Principal::new("ann"), inbox: mpsc::channel(1).0 };
+        let (mut writer, lines) = tokio::io::duplex(64);
+        let mut events = Events {
+            endpoint: None,
+            lines,
+            buffer: vec![0; 64].into(),
+            within: false,
+            alive: keep_alive(),
+            _place: all.open(open, 1, 1).unwrap(),
+        };
+        let mut next = async || std::future::poll_fn(|context| events.poll(context)).await;
+        assert_eq!(next().await.unwrap(), ":\n\n");
+        writer.write_all(b"{\"a\":").await.unwrap();
+        assert_eq!(next().await.unwrap(), "event: message\ndata: {\"a\":");
+        assert!(tokio::time::timeout(Duration::from_secs(100), next()).await.is_err());
+        writer.write_all(b"1}\n").await.unwrap();
+        assert_eq!(next().await.unwrap(), "1}\n\n");
+        drop(writer);
+        assert_eq!(next().await, None);
     }
 
     #[test]
