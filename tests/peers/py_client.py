@@ -1,5 +1,5 @@
-"""The Python SDK as a client: `py_client.py legacy|auto|2026-07-28 URL SCENARIO`, or with
-`-- COMMAND ARG...` in place of the URL for stdio.
+"""The Python SDK as a client: `py_client.py legacy|auto|2026-07-28|sse URL SCENARIO`, or with
+`-- COMMAND ARG...` in place of the URL for stdio. `sse` is legacy over HTTP+SSE.
 
 Runs the steps of a scenario file and prints one JSON object; the contract is in README.md here.
 """
@@ -12,6 +12,7 @@ import anyio
 import mcp_types as types
 from mcp import StdioServerParameters
 from mcp.client.client import Client
+from mcp.client.sse import sse_client
 
 STEP_TIMEOUT = 30
 
@@ -126,6 +127,8 @@ def main():
     mode, *target, scenario = sys.argv[1:]
     if target[0] == "--":
         server = StdioServerParameters(command=target[1], args=target[2:])
+    elif mode == "sse":
+        mode, server = "legacy", sse_client(target[0])
     else:
         server = target[0]
     with open(scenario) as file:

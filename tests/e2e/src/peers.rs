@@ -56,6 +56,11 @@ impl Peers {
         self.root.join("node_modules/@modelcontextprotocol").join(name).join("dist/index.js")
     }
 
+    /// `dist/index.js` of any other npm package.
+    pub fn npm(&self, name: &str) -> PathBuf {
+        self.root.join("node_modules").join(name).join("dist/index.js")
+    }
+
     /// Node 22, which the conformance suite and the Inspector need.
     pub fn node22(&self) -> PathBuf {
         self.root.join("node_modules/.bin/node")

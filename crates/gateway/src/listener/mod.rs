@@ -15,6 +15,8 @@ mod modern;
 mod legacy;
 mod session;
 
+mod sse;
+
 mod drive;
 mod edge;
 

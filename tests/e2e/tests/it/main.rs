@@ -15,3 +15,4 @@ mod matrix;
 mod one_bad_server;
 mod parked;
 mod reload;
+mod sse;
