@@ -1,14 +1,17 @@
-//! A server of others over HTTP, started for a test. Only that it listens is known here, nothing of
-//! what it says.
+//! A server of others on a socket, started for a test. Only that it listens is known here, nothing
+//! of what it says.
 
+use crate::processes::{Process, Tree};
 use crate::waiting::{SOON, await_some};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// A server that listens. Killed when dropped.
+/// A server that listens. Killed when dropped, with all that it started.
 #[derive(Debug)]
 pub struct Listening {
     child: Child,
@@ -55,18 +58,57 @@ impl Listening {
         listening
     }
 
+    /// Starts a server that was told to listen on this Unix socket.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not take connections soon.
+    #[must_use]
+    #[track_caller]
+    pub fn start_on(mut command: Command, socket: &Path) -> Self {
+        let child = spawn(command.stdout(Stdio::null()));
+        let listening = Self { child, address: (Ipv4Addr::LOCALHOST, 0).into() };
+        let what = format!("{command:?} to take connections");
+        await_some(SOON, &what, || UnixStream::connect(socket).ok());
+        listening
+    }
+
+    /// What descends from it now; not the server itself.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree::of(self.child.id())
+    }
+
     /// The URL for clients.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}/mcp", self.address)
+        self.url_of("http", "/mcp")
     }
+
+    /// Its address as a URL with this scheme and path.
+    #[must_use]
+    pub fn url_of(&self, scheme: &str, path: &str) -> String {
+        format!("{scheme}://{}{path}", self.address)
+    }
+}
+
+/// A port of loopback that was free a moment ago.
+///
+/// # Panics
+/// When none is.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("expected a free port");
+    listener.local_addr().expect("expected the address of a listener").port()
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
+        // A server that forks leaves its children to others when it goes.
+        let tree = self.tree();
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        tree.alive().iter().for_each(Process::kill);
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod bad_input;
+mod browser;
 mod catalog;
 mod cli;
 mod conformance;
@@ -10,6 +11,8 @@ mod connect;
 mod eras;
 mod fleet;
 mod guard;
+mod interactive;
 mod matrix;
 mod one_bad_server;
+mod real_transports;
 mod reload;
