@@ -2,13 +2,13 @@
 //! WebSocket server, the WebSocket client of the TypeScript SDK v1, and `socat` between a stream of
 //! lines and a TCP port or a Unix socket, on both sides of the gateway.
 
-use crate::interactive::{answers, answers_the_desk, everything, listed, modern_server, plays};
+use crate::interactive::{answers, answers_the_desk, everything, everything_over_http, listed, modern_server, plays};
 use e2e::{
     Home, Listening, Peers, SOON, Step, Switchboard, command, entry_at, entry_of, entry_over, eventually, free_port,
     play, require_peers, require_program,
 };
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
@@ -118,21 +118,38 @@ fn supergateway_is_a_websocket_server() {
 }
 
 #[test]
+fn server_everything_over_http_and_sse() {
+    let Some(peers) = require_peers() else { return };
+    let server = everything_over_http(&peers, "sse");
+    let board = Switchboard::start(&entry_over("booth", "sse", &server.url_of("http", "/sse")));
+    both_eras_see_the_booth(&peers, &board);
+}
+
+/// The WebSocket client of the TypeScript SDK v1, at a path of ours.
+fn websocket(peers: &Peers, board: &Switchboard, path: &str) -> Command {
+    at(peers, "ts1_client.mjs", "ws", &format!("ws://{}{path}", board.address()))
+}
+
+#[test]
 fn the_websocket_client_of_sdk_v1_on_our_listener() {
     let Some(peers) = require_peers() else { return };
     let server = modern_server(&peers);
-    let (node, script) = everything(&peers);
-    let config = entry_at("desk", &server.url()) + &entry_of("booth", Path::new(&node), &[&script, "stdio"]);
-    let board = Switchboard::start(&config);
+    let board = Switchboard::start(&config(&peers, &server));
     listed(&board, "booth__echo");
-    let url = format!("ws://{}/mcp", board.address());
-    let client = |path: &str| at(&peers, "ts1_client.mjs", "ws", &format!("{url}{path}"));
-    shows_the_booth(client(""));
-    answers_the_desk(client(""));
+    shows_the_booth(websocket(&peers, &board, "/mcp"));
     let change = [(Step::change("desk__toggle", "desk__extra"), &["true"][..])];
-    plays(client(""), &change, &json!({}));
+    plays(websocket(&peers, &board, "/mcp"), &change, &json!({}));
     // One server under its own names.
-    plays(client("/booth"), &[(Step::call("echo", json!({"message": "own"})), &["Echo: own"])], &json!({}));
+    let own = [(Step::call("echo", json!({"message": "own"})), &["Echo: own"][..])];
+    plays(websocket(&peers, &board, "/mcp/booth"), &own, &json!({}));
+}
+
+#[test]
+fn a_modern_server_asks_the_websocket_client_of_sdk_v1() {
+    let Some(peers) = require_peers() else { return };
+    let server = modern_server(&peers);
+    let board = Switchboard::start(&entry_at("desk", &server.url()));
+    answers_the_desk(websocket(&peers, &board, "/mcp"));
 }
 
 /// Starts `socat` with `server-everything` behind every connection to `address`.
@@ -154,23 +171,12 @@ fn socat_on_a_socket(peers: &Peers, socat: &Path, socket: &Path) -> Listening {
     Listening::start_on(socat_server(peers, socat, &address), socket)
 }
 
-/// A question over a stream that all calls share.
-#[track_caller]
-fn answers_a_form(peers: &Peers, board: &Switchboard) {
-    listed(board, "booth__trigger-elicitation-request");
-    for (script, mode) in [("ts2_client.mjs", "pin"), ("ts1_client.mjs", "http")] {
-        let form = Step::call("booth__trigger-elicitation-request", json!({}));
-        plays(at(peers, script, mode, &board.url()), &[(form, &["Name: Ada"])], &answers());
-    }
-}
-
 #[test]
 fn server_everything_behind_socat_on_a_tcp_port() {
     let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
     let (server, _) = socat_on_a_port(&peers, &socat);
     let board = Switchboard::start(&entry_over("booth", "tcp", &server.url_of("tcp", "")));
     both_eras_see_the_booth(&peers, &board);
-    answers_a_form(&peers, &board);
 }
 
 #[test]
@@ -181,52 +187,89 @@ fn server_everything_behind_socat_on_a_unix_socket() {
     let _server = socat_on_a_socket(&peers, &socat, &socket);
     let board = Switchboard::start(&entry_over("booth", "unix", &format!("unix://{}", socket.display())));
     both_eras_see_the_booth(&peers, &board);
-    answers_a_form(&peers, &board);
+}
+
+/// Over a stream that all calls share, with others of them under way.
+#[test]
+fn server_everything_behind_socat_asks() {
+    let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
+    let (server, _) = socat_on_a_port(&peers, &socat);
+    let board = Switchboard::start(&entry_over("booth", "tcp", &server.url_of("tcp", "")));
+    listed(&board, "booth__trigger-elicitation-request");
+    std::thread::scope(|clients| {
+        for (script, mode) in [("ts2_client.mjs", "pin"), ("ts1_client.mjs", "http")] {
+            let form = Step::call("booth__trigger-elicitation-request", json!({}));
+            let expected = [(form.clone(), &["Name: Ada"][..]), (form, &["Name: Ada"])];
+            let client = at(&peers, script, mode, &board.url());
+            clients.spawn(move || plays(client, &expected, &answers()));
+        }
+    });
 }
 
 /// Clients of each era that start `socat` as their server, which is our listener in truth.
 #[track_caller]
-fn clients_through_socat(peers: &Peers, socat: &Path, address: &str) {
+fn through_socat(peers: &Peers, socat: &Path, address: &str) -> Vec<Command> {
     let through = |script: &str, words: &[&str]| {
         let mut client = peers.script_command(script);
         client.args(words).arg(socat).args(["-", address]);
         client
     };
-    for (script, words) in [
-        ("ts1_client.mjs", &["stdio"][..]),
-        ("py_client.py", &["legacy", "--"][..]),
-        ("py_client.py", &["2026-07-28", "--"][..]),
-    ] {
-        shows_the_booth(through(script, words));
-        answers_the_desk(through(script, words));
-    }
+    vec![
+        through("ts1_client.mjs", &["stdio"]),
+        through("py_client.py", &["legacy", "--"]),
+        through("py_client.py", &["2026-07-28", "--"]),
+    ]
 }
 
-/// A gateway with `server-everything` and the modern server, and one more listener.
-fn with_listener(peers: &Peers, modern: &Listening, listener: &str) -> Switchboard {
+/// `server-everything` and the modern server.
+fn config(peers: &Peers, modern: &Listening) -> String {
     let (node, script) = everything(peers);
-    let servers = entry_at("desk", &modern.url()) + &entry_of("booth", Path::new(&node), &[&script, "stdio"]);
-    let board = Home::new(&format!("[listen]\n{listener}\n{servers}")).start();
+    entry_at("desk", &modern.url()) + &entry_of("booth", Path::new(&node), &[&script, "stdio"])
+}
+
+/// A gateway with both servers, and one more listener.
+fn with_listener(peers: &Peers, modern: &Listening, listener: &str) -> Switchboard {
+    let board = Home::new(&format!("[listen]\n{listener}\n{}", config(peers, modern))).start();
     listed(&board, "booth__echo");
     listed(&board, "desk__ask_form");
     board
 }
 
-#[test]
-fn clients_through_socat_on_our_tcp_listener() {
+/// Lets each client do it on our TCP listener.
+fn on_our_port(does: fn(Command)) {
     let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
     let modern = modern_server(&peers);
     let port = free_port();
     let _board = with_listener(&peers, &modern, &format!("tcp = \"127.0.0.1:{port}\""));
-    clients_through_socat(&peers, &socat, &format!("TCP:127.0.0.1:{port}"));
+    through_socat(&peers, &socat, &format!("TCP:127.0.0.1:{port}")).into_iter().for_each(does);
+}
+
+/// Lets each client do it on our Unix socket.
+fn on_our_socket(does: fn(Command)) {
+    let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
+    let modern = modern_server(&peers);
+    let folder = TempDir::with_prefix("e2e-").unwrap();
+    let socket = folder.path().join("switchboard.sock");
+    let _board = with_listener(&peers, &modern, &format!("unix = {socket:?}"));
+    through_socat(&peers, &socat, &format!("UNIX-CONNECT:{}", socket.display())).into_iter().for_each(does);
+}
+
+#[test]
+fn clients_through_socat_on_our_tcp_listener() {
+    on_our_port(shows_the_booth);
 }
 
 #[test]
 fn clients_through_socat_on_our_unix_socket() {
-    let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
-    let modern = modern_server(&peers);
-    let folder = TempDir::with_prefix("e2e-").unwrap();
-    let socket: PathBuf = folder.path().join("switchboard.sock");
-    let _board = with_listener(&peers, &modern, &format!("unix = {socket:?}"));
-    clients_through_socat(&peers, &socat, &format!("UNIX-CONNECT:{}", socket.display()));
+    on_our_socket(shows_the_booth);
+}
+
+#[test]
+fn a_modern_server_asks_clients_through_socat_on_our_tcp_listener() {
+    on_our_port(answers_the_desk);
+}
+
+#[test]
+fn a_modern_server_asks_clients_through_socat_on_our_unix_socket() {
+    on_our_socket(answers_the_desk);
 }
