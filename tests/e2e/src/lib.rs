@@ -28,7 +28,7 @@ mod talk;
 pub use talk::Talk;
 
 mod listening;
-pub use listening::{Listening, free_port};
+pub use listening::Listening;
 
 mod page;
 pub use page::Page;

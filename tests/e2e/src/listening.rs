@@ -4,7 +4,7 @@
 use crate::processes::{Process, Tree};
 use crate::waiting::{SOON, await_some};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -58,18 +58,29 @@ impl Listening {
         listening
     }
 
-    /// Starts a server that was told to listen on this Unix socket.
+    /// Starts a server that was told to make a Unix socket there; it has no address.
     ///
     /// # Panics
     /// When it cannot be started, or does not take connections soon.
     #[must_use]
     #[track_caller]
-    pub fn start_on(mut command: Command, socket: &Path) -> Self {
+    pub fn start_at_path(mut command: Command, path: &Path) -> Self {
         let child = spawn(command.stdout(Stdio::null()));
         let listening = Self { child, address: (Ipv4Addr::LOCALHOST, 0).into() };
-        let what = format!("{command:?} to take connections");
-        await_some(SOON, &what, || UnixStream::connect(socket).ok());
+        await_some(SOON, &format!("{command:?} to take connections"), || UnixStream::connect(path).ok());
         listening
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL for clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
     }
 
     /// What descends from it now; not the server itself.
@@ -77,28 +88,6 @@ impl Listening {
     pub fn tree(&self) -> Tree {
         Tree::of(self.child.id())
     }
-
-    /// The URL for clients.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.url_of("http", "/mcp")
-    }
-
-    /// Its address as a URL with this scheme and path.
-    #[must_use]
-    pub fn url_of(&self, scheme: &str, path: &str) -> String {
-        format!("{scheme}://{}{path}", self.address)
-    }
-}
-
-/// A port of loopback that was free a moment ago.
-///
-/// # Panics
-/// When none is.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("expected a free port");
-    listener.local_addr().expect("expected the address of a listener").port()
 }
 
 impl Drop for Listening {

@@ -70,9 +70,9 @@ impl Peers {
         self.root.join("node_modules/@modelcontextprotocol").join(name).join("dist/index.js")
     }
 
-    /// A file of an npm package.
-    pub fn module(&self, path: &str) -> PathBuf {
-        self.root.join("node_modules").join(path)
+    /// `dist/index.js` of any other npm package.
+    pub fn npm(&self, name: &str) -> PathBuf {
+        self.root.join("node_modules").join(name).join("dist/index.js")
     }
 
     /// Node 22, which the conformance suite and the Inspector need.
@@ -111,5 +111,10 @@ impl Peers {
         let mut suite = command(self.node22());
         suite.arg(self.package("conformance"));
         suite
+    }
+
+    /// Playwright MCP.
+    pub fn playwright(&self) -> PathBuf {
+        self.root.join("node_modules/@playwright/mcp/cli.js")
     }
 }

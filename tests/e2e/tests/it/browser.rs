@@ -30,7 +30,7 @@ fn playwright(peers: &Peers, chromium: &Path, folder: &Path) -> String {
     let browser = json!({"browserName": "chromium", "isolated": true, "launchOptions": launch});
     let config = folder.join("playwright.json");
     fs::write(&config, json!({"browser": browser, "outputDir": folder.join("out")}).to_string()).unwrap();
-    let script = peers.module("@playwright/mcp/cli.js").display().to_string();
+    let script = peers.playwright().display().to_string();
     entry_of("playwright", &peers.node22(), &[&script, "--config", &config.display().to_string()])
 }
 

@@ -1,6 +1,6 @@
 //! The ten real servers behind one gateway, and what each can show.
 
-use e2e::{Listening, Page, Peers, Step, Switchboard, command, entry_at, entry_of, free_port};
+use e2e::{Listening, Page, Peers, Step, Switchboard, command, entry_at, entry_of};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -112,6 +112,11 @@ fn with_arg(peers: &Peers, script: &str, args: &[&str]) -> std::process::Command
     let mut command = peers.script_command(script);
     command.args(args);
     command
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 fn make_repository(path: &Path) {

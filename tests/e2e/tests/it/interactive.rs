@@ -2,9 +2,10 @@
 //! pages to open, models, roots, several questions at once and one after the other. Each question
 //! must name the server that asks.
 
+use crate::fleet::free_port;
 use e2e::{
     Client, Listening, Peers, Played, Step, Switchboard, command, entry_at, entry_of, entry_over, eventually,
-    free_port, play_answering, require_peers,
+    play_answering, require_peers,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -158,7 +159,7 @@ fn modern_clients_answer_server_everything_over_http() {
 fn modern_clients_answer_server_everything_over_sse() {
     let Some(peers) = require_peers() else { return };
     let server = everything_over_http(&peers, "sse");
-    everything_asks(&peers, &entry_over("booth", "sse", &server.url_of("http", "/sse")), MODERN);
+    everything_asks(&peers, &entry_over("booth", "sse", &format!("http://{}/sse", server.address())), MODERN);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! WebSocket server, the WebSocket client of the TypeScript SDK v1, and `socat` between a stream of
 //! lines and a TCP port or a Unix socket, on both sides of the gateway.
 
+use crate::fleet::free_port;
 use crate::interactive::{answers, answers_the_desk, everything, everything_over_http, listed, modern_server, plays};
 use e2e::{
     Home, Listening, Peers, SOON, Step, Switchboard, command, entry_at, entry_of, entry_over, eventually, free_port,
@@ -74,7 +75,7 @@ fn supergateway(peers: &Peers) -> Listening {
     let port = free_port();
     let (node, script) = everything(peers);
     let mut gateway = command(peers.node22());
-    gateway.arg(peers.module("supergateway/dist/index.js"));
+    gateway.arg(peers.npm("supergateway"));
     gateway.args(["--stdio", &format!("{node} '{script}' stdio"), "--outputTransport", "ws"]);
     gateway.args(["--port", &port.to_string(), "--messagePath", "/message", "--logLevel", "none"]);
     Listening::start_at(gateway, port)
@@ -86,7 +87,7 @@ fn supergateway(peers: &Peers) -> Listening {
 fn the_transports_of_others_work_by_themselves() {
     let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
     let server = supergateway(&peers);
-    shows_everything(at(&peers, "ts1_client.mjs", "ws", &server.url_of("ws", "/message")), "");
+    shows_everything(at(&peers, "ts1_client.mjs", "ws", &format!("ws://{}/message", server.address())), "");
     leaves_nothing(server);
     let (server, port) = socat_on_a_port(&peers, &socat);
     let mut client = peers.script_command("ts1_client.mjs");
@@ -113,7 +114,7 @@ fn leaves_nothing(server: Listening) {
 fn supergateway_is_a_websocket_server() {
     let Some(peers) = require_peers() else { return };
     let server = supergateway(&peers);
-    let board = Switchboard::start(&entry_over("booth", "websocket", &server.url_of("ws", "/message")));
+    let board = Switchboard::start(&entry_over("booth", "websocket", &format!("ws://{}/message", server.address())));
     both_eras_see_the_booth(&peers, &board);
 }
 
@@ -121,7 +122,7 @@ fn supergateway_is_a_websocket_server() {
 fn server_everything_over_http_and_sse() {
     let Some(peers) = require_peers() else { return };
     let server = everything_over_http(&peers, "sse");
-    let board = Switchboard::start(&entry_over("booth", "sse", &server.url_of("http", "/sse")));
+    let board = Switchboard::start(&entry_over("booth", "sse", &format!("http://{}/sse", server.address())));
     both_eras_see_the_booth(&peers, &board);
 }
 
@@ -168,14 +169,14 @@ fn socat_on_a_port(peers: &Peers, socat: &Path) -> (Listening, u16) {
 
 fn socat_on_a_socket(peers: &Peers, socat: &Path, socket: &Path) -> Listening {
     let address = format!("UNIX-LISTEN:{},fork", socket.display());
-    Listening::start_on(socat_server(peers, socat, &address), socket)
+    Listening::start_at_path(socat_server(peers, socat, &address), socket)
 }
 
 #[test]
 fn server_everything_behind_socat_on_a_tcp_port() {
     let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
     let (server, _) = socat_on_a_port(&peers, &socat);
-    let board = Switchboard::start(&entry_over("booth", "tcp", &server.url_of("tcp", "")));
+    let board = Switchboard::start(&entry_over("booth", "tcp", &format!("tcp://{}", server.address())));
     both_eras_see_the_booth(&peers, &board);
 }
 
@@ -194,7 +195,7 @@ fn server_everything_behind_socat_on_a_unix_socket() {
 fn server_everything_behind_socat_asks() {
     let Some((peers, socat)) = require_peers().zip(require_program("socat")) else { return };
     let (server, _) = socat_on_a_port(&peers, &socat);
-    let board = Switchboard::start(&entry_over("booth", "tcp", &server.url_of("tcp", "")));
+    let board = Switchboard::start(&entry_over("booth", "tcp", &format!("tcp://{}", server.address())));
     listed(&board, "booth__trigger-elicitation-request");
     std::thread::scope(|clients| {
         for (script, mode) in [("ts2_client.mjs", "pin"), ("ts1_client.mjs", "http")] {
