@@ -5,8 +5,8 @@
 use crate::fleet::free_port;
 use crate::interactive::{answers, answers_the_desk, everything, everything_over_http, listed, modern_server, plays};
 use e2e::{
-    Home, Listening, Peers, SOON, Step, Switchboard, command, entry_at, entry_of, entry_over, eventually, free_port,
-    play, require_peers, require_program,
+    Home, Listening, Peers, SOON, Step, Switchboard, command, entry_at, entry_of, entry_over, eventually, play,
+    require_peers, require_program,
 };
 use serde_json::{Value, json};
 use std::path::Path;
