@@ -32,9 +32,38 @@ def plain(result):
 
 
 class Player:
-    def __init__(self, mode, target):
+    def __init__(self, mode, target, answers):
         self.changed = anyio.Event()
-        self.client = Client(target, mode=mode, message_handler=self.heard, cache=None)
+        self.answers = answers
+        self.asked = []
+        self.client = Client(
+            target,
+            mode=mode,
+            message_handler=self.heard,
+            cache=None,
+            elicitation_callback=self.fill_in if "form" in answers or "url" in answers else None,
+            sampling_callback=self.generate if "sampling" in answers else None,
+            list_roots_callback=self.tell_roots if "roots" in answers else None,
+        )
+
+    async def fill_in(self, context, params):
+        self.asked.append({"method": "elicitation/create", "params": plain(params)})
+        if params.mode == "url":
+            return types.ElicitResult(**self.answers["url"])
+        form = dict(self.answers["form"])
+        # Of all that the scenario would fill in, the fields that this form has.
+        fields = params.requested_schema["properties"]
+        if "content" in form:
+            form["content"] = {name: value for name, value in form["content"].items() if name in fields}
+        return types.ElicitResult(**form)
+
+    async def generate(self, context, params):
+        self.asked.append({"method": "sampling/createMessage", "params": plain(params)})
+        return types.CreateMessageResult.model_validate(self.answers["sampling"])
+
+    async def tell_roots(self, context):
+        self.asked.append({"method": "roots/list", "params": {}})
+        return types.ListRootsResult.model_validate({"roots": self.answers["roots"]})
 
     async def heard(self, message):
         if isinstance(message, types.ToolListChangedNotification):
@@ -120,7 +149,7 @@ class Player:
                     code = getattr(error, "code", None)
                     done.append({"error": {"code": code, "message": f"{type(why).__name__}: {why}"}})
             version = self.client.protocol_version
-        print(json.dumps({"version": version, "steps": done}))
+        print(json.dumps({"version": version, "steps": done, "asked": self.asked}))
 
 
 def main():
@@ -132,8 +161,8 @@ def main():
     else:
         server = target[0]
     with open(scenario) as file:
-        steps = json.load(file)["steps"]
-    anyio.run(Player(mode, server).play, steps)
+        scenario = json.load(file)
+    anyio.run(Player(mode, server, scenario.get("answers", {})).play, scenario["steps"])
 
 
 main()

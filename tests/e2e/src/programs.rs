@@ -73,6 +73,12 @@ pub fn entry_at(name: &str, url: &str) -> String {
     format!("[servers.{name}]\nurl = {url:?}\n")
 }
 
+/// An entry of the configuration for a server that is reached at a URL over this transport.
+#[must_use]
+pub fn entry_over(name: &str, transport: &str, url: &str) -> String {
+    format!("[servers.{name}]\ntype = {transport:?}\nurl = {url:?}\n")
+}
+
 /// An entry of the configuration for a server that misbehaves as `mode` says.
 #[must_use]
 pub fn misbehave(name: &str, mode: &str, era: &str) -> String {
