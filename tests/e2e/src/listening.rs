@@ -4,6 +4,8 @@
 use crate::waiting::{SOON, await_some};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -53,6 +55,25 @@ impl Listening {
         let what = format!("{command:?} to take connections");
         await_some(SOON, &what, || TcpStream::connect(listening.address).ok());
         listening
+    }
+
+    /// Starts a server that was told to make a Unix socket there; it has no address.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not take connections soon.
+    #[must_use]
+    #[track_caller]
+    pub fn start_at_path(mut command: Command, path: &Path) -> Self {
+        let child = spawn(command.stdout(Stdio::null()));
+        let listening = Self { child, address: (Ipv4Addr::LOCALHOST, 0).into() };
+        await_some(SOON, &format!("{command:?} to take connections"), || UnixStream::connect(path).ok());
+        listening
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL for clients.
