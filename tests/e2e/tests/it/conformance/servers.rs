@@ -83,7 +83,7 @@ impl Fixture {
             Door::Tcp => with(start("tcp"), |listening| entry_at("fixture", &format!("tcp://{}", listening.address()))),
             Door::Unix => return Self::at_a_path(era),
         };
-        Self { entry: entry + "prefix = \"never\"\n", running: running, _folder: None }
+        Self { entry: entry + "prefix = \"never\"\n", running, _folder: None }
     }
 
     fn at_a_path(era: &str) -> Self {
