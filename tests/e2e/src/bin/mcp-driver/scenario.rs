@@ -34,8 +34,8 @@ pub(crate) fn play(front: &dyn Front, scenario: &str, context: &Value) -> Result
             }
             Ok(())
         }
-        // Their servers have no tools.
-        "initialize" | "request-metadata" => Ok(()),
+        // Their servers have no tools, or none that answers.
+        "initialize" | "request-metadata" | "json-schema-ref-no-deref" => Ok(()),
         _ if tools.is_empty() => Err("there are no tools".to_owned()),
         _ => call_each(front, &tools),
     }

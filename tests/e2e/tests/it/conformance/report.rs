@@ -10,6 +10,8 @@ use std::process::Command;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(240);
+/// How long one client may take; most of that it waits for its turn.
+const CLIENT_LIMIT_MS: &str = "200000";
 /// `-2026-11-21T06-41-13-494Z`, at the end of the folder of a scenario.
 const STAMP_LENGTH: usize = 25;
 /// How much of what a client said is shown.
@@ -43,7 +45,9 @@ impl Report {
     /// Runs the suite for clients of this revision with a command as the client.
     pub(super) fn of_client(peers: &Peers, client: &str, revision: &str) -> Self {
         let mut suite = peers.conformance();
-        suite.args(["client", "--command", client, "--timeout", "60000"]);
+        suite.args(["client", "--command", client, "--timeout", CLIENT_LIMIT_MS]);
+        let turns = tempfile::tempdir().unwrap();
+        suite.env("MCP_DRIVER_TURNS", turns.path());
         Self::of(peers, Side::Client, suite, revision)
     }
 

@@ -39,7 +39,7 @@ const NOT_IN_B: &[&str] = &["input-required-result-basic-elicitation", "input-re
 
 /// On a pipe a legacy server is asked one thing at a time (section 2.2, row 9), and some scenarios
 /// leave a question open for good: here it is not kept for as long as a person may need.
-const IMPATIENT: &str = "[limits]\nanswer_timeout = \"2s\"\n\n";
+const IMPATIENT: &str = "[limits]\nanswer_timeout = \"1s\"\n\n";
 
 impl Cell {
     /// The revision of the suite, which is the client.
