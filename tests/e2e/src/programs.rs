@@ -42,8 +42,9 @@ impl Ended {
 #[must_use]
 pub fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("expected to know the test's own path");
-    // target/debug/deps/it-… → target/debug
-    let folder = own.parent().and_then(Path::parent).expect("expected the test in target/*/deps");
+    // A test is target/debug/deps/it-…, a program of ours target/debug/….
+    let folder = own.parent().expect("expected the test in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().expect("expected target/*") } else { folder };
     let program = folder.join(name);
     assert!(program.is_file(), "expected {}: build it with `cargo build --workspace`", program.display());
     program
