@@ -81,6 +81,13 @@ limits! {
     session_idle_timeout: duration = 30 * MINUTE, 1000, 7 * 24 * 60 * MINUTE, "How long a session of a legacy client lives without a request.";
     connections_max: count = 1024, 1, 1_000_000, "How many client connections are open at once.";
     session_queue_max: count = 256, 1, 65_536, "How many messages wait for a legacy client that does not read.";
+    session_calls_max: count = 256, 1, 65_536, "How many requests of one legacy client are in flight at once.";
+    session_subscriptions_max: count = 1024, 1, 65_536, "How many resources one legacy client is subscribed to.";
+    session_events_max: count = 256, 1, 65_536, "How many events of a legacy client's streams are kept for it to come back to.";
+    session_event_bytes_max: bytes = MIB, KIB, 1024 * MIB, "The size of the events kept of one legacy client's streams; the newest is always kept.";
+    rounds_max: count = 16, 1, 1000, "How often one call may ask a legacy client for input before it is given up.";
+    answer_timeout: duration = 10 * MINUTE, 1000, 24 * 60 * MINUTE, "How long a question to a client, or to the person behind it, waits for its answer.";
+    batch_max: count = 64, 1, 4096, "How many messages a batch of a client of 2025-03-26 or older may have.";
     list_pages_max: count = 100, 1, 10_000, "How many pages of one list are read from a server.";
     list_items_max: count = 10_000, 1, 1_000_000, "How many items of one list are kept of a server.";
     calls_per_server_max: count = 256, 1, 65_536, "How many calls are in flight to one server.";

@@ -15,8 +15,17 @@ mod modern;
 mod legacy;
 mod session;
 
+mod rounds;
+
+mod questions;
+
+mod dialogue;
+pub use dialogue::DialogueLimits;
+
 mod drive;
 mod edge;
+mod work;
 
 mod body;
+mod events;
 mod respond;
