@@ -265,7 +265,10 @@ async fn when_the_stream_is_gone_the_session_is_asked() {
     let mut stream = web.call(1, "ask", arguments).await;
     let (_, question) = stream.message().await.unwrap();
     drop(stream);
-    // The listener notices the hang-up when it next tries to write or read: ask until it has.
+    // While this is answered, the listener notices the hang-up.
+    for id in 2..5 {
+        assert_eq!(web.post(&legacy(id, "ping", json!({}))).await.status, 200);
+    }
     web.reply(&question["id"], json!({"roots": []})).await;
     let (id, question) = outside.message().await.unwrap();
     assert!(id.starts_with("0-"), "{id}");

@@ -3,7 +3,8 @@
 use crate::web::{Answer, Web};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn an_answer_in_time_is_plain_json_and_a_late_one_can_be_come_back_to() {
