@@ -5,7 +5,7 @@
 //! era wants, whatever the other one was.
 
 use crate::catalog::Kind;
-use protocol::{Error, ErrorKind, Object, Raw, meta, method};
+use protocol::{Object, Raw, meta, method};
 use std::sync::OnceLock;
 
 /// Name and version under which we appear to clients and servers.
@@ -59,16 +59,10 @@ pub(crate) fn modern(method_name: &str, mut result: Object) -> Object {
     result
 }
 
-/// Makes `result` what a legacy client knows.
-///
-/// # Errors
-/// A question to the person behind the client: it cannot be put to a legacy client yet.
-pub(crate) fn legacy(method_name: &str, mut result: Object) -> Result<Object, Error> {
-    if is_input_required(&result) {
-        let message = "the server asks for input before it answers; this version of Switchboard cannot yet put such questions to a client that speaks a revision before 2026-07-28";
-        return Err(Error::new(ErrorKind::Unsupported, message)
-            .hint("use a client that speaks 2026-07-28, or call the tool without needing input"));
-    }
+/// Makes `result` what a legacy client knows. Questions have been put to it by then: its session
+/// answers them before there is a result.
+#[must_use]
+pub(crate) fn legacy(method_name: &str, mut result: Object) -> Object {
     result.remove("resultType");
     if Kind::of_method(method_name).is_some() || method_name == "resources/read" {
         result.remove("ttlMs");
@@ -85,7 +79,7 @@ pub(crate) fn legacy(method_name: &str, mut result: Object) -> Result<Object, Er
             result.set("_meta", meta.to_raw());
         }
     }
-    Ok(result)
+    result
 }
 
 #[cfg(test)]
@@ -102,7 +96,7 @@ mod tests {
         let dressed = modern("tools/list", object(bare));
         assert_eq!(dressed.get("ttlMs").unwrap().as_str(), "0");
         assert!(dressed.object("_meta").unwrap().get(meta::SERVER_INFO).is_some());
-        assert_eq!(legacy("tools/list", dressed).unwrap().to_raw().as_str(), bare);
+        assert_eq!(legacy("tools/list", dressed).to_raw().as_str(), bare);
     }
 
     #[test]
@@ -110,16 +104,15 @@ mod tests {
         let said = object(r#"{"resultType":"complete","ttlMs":7,"cacheScope":"public","_meta":{"a/b":1}}"#);
         let dressed = modern("resources/read", said);
         assert_eq!(dressed.get("ttlMs").unwrap().as_str(), "7");
-        let undressed = legacy("resources/read", dressed).unwrap();
+        let undressed = legacy("resources/read", dressed);
         assert_eq!(undressed.to_raw().as_str(), r#"{"_meta":{"a/b":1}}"#);
-        let call = legacy("tools/call", object(r#"{"resultType":"complete","ttlMs":7}"#)).unwrap();
+        let call = legacy("tools/call", object(r#"{"resultType":"complete","ttlMs":7}"#));
         assert_eq!(call.to_raw().as_str(), r#"{"ttlMs":7}"#, "not a cache hint there");
     }
 
     #[test]
-    fn a_question_is_never_cacheable_and_no_answer_for_the_old() {
+    fn a_question_is_never_cacheable() {
         let asks = r#"{"resultType":"input_required","requestState":"x"}"#;
         assert!(modern("resources/read", object(asks)).get("ttlMs").is_none());
-        assert_eq!(legacy("tools/call", object(asks)).unwrap_err().kind, ErrorKind::Unsupported);
     }
 }

@@ -23,6 +23,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const FACTS_MAX: usize = 1024;
+/// How much longer a parked call waits than the person behind a legacy client is given.
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// How many servers may be starting at once (handshake and lists): processes are heavy.
 const STARTING_MAX: usize = 64;
 
@@ -112,7 +114,8 @@ impl Gateway {
             parking: Parking::new(ParkingLimits {
                 all_max: limits.parked_calls_max,
                 per_principal_max: limits.parked_calls_per_principal_max,
-                answer_timeout: limits.answer_timeout,
+                // A session that asks its client in time must still find the call.
+                answer_timeout: limits.answer_timeout + ANSWER_GRACE,
             }),
             answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),

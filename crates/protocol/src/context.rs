@@ -3,11 +3,11 @@
 //! A call owns its context; nothing here is remembered between calls except what a legacy
 //! session's listener chooses to hand in again.
 
-use crate::{Era, Notification, Raw, Version};
+use crate::{Era, Id, Message, Notification, Raw, Request, Version};
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 /// The context of one call.
@@ -61,20 +61,30 @@ pub enum LogLevel {
     Emergency,
 }
 
-/// Carries the notifications of one call to its client: bounded, never blocking the sender.
+/// Carries what a call says to its client before the answer: bounded, never blocking the sender.
+///
+/// Services send notifications. Questions are asked only by the listener of a legacy client, on
+/// the call that needs their answers (protocol.md section 2.2, row 5).
 #[derive(Debug, Clone, Default)]
 pub struct Notifier(Option<Arc<Outlet>>);
 
 #[derive(Debug)]
 struct Outlet {
-    queue: Mutex<VecDeque<Notification>>,
+    queue: Mutex<VecDeque<Message>>,
     waker: AtomicWaker,
     queue_max: usize,
     dropped: AtomicU64,
     closed: AtomicBool,
     cancelled: AtomicBool,
-    /// Where notifications go that come when this is closed.
+    /// Where messages go that come when this is closed.
     after: Notifier,
+}
+
+/// What a notification says has changed; saying it twice says no more.
+#[derive(PartialEq, Eq)]
+struct Change<'a> {
+    method: &'a str,
+    uri: Option<&'a Raw>,
 }
 
 // === impl CallContext ===
@@ -179,33 +189,76 @@ impl Notifier {
         self.0.as_ref().is_some_and(|outlet| !outlet.closed.load(Ordering::Relaxed))
     }
 
-    /// Sends a notification; returns whether it was kept.
+    /// Sends a notification; returns whether the client will hear it. "This changed" is said
+    /// once: an equal one that waits stands for it, and one that is new finds room even in a full
+    /// queue, so that a slow listener loses nothing but detail.
     pub fn send(&self, notification: Notification) -> bool {
         let Some(outlet) = &self.0 else { return false };
-        let mut queue = outlet.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = outlet.lock();
         if outlet.closed.load(Ordering::Relaxed) {
             drop(queue);
             return outlet.after.send(notification);
         }
-        if queue.len() >= outlet.queue_max {
+        if let Some(change) = Change::of(&notification) {
+            let waits = queue.iter().any(|message| match message {
+                Message::Notification(earlier) => Change::of(earlier).is_some_and(|earlier| earlier == change),
+                _ => false,
+            });
+            if waits {
+                return true;
+            }
+        } else if queue.len() >= outlet.queue_max {
             outlet.dropped.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        queue.push_back(notification);
+        queue.push_back(Message::Notification(notification));
         drop(queue);
         outlet.waker.wake();
         true
     }
 
+    /// Asks the client something; returns whether there is anybody to ask. Whoever asks waits for
+    /// the answer and so bounds the number of questions: none is dropped for a full queue.
+    pub fn ask(&self, question: Request) -> bool {
+        let Some(outlet) = &self.0 else { return false };
+        let mut queue = outlet.lock();
+        if outlet.closed.load(Ordering::Relaxed) {
+            drop(queue);
+            return outlet.after.ask(question);
+        }
+        queue.push_back(Message::Request(question));
+        drop(queue);
+        outlet.waker.wake();
+        true
+    }
+
+    /// Takes a question back that nobody has read yet; returns whether there was one.
+    pub fn withdraw(&self, question: &Id) -> bool {
+        let Some(outlet) = &self.0 else { return false };
+        let mut queue = outlet.lock();
+        let asked = |message: &Message| matches!(message, Message::Request(asked) if asked.id == *question);
+        match queue.iter().position(asked) {
+            Some(index) => queue.remove(index).is_some(),
+            None => {
+                drop(queue);
+                outlet.after.withdraw(question)
+            }
+        }
+    }
+
     /// Nothing more is read here: what waits and what comes goes to whoever is `after`.
     pub fn close(&self) {
         let Some(outlet) = &self.0 else { return };
-        let mut queue = outlet.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = outlet.lock();
         outlet.closed.store(true, Ordering::Relaxed);
         let late = std::mem::take(&mut *queue);
         drop(queue);
-        for notification in late {
-            outlet.after.send(notification);
+        for message in late {
+            match message {
+                Message::Notification(notification) => outlet.after.send(notification),
+                Message::Request(question) => outlet.after.ask(question),
+                Message::Response(_) => false,
+            };
         }
     }
 
@@ -218,10 +271,17 @@ impl Notifier {
     }
 
     /// Whether the client cancelled the call. Who drives the call asks after each wake-up by
-    /// [`Notifier::poll_next`].
+    /// [`Notifier::poll_message`].
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.as_ref().is_some_and(|outlet| outlet.cancelled.load(Ordering::Acquire))
+    }
+
+    /// Has `context` woken by the next message or cancellation, without reading any.
+    pub fn watch(&self, context: &Context<'_>) {
+        if let Some(outlet) = &self.0 {
+            outlet.waker.register(context.waker());
+        }
     }
 
     /// How many notifications were dropped because the queue was full.
@@ -230,27 +290,117 @@ impl Notifier {
         self.0.as_ref().map_or(0, |outlet| outlet.dropped.load(Ordering::Relaxed))
     }
 
-    /// Takes the next notification if one waits.
+    /// Takes the next message if one waits.
     #[must_use]
-    pub fn take(&self) -> Option<Notification> {
-        self.0.as_ref()?.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    pub fn take_message(&self) -> Option<Message> {
+        self.0.as_ref()?.lock().pop_front()
     }
 
-    /// Waits for the next notification. One reader at a time.
-    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Notification> {
-        let Some(outlet) = &self.0 else { return Poll::Pending };
-        if let Some(notification) = self.take() {
-            return Poll::Ready(notification);
+    /// Waits for the next message. One reader at a time.
+    pub fn poll_message(&self, context: &mut Context<'_>) -> Poll<Message> {
+        if let Some(message) = self.take_message() {
+            return Poll::Ready(message);
         }
-        outlet.waker.register(context.waker());
-        match self.take() {
-            Some(notification) => Poll::Ready(notification),
+        self.watch(context);
+        match self.take_message() {
+            Some(message) => Poll::Ready(message),
             None => Poll::Pending,
         }
     }
 
-    /// Waits for the next notification.
+    /// Takes the next notification if one waits, for readers whom nobody asks anything.
+    #[must_use]
+    pub fn take(&self) -> Option<Notification> {
+        loop {
+            if let Message::Notification(notification) = self.take_message()? {
+                return Some(notification);
+            }
+        }
+    }
+
+    /// Waits for the next notification, for readers whom nobody asks anything.
     pub async fn next(&self) -> Notification {
-        std::future::poll_fn(|context| self.poll_next(context)).await
+        loop {
+            let message = std::future::poll_fn(|context| self.poll_message(context)).await;
+            if let Message::Notification(notification) = message {
+                return notification;
+            }
+        }
+    }
+}
+
+// === impl Outlet ===
+
+impl Outlet {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Message>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Change ===
+
+impl<'a> Change<'a> {
+    fn of(notification: &'a Notification) -> Option<Self> {
+        let method = notification.method.as_str();
+        if method == "notifications/resources/updated" {
+            let uri = notification.params.as_ref()?.get("uri")?;
+            return Some(Self { method, uri: Some(uri) });
+        }
+        let lists = matches!(
+            method,
+            "notifications/tools/list_changed"
+                | "notifications/prompts/list_changed"
+                | "notifications/resources/list_changed"
+        );
+        lists.then_some(Self { method, uri: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Text;
+
+    fn updated(uri: &str) -> Notification {
+        Notification::new("notifications/resources/updated", Some([("uri", Raw::of(uri))].into_iter().collect()))
+    }
+
+    #[test]
+    fn a_slow_listener_loses_nothing_but_detail() {
+        let notifier = Notifier::bounded(2);
+        let progress = || Notification::new("notifications/progress", None);
+        assert!(notifier.send(progress()) && notifier.send(progress()));
+        assert!(!notifier.send(progress()), "a full queue drops detail");
+        for _ in 0..3 {
+            assert!(notifier.send(Notification::new("notifications/tools/list_changed", None)));
+            assert!(notifier.send(Notification::new("notifications/prompts/list_changed", None)));
+            assert!(notifier.send(updated("a://1")) && notifier.send(updated("a://2")));
+        }
+        assert_eq!(notifier.dropped(), 1);
+        let rest: Vec<_> = std::iter::from_fn(|| notifier.take()).skip(2).collect();
+        let methods: Vec<_> = rest.iter().map(|notification| notification.method.as_str()).collect();
+        let updated = "notifications/resources/updated";
+        assert_eq!(
+            methods,
+            ["notifications/tools/list_changed", "notifications/prompts/list_changed", updated, updated]
+        );
+        assert!(notifier.send(Notification::new("notifications/tools/list_changed", None)));
+        assert!(notifier.take().is_some(), "what was read before does not stand for what happens later");
+    }
+
+    #[test]
+    fn questions_find_room_and_move_on_when_nobody_reads() {
+        let session = Notifier::bounded(1);
+        let call = Notifier::bounded_then(0, session.clone());
+        let question = |id| Request { id: Id::number(id), method: Text::from_static("roots/list"), params: None };
+        assert!(call.ask(question(1)));
+        call.close();
+        assert!(call.ask(question(2)) && call.ask(question(9)));
+        assert!(call.withdraw(&Id::number(9)) && !call.withdraw(&Id::number(9)));
+        for id in 1..=2 {
+            let asked = session.take_message();
+            assert!(matches!(asked, Some(Message::Request(asked)) if asked.id.as_u64() == Some(id)));
+        }
+        assert!(!Notifier::none().ask(question(3)));
     }
 }

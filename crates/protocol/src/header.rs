@@ -18,6 +18,8 @@ pub const NAME: &str = "mcp-name";
 pub const PARAM_PREFIX: &str = "mcp-param-";
 /// The legacy session.
 pub const SESSION_ID: &str = "mcp-session-id";
+/// The last event that a legacy client has seen of the stream it comes back to.
+pub const LAST_EVENT_ID: &str = "last-event-id";
 
 const SENTINEL_START: &str = "=?base64?";
 const SENTINEL_END: &str = "?=";

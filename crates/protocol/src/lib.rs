@@ -23,6 +23,9 @@ pub use envelope::{Id, Message, Notification, Request, Response};
 mod parse;
 pub use parse::{ParseError, ParseLimits, ParseReason, parse_client, parse_upstream};
 
+mod batch;
+pub use batch::{BatchError, split_batch};
+
 pub mod framing;
 
 mod era;

@@ -3,6 +3,7 @@
 //! `/mcp/<server>`; without one it is `/mcp`.
 
 use config::{Config, Limits};
+use gateway::listener::DialogueLimits;
 use gateway::listener::duplex::{self, DuplexSettings};
 use gateway::{Door, Gateway, Scope};
 use protocol::{ParseLimits, Principal};
@@ -63,8 +64,7 @@ pub(crate) fn settings(limits: &Limits) -> DuplexSettings {
             bytes_max: limits.frame_bytes_max,
             depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
         },
-        queue_max: limits.session_queue_max,
-        calls_max: limits.calls_per_server_max,
+        dialogue: DialogueLimits::of(limits),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::drive::{Drive, Step};
 use super::edge::Exchange;
+use super::events::{self, Reader};
 use super::session::Stream;
 use super::sse;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use protocol::Output;
+use protocol::{Message, Output};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -21,8 +22,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub(super) enum AnswerBody {
     /// A whole message.
     Message(VecDeque<Bytes>, u64),
-    /// The notifications of a call, then its answer.
+    /// The notifications of a modern call, then its answer.
     Call(Box<CallStream>),
+    /// What a legacy client asked for, carried on elsewhere.
+    Events(Box<EventStream>),
     /// What a legacy session is told outside of its calls.
     Session(Box<SessionStream>),
     /// A whole conversation: the event stream of HTTP+SSE.
@@ -38,8 +41,15 @@ pub(super) struct CallStream {
     alive: Interval,
 }
 
+pub(super) struct EventStream {
+    reader: Reader,
+    alive: Interval,
+}
+
 pub(super) struct SessionStream {
     stream: Stream,
+    /// What is to be said first.
+    first: VecDeque<Bytes>,
     alive: Interval,
 }
 
@@ -57,8 +67,12 @@ impl AnswerBody {
         Self::Call(Box::new(CallStream { drive, exchange, first: Some(first), ended: false, alive: keep_alive() }))
     }
 
-    pub(super) fn session(stream: Stream) -> Self {
-        Self::Session(Box::new(SessionStream { stream, alive: keep_alive() }))
+    pub(super) fn events(reader: Reader) -> Self {
+        Self::Events(Box::new(EventStream { reader, alive: keep_alive() }))
+    }
+
+    pub(super) fn session((stream, first): (Stream, VecDeque<Bytes>)) -> Self {
+        Self::Session(Box::new(SessionStream { stream, first, alive: keep_alive() }))
     }
 }
 
@@ -70,17 +84,15 @@ pub(super) fn keep_alive() -> Interval {
     alive
 }
 
-/// The message as one event.
-fn event(message: impl FnOnce(&mut Output)) -> Bytes {
-    let mut written = Output::with_capacity(512);
-    message(&mut written);
-    // A line break between tokens would end the field.
-    let written = protocol::framing::one_line(written.into_bytes());
-    let mut event = Vec::with_capacity(written.len() + 24);
-    event.extend_from_slice(b"event: message\ndata: ");
-    event.extend_from_slice(&written);
-    event.extend_from_slice(b"\n\n");
-    event.into()
+/// Comments go out while nothing else does.
+fn or_alive(polled: Poll<Option<Bytes>>, alive: &mut Interval, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    match polled {
+        Poll::Ready(frame) => {
+            alive.reset();
+            Poll::Ready(frame)
+        }
+        Poll::Pending => alive.poll_tick(context).map(|_| Some(Bytes::from_static(b":\n\n"))),
+    }
 }
 
 impl CallStream {
@@ -89,26 +101,20 @@ impl CallStream {
             return Poll::Ready(None);
         }
         let step = match self.first.take() {
-            Some(step) => step,
-            None => match self.drive.poll(context) {
-                Poll::Ready(step) => step,
-                Poll::Pending => {
-                    return self.alive.poll_tick(context).map(|_| Some(Bytes::from_static(b":\n\n")));
-                }
-            },
+            Some(step) => Poll::Ready(step),
+            None => self.drive.poll(context),
         };
-        self.alive.reset();
-        Poll::Ready(Some(match step {
-            Step::Notification(notification) => {
-                let notification = self.exchange.notification(notification);
-                event(|out| notification.write(out))
-            }
-            Step::Done(reply) => {
-                self.ended = true;
-                let (response, _) = self.exchange.response(reply);
-                event(|out| response.write(out))
-            }
-        }))
+        let frame = step.map(|step| {
+            let message = match step {
+                Step::Message(message) => self.exchange.outgoing(message),
+                Step::Done(reply) => {
+                    self.ended = true;
+                    Message::Response(self.exchange.response(reply).0)
+                }
+            };
+            Some(events::frame(None, &message))
+        });
+        or_alive(frame, &mut self.alive, context)
     }
 }
 
@@ -125,14 +131,14 @@ impl Body for AnswerBody {
             }
             Self::Call(call) => call.poll(context),
             Self::Conversation(events) => events.poll(context),
-            Self::Session(session) => match session.stream.poll(context) {
-                Poll::Ready(Some(notification)) => {
-                    session.alive.reset();
-                    Poll::Ready(Some(event(|out| notification.write(out))))
-                }
-                Poll::Ready(None) => Poll::Ready(None),
-                Poll::Pending => session.alive.poll_tick(context).map(|_| Some(Bytes::from_static(b":\n\n"))),
-            },
+            Self::Events(events) => or_alive(events.reader.poll(context), &mut events.alive, context),
+            Self::Session(session) => {
+                let polled = match session.first.pop_front() {
+                    Some(frame) => Poll::Ready(Some(frame)),
+                    None => session.stream.poll_event(context),
+                };
+                or_alive(polled, &mut session.alive, context)
+            }
         };
         data.map(|data| data.map(|data| Ok(Frame::data(data))))
     }

@@ -1,12 +1,13 @@
-//! Drives one call: its notifications as they come, then its answer; cancellation in between.
+//! Drives one call: what it says as it comes, then its answer; cancellation in between.
 
-use protocol::{Error, ErrorKind, Notification, Notifier, Reply, ReplyFuture};
+use protocol::{Error, ErrorKind, Message, Notifier, Reply, ReplyFuture};
 use std::task::{Context, Poll};
 
 /// What happens next in a call.
 #[derive(Debug)]
 pub(super) enum Step {
-    Notification(Notification),
+    /// A notification, or a question to a legacy client.
+    Message(Message),
     Done(Reply),
 }
 
@@ -14,7 +15,7 @@ pub(super) enum Step {
 pub(super) struct Drive {
     future: Option<ReplyFuture>,
     notifier: Notifier,
-    /// The answer, held back until the notifications before it are out.
+    /// The answer, held back until the messages before it are out.
     reply: Option<Reply>,
     /// What to do when whoever waits goes away.
     abandoned: Abandoned,
@@ -37,25 +38,35 @@ impl Drive {
     /// The next step; nothing comes after [`Step::Done`].
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         if self.reply.is_none() {
-            if let Poll::Ready(notification) = self.notifier.poll_next(context) {
-                return Poll::Ready(Step::Notification(notification));
+            if let Poll::Ready(message) = self.notifier.poll_message(context) {
+                return Poll::Ready(Step::Message(message));
             }
-            if self.notifier.is_cancelled() {
-                self.future = None;
-                return Poll::Ready(Step::Done(Err(Error::new(ErrorKind::Cancelled, "the client cancelled the call"))));
-            }
-            let Some(future) = &mut self.future else { return Poll::Pending };
-            match future.as_mut().poll(context) {
-                Poll::Pending => return self.notifier.poll_next(context).map(Step::Notification),
-                Poll::Ready(reply) => {
-                    self.future = None;
-                    self.reply = Some(reply);
-                }
+            self.go_on(context);
+            if self.reply.is_none() {
+                return self.notifier.poll_message(context).map(Step::Message);
             }
         }
-        match self.notifier.take() {
-            Some(notification) => Poll::Ready(Step::Notification(notification)),
+        match self.notifier.take_message() {
+            Some(message) => Poll::Ready(Step::Message(message)),
             None => self.reply.take().map_or(Poll::Pending, |reply| Poll::Ready(Step::Done(reply))),
+        }
+    }
+
+    /// Lets the call go on without hearing what it says.
+    pub(super) fn advance(&mut self, context: &mut Context<'_>) {
+        self.notifier.watch(context);
+        self.go_on(context);
+    }
+
+    fn go_on(&mut self, context: &mut Context<'_>) {
+        let Some(future) = &mut self.future else { return };
+        if self.notifier.is_cancelled() {
+            // What it says with its last breath still goes out.
+            self.future = None;
+            self.reply = Some(Err(Error::new(ErrorKind::Cancelled, "the client cancelled the call")));
+        } else if let Poll::Ready(reply) = future.as_mut().poll(context) {
+            self.future = None;
+            self.reply = Some(reply);
         }
     }
 
@@ -72,7 +83,9 @@ impl Drop for Drive {
             && let Some(future) = self.future.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(future);
+            // The client may still cancel it, or end its session.
+            let mut rest = Self::new(future, self.notifier.clone(), Abandoned::Cancel);
+            runtime.spawn(async move { while let Step::Message(_) = rest.next().await {} });
         }
     }
 }

@@ -4,15 +4,18 @@
 //! A request with modern `_meta` is served modern, whatever came before; `initialize` opens the
 //! stream's one legacy session.
 
+use super::dialogue::DialogueLimits;
 use super::drive::{Abandoned, Drive, Step};
 use super::edge::Exchange;
 use super::modern;
+use super::respond;
 use super::session::{Next, Session, fresh_key};
+use super::work::Work;
 use bytes::Bytes;
 use protocol::framing::{Line, LineDecoder, one_line};
 use protocol::{
-    Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseLimits, Principal, Request, Response,
-    Service, Version, parse_client,
+    Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseError, ParseLimits, ParseReason,
+    Principal, Request, Response, Service, Version, parse_client, split_batch,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,10 +31,8 @@ pub struct DuplexSettings {
     pub principal: Principal,
     /// Longest line, in bytes, and deepest nesting.
     pub parse_limits: ParseLimits,
-    /// How many notifications wait on one call or session.
-    pub queue_max: usize,
-    /// How many requests may be in flight.
-    pub calls_max: usize,
+    /// What bounds the dialogue; `calls_max` counts the requests of both eras.
+    pub dialogue: DialogueLimits,
 }
 
 const WRITES_MAX: usize = 64;
@@ -132,17 +133,52 @@ impl Conversation {
             }
         };
         match parse_client(&bytes, self.settings.parse_limits) {
-            Err(error) => self.refuse(error.id.clone(), error.into()).await,
+            Err(error) => self.unreadable(error, bytes, calls).await,
             Ok(Message::Request(request)) => self.request(request, calls).await,
             Ok(Message::Notification(notification)) => self.notification(&notification),
-            // Nobody asked anything: there are no questions to clients yet.
-            Ok(Message::Response(_)) => {}
+            Ok(Message::Response(response)) => {
+                if let Some(session) = self.session() {
+                    session.answered(response);
+                }
+            }
         }
     }
 
+    /// What is no message: a batch, where the session may send one, or an error.
+    async fn unreadable(self: Arc<Self>, error: ParseError, bytes: Bytes, calls: &TaskTracker) {
+        match (&error.reason, &error.id, self.session()) {
+            (ParseReason::Batch, _, Some(session)) if session.may_batch() => self.batch(&bytes, &session, calls).await,
+            // An answer gets no answer.
+            (ParseReason::Outcome, Some(id), Some(session)) => session.spoiled(id.clone()),
+            _ => self.refuse(error.id.clone(), error.into()).await,
+        }
+    }
+
+    async fn batch(self: Arc<Self>, bytes: &Bytes, session: &Arc<Session>, calls: &TaskTracker) {
+        let limits = self.settings.parse_limits;
+        let items = match split_batch(bytes, limits.depth_max, session.limits.batch_max) {
+            Ok(items) => items,
+            Err(error) => return self.refuse(None, error.into()).await,
+        };
+        let mut work = Work::batch(session, items, limits);
+        calls.spawn(async move {
+            let mut responses = Vec::new();
+            while let Some(message) = work.next().await {
+                match message {
+                    Message::Response(response) if is_cancelled(&response.outcome) => {}
+                    Message::Response(response) => responses.push(Message::Response(response)),
+                    message => self.send(&message).await,
+                }
+            }
+            if !responses.is_empty() {
+                self.write(respond::array(&responses)).await;
+            }
+        });
+    }
+
     async fn request(self: Arc<Self>, request: Request, calls: &TaskTracker) {
-        if calls.len() >= self.settings.calls_max {
-            let message = format!("{} requests are in flight already", self.settings.calls_max);
+        if calls.len() >= self.settings.dialogue.calls_max {
+            let message = format!("{} requests are in flight already", self.settings.dialogue.calls_max);
             return self.refuse(Some(request.id), Error::new(ErrorKind::Overloaded, message)).await;
         }
         let asked = modern::version_in(request.params.as_ref());
@@ -169,7 +205,7 @@ impl Conversation {
             }
             (_, _) => {
                 let exchange = exchange(Era::Modern);
-                let notifier = Notifier::bounded(self.settings.queue_max);
+                let notifier = Notifier::bounded(self.settings.dialogue.queue_max);
                 match modern::call(request, self.settings.principal.clone(), notifier.clone(), None) {
                     Err(error) => self.refuse(Some(id), error).await,
                     Ok(mut call) => {
@@ -193,7 +229,7 @@ impl Conversation {
             &request,
             self.settings.principal.clone(),
             self.service.clone(),
-            self.settings.queue_max,
+            self.settings.dialogue,
             self.key.clone(),
         )
         .await;
@@ -206,9 +242,9 @@ impl Conversation {
                 let conversation = Arc::downgrade(self);
                 tokio::spawn(async move {
                     let stream = session.stream();
-                    while let Some(notification) = stream.next().await {
+                    while let Some(message) = stream.next().await {
                         let Some(conversation) = conversation.upgrade() else { return };
-                        conversation.send(&Message::Notification(notification)).await;
+                        conversation.send(&message).await;
                     }
                 });
             }
@@ -231,14 +267,11 @@ impl Conversation {
     async fn drive(self: Arc<Self>, mut drive: Drive, exchange: Exchange) {
         loop {
             match drive.next().await {
-                Step::Notification(notification) => {
-                    self.send(&Message::Notification(exchange.notification(notification))).await
-                }
+                Step::Message(message) => self.send(&exchange.outgoing(message)).await,
                 Step::Done(reply) => {
                     self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&exchange.id);
                     // A cancelled request gets no answer (protocol.md section 1.4).
-                    let cancelled = matches!(&reply, Err(error) if error.kind == ErrorKind::Cancelled);
-                    if !cancelled {
+                    if !is_cancelled(&reply) {
                         self.send(&Message::Response(exchange.response(reply).0)).await;
                     }
                     return;
@@ -258,9 +291,17 @@ impl Conversation {
     async fn send(&self, message: &Message) {
         let mut out = Output::with_capacity(512);
         message.write(&mut out);
+        self.write(out).await;
+    }
+
+    async fn write(&self, out: Output) {
         let mut line = Vec::from(one_line(out.into_bytes()));
         line.push(b'\n');
         // A writer that is gone has told the reader; there is nobody left to tell.
         let _ = self.writes.send(line.into()).await;
     }
+}
+
+fn is_cancelled(outcome: &Result<protocol::Object, Error>) -> bool {
+    matches!(outcome, Err(error) if error.kind == ErrorKind::Cancelled)
 }

@@ -1,7 +1,7 @@
 //! One exchange with a client: which request is answered, and in which era's words.
 
 use crate::era;
-use protocol::{Era, Error, ErrorKind, Id, Notification, Object, Reply, Response, Text, meta};
+use protocol::{Era, Error, ErrorKind, Id, Message, Object, Reply, Response, Text, meta};
 
 /// A request that is being answered.
 #[derive(Debug, Clone)]
@@ -16,24 +16,26 @@ impl Exchange {
         self.method == *"subscriptions/listen"
     }
 
-    /// A notification as this client must see it: those of a subscription carry its id.
-    pub(super) fn notification(&self, mut notification: Notification) -> Notification {
-        if self.is_listen() {
-            let mut params = notification.params.unwrap_or_default();
+    /// A message before the answer as this client must see it: those of a subscription carry its id.
+    pub(super) fn outgoing(&self, mut message: Message) -> Message {
+        if self.is_listen()
+            && let Message::Notification(notification) = &mut message
+        {
+            let mut params = notification.params.take().unwrap_or_default();
             self.tag(&mut params);
             notification.params = Some(params);
         }
-        notification
+        message
     }
 
     /// The response, and the HTTP status it has when it is the whole answer.
     pub(super) fn response(&self, reply: Reply) -> (Response, u16) {
-        let outcome = reply.and_then(|mut result| match self.era {
+        let outcome = reply.map(|mut result| match self.era {
             Era::Modern => {
                 if self.is_listen() {
                     self.tag(&mut result);
                 }
-                Ok(era::modern(&self.method, result))
+                era::modern(&self.method, result)
             }
             Era::Legacy => era::legacy(&self.method, result),
         });

@@ -4,6 +4,7 @@
 //! Connections and endpoints are this file's affair; what is done with one request is in
 //! `requests.rs`.
 
+use super::dialogue::DialogueLimits;
 use super::doorkeeper::{DoorSettings, Doorkeeper};
 use super::legacy::{SessionLimits, Sessions};
 use super::respond::{self, Answer};
@@ -33,16 +34,16 @@ pub struct Http {
 }
 
 pub(super) struct Shared {
-    gateway: Arc<Gateway>,
+    /// Absent when the listener stands before one service.
+    gateway: Option<Arc<Gateway>>,
     all: Arc<dyn Service>,
     doorkeeper: Doorkeeper,
     pub(super) sessions: Sessions,
     pub(super) session_limits: SessionLimits,
     pub(super) parse_limits: ParseLimits,
-    pub(super) queue_max: usize,
-    /// Conversations over HTTP+SSE, and how many requests of each may be in flight.
+    /// Conversations over HTTP+SSE.
     pub(super) conversations: Arc<Conversations>,
-    pub(super) calls_max: usize,
+    pub(super) dialogue: DialogueLimits,
     connections_max: usize,
 }
 
@@ -62,8 +63,25 @@ impl Http {
     /// A listener on `socket`.
     #[must_use]
     pub fn new(socket: TcpListener, gateway: Arc<Gateway>, settings: DoorSettings, limits: &Limits) -> Self {
+        let all = Arc::new(Door::new(gateway.clone(), Scope::All));
+        Self::with(socket, all, Some(gateway), settings, limits)
+    }
+
+    /// A listener on `socket` whose only endpoint is `service`, at `/mcp`.
+    #[must_use]
+    pub fn before(socket: TcpListener, service: Arc<dyn Service>, settings: DoorSettings, limits: &Limits) -> Self {
+        Self::with(socket, service, None, settings, limits)
+    }
+
+    fn with(
+        socket: TcpListener,
+        all: Arc<dyn Service>,
+        gateway: Option<Arc<Gateway>>,
+        settings: DoorSettings,
+        limits: &Limits,
+    ) -> Self {
         let shared = Shared {
-            all: Arc::new(Door::new(gateway.clone(), Scope::All)),
+            all,
             gateway,
             doorkeeper: Doorkeeper::new(settings),
             sessions: Sessions::default(),
@@ -72,9 +90,8 @@ impl Http {
                 bytes_max: limits.body_bytes_max,
                 depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
             },
-            queue_max: limits.session_queue_max,
             conversations: Arc::default(),
-            calls_max: limits.calls_per_server_max,
+            dialogue: DialogueLimits::of(limits),
             connections_max: limits.connections_max,
         };
         Self { socket, shared: Arc::new(shared) }
@@ -180,7 +197,7 @@ impl Shared {
     }
 
     fn health(&self) -> Answer {
-        let draining = self.gateway.is_draining();
+        let draining = self.gateway.as_ref().is_some_and(|gateway| gateway.is_draining());
         let mut out = protocol::Output::default();
         out.push_str(if draining { "{\"status\":\"draining\"}" } else { "{\"status\":\"ok\"}" });
         respond::json(out, if draining { 503 } else { 200 })
@@ -200,7 +217,8 @@ impl Shared {
             Some("") => Some(self.all.clone()),
             Some(name) => {
                 let scope = Scope::Server(name.into());
-                self.gateway.view(&scope).map(|_| Arc::new(Door::new(self.gateway.clone(), scope)) as Arc<dyn Service>)
+                let gateway = self.gateway.as_ref().filter(|gateway| gateway.view(&scope).is_some())?;
+                Some(Arc::new(Door::new(gateway.clone(), scope)))
             }
             None => None,
         }

@@ -105,7 +105,7 @@ impl Sessions {
 pub(super) fn fresh_id() -> Result<String, Error> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Error::new(ErrorKind::Internal, "no randomness for a session id").cause(error))?;
+        .map_err(|error| Error::new(ErrorKind::Internal, "no randomness for an id").cause(error))?;
     let mut id = String::with_capacity(32);
     for byte in bytes {
         let _ = write!(id, "{byte:02x}");

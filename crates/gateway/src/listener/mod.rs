@@ -15,10 +15,18 @@ mod modern;
 mod legacy;
 mod session;
 
+mod rounds;
 mod sse;
+
+mod questions;
+
+mod dialogue;
+pub use dialogue::DialogueLimits;
 
 mod drive;
 mod edge;
+mod work;
 
 mod body;
+mod events;
 mod respond;

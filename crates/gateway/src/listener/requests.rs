@@ -4,10 +4,12 @@
 use super::body::AnswerBody;
 use super::drive::{Abandoned, Drive};
 use super::edge::Exchange;
+use super::events;
 use super::http::Shared;
 use super::modern;
 use super::respond::{self, Answer};
 use super::session::{Next, Session, fresh_key};
+use super::work::Work;
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode};
@@ -15,7 +17,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use protocol::{
-    Era, Error, ErrorKind, Id, Message, Notifier, Principal, Request, Service, Version, header, parse_client,
+    Era, Error, ErrorKind, Id, Message, Notifier, ParseError, ParseReason, Principal, Request, Service, Version,
+    header, parse_client, split_batch,
 };
 use std::sync::Arc;
 
@@ -36,10 +39,7 @@ impl Shared {
         };
         let message = match parse_client(&body, self.parse_limits) {
             Ok(message) => message,
-            Err(error) => {
-                let id = error.id.clone();
-                return respond::refuse(id, Error { kind: bad_status(&error.clone().into()), ..error.into() });
-            }
+            Err(error) => return self.unreadable(error, body, &parts.headers, parts.uri.path(), &principal).await,
         };
         let version = match parts.headers.get(header::PROTOCOL_VERSION).map(HeaderValue::to_str) {
             None => None,
@@ -62,6 +62,49 @@ impl Shared {
                 Some(refusal) => refusal,
                 None => self.legacy(message, &parts.headers, parts.uri.path(), principal, service).await,
             },
+        }
+    }
+
+    /// What is no message: a batch, where its session may send one, or an error.
+    async fn unreadable(
+        &self,
+        error: ParseError,
+        body: Bytes,
+        headers: &HeaderMap,
+        path: &str,
+        principal: &Principal,
+    ) -> Answer {
+        let refusal = || {
+            let id = error.id.clone();
+            respond::refuse(id, Error { kind: bad_status(&error.clone().into()), ..error.clone().into() })
+        };
+        if !matches!(error.reason, ParseReason::Batch | ParseReason::Outcome)
+            || is_modern(headers)
+            || !headers.contains_key(header::SESSION_ID)
+        {
+            return refusal();
+        }
+        let session = match self.session(headers, path, principal) {
+            Ok((_, session)) => session,
+            Err(error) => return respond::refuse(None, error),
+        };
+        match (&error.reason, &error.id) {
+            (ParseReason::Batch, _) if session.may_batch() => {}
+            (ParseReason::Outcome, Some(id)) => {
+                session.spoiled(id.clone());
+                return refusal();
+            }
+            _ => return refusal(),
+        }
+        match split_batch(&body, self.parse_limits.depth_max, session.limits.batch_max) {
+            Err(error) => respond::refuse(None, error.into()),
+            Ok(items) => {
+                let work = Work::batch(&session, items, self.parse_limits);
+                if work.is_empty() {
+                    return respond::empty(StatusCode::ACCEPTED);
+                }
+                respond::to_batch(&session, work).await
+            }
         }
     }
 
@@ -146,7 +189,7 @@ impl Shared {
         modern::check_headers(headers, &request)?;
         let param_headers = modern::param_headers(headers)?;
         let exchange = Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Modern };
-        let notifier = Notifier::bounded(self.queue_max);
+        let notifier = Notifier::bounded(self.dialogue.queue_max);
         let call = modern::call(request, principal, notifier.clone(), Some(param_headers))?;
         Ok((Drive::new(service.call(call), notifier, Abandoned::Cancel), exchange))
     }
@@ -174,7 +217,7 @@ impl Shared {
             Message::Request(request) => {
                 let exchange = Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Legacy };
                 match session.request(request) {
-                    Next::Call(drive) => respond::to_call(drive, exchange).await,
+                    Next::Call(drive) => respond::to_session_call(&session, drive, exchange).await,
                     Next::Answered(reply) => {
                         let (response, status) = exchange.response(reply);
                         respond::message(&response, status)
@@ -185,7 +228,10 @@ impl Shared {
                 session.notify(&notification);
                 respond::empty(StatusCode::ACCEPTED)
             }
-            Message::Response(_) => respond::empty(StatusCode::ACCEPTED),
+            Message::Response(response) => {
+                session.answered(response);
+                respond::empty(StatusCode::ACCEPTED)
+            }
         }
     }
 
@@ -196,7 +242,7 @@ impl Shared {
         principal: Principal,
         service: Arc<dyn Service>,
     ) -> Answer {
-        let opened = Session::open(request, principal, service, self.queue_max, fresh_key()).await;
+        let opened = Session::open(request, principal, service, self.dialogue, fresh_key()).await;
         let kept = opened.and_then(|(session, result)| Ok((self.sessions.insert(session, path, self.room())?, result)));
         let exchange = Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Legacy };
         match kept {
@@ -230,8 +276,11 @@ impl Shared {
                     .hint("send subscriptions/listen"),
             );
         }
-        match self.session(request.headers(), request.uri().path(), principal) {
-            Ok((_, session)) => respond::stream(AnswerBody::session(session.stream())),
+        let opened = self
+            .session(request.headers(), request.uri().path(), principal)
+            .and_then(|(_, session)| events_of(&session, request.headers()));
+        match opened {
+            Ok(body) => respond::stream(body),
             Err(error) => respond::refuse(None, error),
         }
     }
@@ -250,6 +299,16 @@ impl Shared {
             }
             Err(error) => respond::refuse(None, error),
         }
+    }
+}
+
+/// The session's own stream, or the one that the client comes back to.
+fn events_of(session: &Arc<Session>, headers: &HeaderMap) -> Result<AnswerBody, Error> {
+    let last = headers.get(header::LAST_EVENT_ID).map(|value| value.to_str().unwrap_or("?").trim());
+    let Some(last) = last.filter(|last| !last.is_empty()) else { return Ok(AnswerBody::session(session.events())) };
+    match events::parse_id(last)? {
+        (events::OUTSIDE, number) => Ok(AnswerBody::session(session.events_after(number)?)),
+        (stream, number) => Ok(AnswerBody::events(session.log.resume(stream, number)?)),
     }
 }
 

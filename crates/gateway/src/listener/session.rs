@@ -3,15 +3,20 @@
 //! The gateway knows no sessions; this is where a legacy conversation is turned into calls that
 //! carry their whole context (protocol.md section 2.2).
 
+use super::dialogue::DialogueLimits;
 use super::drive::{Abandoned, Drive};
+use super::events::{self, Log, OUTSIDE};
+use super::questions::Questions;
+use super::rounds::{self, Repeat};
 use crate::era;
 use crate::hub::Filter;
+use bytes::Bytes;
 use protocol::method::{self, Eras};
 use protocol::{
-    Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Notification, Notifier, Object, Principal, Raw, Reply,
-    Request, Service, Text, Version, meta,
+    Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Message, Notification, Notifier, Object, Principal, Raw,
+    Reply, Request, Response, Service, Text, Version, meta,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -28,10 +33,14 @@ pub(super) struct Session {
     pub(super) service: Arc<dyn Service>,
     /// What servers that keep state for each session tell it by.
     key: Arc<str>,
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
+    pub(super) limits: DialogueLimits,
+    /// What was asked and has no answer yet.
+    pub(super) questions: Arc<Questions>,
+    /// Its streams of events.
+    pub(super) log: Arc<Log>,
     state: Mutex<State>,
     outbox: Notifier,
-    queue_max: usize,
     /// Which GET stream is the current one; an older one ends.
     generation: AtomicU64,
     streams: AtomicU64,
@@ -43,7 +52,9 @@ pub(super) struct Session {
 struct State {
     log_level: Option<LogLevel>,
     uris: BTreeSet<String>,
-    calls: HashMap<Id, Notifier>,
+    /// Calls in flight, by a number of ours.
+    calls: HashMap<u64, (Id, Notifier)>,
+    called: u64,
     listen: Option<AbortHandle>,
 }
 
@@ -56,7 +67,7 @@ pub(super) struct Stream {
 /// A call of a session; takes itself out of the table of cancellable calls.
 pub(super) struct Registered {
     session: Arc<Session>,
-    id: Id,
+    number: u64,
 }
 
 /// How a request of a session goes on.
@@ -81,7 +92,7 @@ impl Session {
         request: &Request,
         principal: Principal,
         service: Arc<dyn Service>,
-        queue_max: usize,
+        limits: DialogueLimits,
         key: Arc<str>,
     ) -> Result<(Arc<Self>, Object), Error> {
         let params = request.params.clone().unwrap_or_default();
@@ -101,9 +112,11 @@ impl Session {
             service,
             key,
             client,
+            limits,
+            questions: Arc::default(),
+            log: Log::new(limits.events_max, limits.event_bytes_max),
             state: Mutex::default(),
-            outbox: Notifier::bounded(queue_max),
-            queue_max,
+            outbox: Notifier::bounded(limits.queue_max),
             generation: AtomicU64::new(0),
             streams: AtomicU64::new(0),
             born: Instant::now(),
@@ -125,7 +138,7 @@ impl Session {
         Ok((session, result))
     }
 
-    fn context(&self, notifier: Notifier, progress_token: Option<Raw>) -> CallContext {
+    pub(super) fn context(&self, notifier: Notifier, progress_token: Option<Raw>) -> CallContext {
         let log_level = self.lock().log_level;
         CallContext {
             client: self.client.clone(),
@@ -155,16 +168,47 @@ impl Session {
                 params.set("_meta", sent.to_raw());
             }
         }
-        let notifier = Notifier::bounded_then(self.queue_max, self.outbox.clone());
+        let notifier = Notifier::bounded_then(self.limits.queue_max, self.outbox.clone());
+        let Some(registered) = self.register(request.id, &notifier) else {
+            let message =
+                format!("{} requests are in flight already (limit `session_calls_max`)", self.limits.calls_max);
+            return Next::Answered(Err(Error::new(ErrorKind::Overloaded, message)));
+        };
+        let method = request.method;
+        let repeat = method::find(&method).filter(|row| row.may_ask).map(|_| Repeat {
+            method: method.clone(),
+            params: params.clone(),
+            progress_token: progress_token.clone(),
+            notifier: notifier.clone(),
+        });
         let context = self.context(notifier.clone(), progress_token);
-        self.lock().calls.insert(request.id.clone(), notifier.clone());
-        let registered = Registered { session: self.clone(), id: request.id };
-        let reply = self.service.call(Call { method: request.method, params, context });
+        let reply = self.service.call(Call { method: method.clone(), params, context });
         let future = Box::pin(async move {
+            let session = registered.session.clone();
             let _registered = registered;
-            reply.await
+            let reply = match (reply.await, repeat) {
+                (Ok(result), Some(repeat)) if era::is_input_required(&result) => {
+                    Box::pin(session.rounds(repeat, result)).await
+                }
+                (Ok(result), None) if era::is_input_required(&result) => {
+                    Err(rounds::invalid(&format!("`{method}` may not be answered with a question")))
+                }
+                (reply, _) => reply,
+            };
+            reply.or_else(|error| rounds::told(&method, error))
         });
         Next::Call(Drive::new(future, notifier, Abandoned::GoesOn))
+    }
+
+    fn register(self: &Arc<Self>, id: Id, notifier: &Notifier) -> Option<Registered> {
+        let mut state = self.lock();
+        if state.calls.len() >= self.limits.calls_max {
+            return None;
+        }
+        state.called += 1;
+        let number = state.called;
+        state.calls.insert(number, (id, notifier.clone()));
+        Some(Registered { session: self.clone(), number })
     }
 
     /// What the session itself answers.
@@ -178,6 +222,10 @@ impl Session {
             "ping" => Ok(Object::new()),
             "initialize" => Err(Error::new(ErrorKind::InvalidRequest, "the session is initialized already")),
             "logging/setLevel" => self.set_level(request),
+            "resources/subscribe" if self.lock().uris.len() >= self.limits.subscriptions_max => {
+                let message = "too many resources are subscribed to (limit `session_subscriptions_max`)";
+                Err(Error::new(ErrorKind::Overloaded, message).hint("unsubscribe from some, or raise the limit"))
+            }
             "resources/subscribe" => uri().map(|uri| self.subscribe(|uris| uris.insert(uri))),
             "resources/unsubscribe" => uri().map(|uri| self.subscribe(|uris| uris.remove(&uri))),
             name if method::find(name).is_some_and(|row| row.eras == Eras::Modern) => {
@@ -223,10 +271,46 @@ impl Session {
         self.touch();
         if notification.method == *"notifications/cancelled" {
             let id = notification.params.as_ref().and_then(|params| params.get("requestId")).and_then(Id::of);
-            if let Some(call) = id.and_then(|id| self.lock().calls.get(&id).cloned()) {
+            for (_, call) in self.lock().calls.values().filter(|(call, _)| Some(call) == id.as_ref()) {
                 call.cancel();
             }
         }
+    }
+
+    /// Takes note of the answer to a question.
+    pub(super) fn answered(&self, response: Response) {
+        self.touch();
+        self.questions.answered(response);
+    }
+
+    /// Takes note of an answer that cannot be read.
+    pub(super) fn spoiled(&self, id: Id) {
+        self.touch();
+        self.questions.spoiled(id);
+    }
+
+    /// Asks the client on the stream of what it is told outside of its calls.
+    pub(super) fn say_outside(&self, message: Message) {
+        match message {
+            Message::Request(question) => self.outbox.ask(question),
+            Message::Notification(notification) => self.outbox.send(notification),
+            Message::Response(_) => false,
+        };
+    }
+
+    /// Whether the client reads what it is told outside of its calls.
+    pub(super) fn is_listening(&self) -> bool {
+        self.streams.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether its streams begin by saying where they stand (2025-11-25).
+    pub(super) fn is_primed(&self) -> bool {
+        self.client.version >= Version::V2025_11_25
+    }
+
+    /// Whether it may send batches.
+    pub(super) fn may_batch(&self) -> bool {
+        self.client.version <= Version::V2025_03_26
     }
 
     /// Opens the stream of what the session is told outside of its calls; an older one ends.
@@ -239,6 +323,24 @@ impl Session {
             self.listen();
         }
         Stream { session: self.clone(), generation }
+    }
+
+    /// The same over HTTP: with what must be said first, priming for who knows it.
+    pub(super) fn events(self: &Arc<Self>) -> (Stream, VecDeque<Bytes>) {
+        let log = self.log.lock();
+        let stream = self.stream();
+        let first = self.is_primed().then(|| events::priming(OUTSIDE, log.last(OUTSIDE)));
+        (stream, first.into_iter().collect())
+    }
+
+    /// The same for a client that comes back: with what was said after event `number`.
+    ///
+    /// # Errors
+    /// When there never was such an event.
+    pub(super) fn events_after(self: &Arc<Self>, number: u64) -> Result<(Stream, VecDeque<Bytes>), Error> {
+        let log = self.log.lock();
+        let missed = log.after(OUTSIDE, number)?;
+        Ok((self.stream(), missed))
     }
 
     /// Ends the session's streams; its calls go on.
@@ -254,7 +356,7 @@ impl Session {
         if let Some(listen) = state.listen.take() {
             listen.abort();
         }
-        for (_, call) in state.calls.drain() {
+        for (_, (_, call)) in state.calls.drain() {
             call.cancel();
         }
     }
@@ -277,22 +379,30 @@ impl Session {
 }
 
 impl Stream {
-    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Notification>> {
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
             if self.session.generation.load(Ordering::Acquire) != self.generation {
                 return Poll::Ready(None);
             }
-            match self.session.outbox.poll_next(context) {
+            match self.session.outbox.poll_message(context) {
                 // The acknowledgement of the modern protocol means nothing to a legacy client.
-                Poll::Ready(notification) if notification.method == *WAKE => {}
-                Poll::Ready(notification) => return Poll::Ready(Some(notification)),
+                Poll::Ready(Message::Notification(notification)) if notification.method == *WAKE => {}
+                Poll::Ready(message) => return Poll::Ready(Some(message)),
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// The next notification; `None` when the stream is over.
-    pub(super) async fn next(&self) -> Option<Notification> {
+    /// The next message as an event that is kept. No later stream of the session can miss it: it
+    /// is taken and kept in one step.
+    pub(super) fn poll_event(&self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let log = &self.session.log;
+        let mut kept = log.lock();
+        self.poll(context).map(|message| message.map(|message| log.append(&mut kept, OUTSIDE, &message)))
+    }
+
+    /// The next message; `None` when the stream is over.
+    pub(super) async fn next(&self) -> Option<Message> {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 }
@@ -306,7 +416,7 @@ impl Drop for Stream {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.session.lock().calls.remove(&self.id);
+        self.session.lock().calls.remove(&self.number);
     }
 }
 

@@ -96,12 +96,7 @@ impl Shared {
             Err(error) => return respond::refuse(None, error),
         };
         let (writer, lines) = tokio::io::duplex(PIPE_BYTES);
-        let settings = DuplexSettings {
-            principal,
-            parse_limits: self.parse_limits,
-            queue_max: self.queue_max,
-            calls_max: self.calls_max,
-        };
+        let settings = DuplexSettings { principal, parse_limits: self.parse_limits, dialogue: self.dialogue };
         let reader = Inbox { messages, line: Bytes::new(), ends: false };
         tokio::spawn(duplex::serve(reader, writer, service, settings, self.conversations.draining.clone()));
         let endpoint = format!("event: endpoint\ndata: {MESSAGES_PATH}?session={}\n\n", place.id);

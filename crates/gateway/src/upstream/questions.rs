@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How long a call that was given up may still be meant: its server hears of it only now.
+const GIVEN_UP: Duration = Duration::from_secs(3);
 /// How long a question waits for the call that it belongs to to show.
 const HELD_MAX: Duration = Duration::from_secs(5);
 /// Turns that a call takes which has the server for itself.
@@ -39,6 +41,7 @@ struct Open {
 pub(super) struct Asking {
     questions: Arc<Questions>,
     key: u64,
+    answered: bool,
     _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -66,7 +69,7 @@ impl Questions {
         open.next += 1;
         open.asking.insert(key, asker);
         drop(open);
-        Asking { questions: self, key, _turn: turn }
+        Asking { questions: self, key, answered: false, _turn: turn }
     }
 
     fn width(&self) -> u32 {
@@ -104,9 +107,10 @@ impl Questions {
         }
     }
 
-    /// Looks again at what is held: a call has ended.
-    fn again(&self) {
+    /// The call has ended: looks again at what is held.
+    fn ended(&self, key: u64) {
         let mut open = self.lock();
+        open.asking.remove(&key);
         let mut left_over = Vec::new();
         for (key, question) in std::mem::take(&mut open.held) {
             let kind = Kinds::needed(&question.method, &question.params).unwrap_or(Kinds::NONE);
@@ -143,10 +147,24 @@ fn only(asking: &BTreeMap<u64, Asker>, kind: Kinds) -> Fit<'_> {
     }
 }
 
+impl Asking {
+    /// The call has its answer: it asks no more.
+    pub(super) fn answered(&mut self) {
+        self.answered = true;
+    }
+}
+
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.questions.lock().asking.remove(&self.key);
-        self.questions.again();
+        let (questions, key) = (self.questions.clone(), self.key);
+        match tokio::runtime::Handle::try_current() {
+            // A server that still asks for it must not be heard as asking for the next one.
+            Ok(runtime) if !self.answered => drop(runtime.spawn(async move {
+                tokio::time::sleep(GIVEN_UP).await;
+                questions.ended(key);
+            })),
+            _ => questions.ended(key),
+        }
     }
 }
 
@@ -170,11 +188,12 @@ mod tests {
         let (second, mut second_asked) = Asker::new(Kinds::FORM);
         let (third, _third_asked) = Asker::new(Kinds::ROOTS);
         let _one = questions.clone().enter(first).await;
-        let two = questions.clone().enter(second).await;
+        let mut two = questions.clone().enter(second).await;
         let _three = questions.clone().enter(third).await;
         let (asked, _) = question();
         assert!(questions.place(asked).is_none() && questions.is_shown());
         assert!(first_asked.try_recv().is_err() && second_asked.try_recv().is_err());
+        two.answered();
         drop(two);
         assert!(first_asked.try_recv().is_ok());
     }
@@ -192,6 +211,21 @@ mod tests {
         let (asked, answered) = question();
         assert!(questions.place(asked).is_none());
         assert!(answered.await.unwrap(), "an elicitation is cancelled, not failed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_was_given_up_may_still_be_meant() {
+        let questions = Questions::new();
+        let (first, first_asked) = Asker::new(Kinds::ALL);
+        let (second, mut second_asked) = Asker::new(Kinds::ALL);
+        drop((questions.clone().enter(first).await, first_asked));
+        let _two = questions.clone().enter(second).await;
+        let (asked, _) = question();
+        assert!(questions.place(asked).is_none());
+        assert!(second_asked.try_recv().is_err(), "it may be the question of the first");
+        let began = tokio::time::Instant::now();
+        assert!(second_asked.recv().await.is_some());
+        assert_eq!(began.elapsed(), GIVEN_UP);
     }
 
     #[tokio::test(start_paused = true)]

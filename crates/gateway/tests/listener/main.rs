@@ -1,94 +1,51 @@
-//! Listeners before a service that the test holds in its hands: one conversation over a byte
-//! stream, in both eras, without any process or gateway behind it.
+//! Listeners before a service that the test holds in its hands: conversations over a byte stream
+//! and over HTTP, in both eras, without any process or gateway behind them.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the tests set up must stand")]
 
+mod fake;
+mod web;
+
+mod batches;
+mod rounds;
+mod streams;
+
+use fake::Fake;
+use gateway::listener::DialogueLimits;
 use gateway::listener::duplex::{self, DuplexSettings};
-use protocol::{
-    Call, Error, ErrorKind, Notification, Object, ParseLimits, Principal, Raw, Reply, ReplyFuture, Service,
-};
+use protocol::{ParseLimits, Principal};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 use tokio_util::sync::CancellationToken;
-
-/// Echoes; `slow` never ends and counts how often it was dropped; `noisy` says two things first.
-#[derive(Default)]
-struct Fake {
-    dropped: Arc<AtomicUsize>,
-}
-
-struct CountDrop(Arc<AtomicUsize>);
-
-impl Drop for CountDrop {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Service for Fake {
-    fn call(&self, call: Call) -> ReplyFuture {
-        let dropped = self.dropped.clone();
-        Box::pin(async move { answer(call, dropped).await })
-    }
-}
-
-async fn answer(call: Call, dropped: Arc<AtomicUsize>) -> Reply {
-    let name = call.params.text("name");
-    let notifier = call.context.notifier.clone();
-    match (&*call.method, name.as_deref()) {
-        ("server/discover", _) => Ok([("capabilities", Raw::from_static(r#"{"tools":{}}"#))].into_iter().collect()),
-        ("subscriptions/listen", _) => {
-            let _alive = CountDrop(dropped);
-            notifier.send(Notification::new("notifications/subscriptions/acknowledged", Some(call.params)));
-            notifier.send(Notification::new("notifications/tools/list_changed", None));
-            std::future::pending().await
-        }
-        ("tools/call", Some("slow")) => {
-            let _alive = CountDrop(dropped);
-            notifier.send(Notification::new("notifications/progress", Some(Object::new())));
-            std::future::pending().await
-        }
-        ("tools/call", Some("noisy")) => {
-            for step in 1..=2 {
-                let mut params = Object::new();
-                params.set(
-                    "progressToken",
-                    call.context.progress_token.clone().unwrap_or_else(|| Raw::from_static("null")),
-                );
-                params.set_json("progress", &step);
-                notifier.send(Notification::new("notifications/progress", Some(params)));
-            }
-            Ok(Object::new())
-        }
-        ("tools/call", _) => Ok([("echo", call.params.to_raw())].into_iter().collect()),
-        (other, _) => Err(Error::new(ErrorKind::MethodNotFound, format!("no {other}"))),
-    }
-}
 
 /// The client's end of a conversation.
 struct Peer {
     lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     writer: WriteHalf<DuplexStream>,
-    dropped: Arc<AtomicUsize>,
+    fake: Fake,
+}
+
+/// The limits of the tests: small enough to reach.
+fn dialogue() -> DialogueLimits {
+    let limits = config::Limits { session_queue_max: 64, rounds_max: 3, batch_max: 4, ..config::Limits::default() };
+    DialogueLimits { calls_max: 8, ..DialogueLimits::of(&limits) }
 }
 
 impl Peer {
     fn connect() -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let fake = Fake::default();
-        let dropped = fake.dropped.clone();
         let settings = DuplexSettings {
             principal: Principal::new("local"),
             parse_limits: ParseLimits { bytes_max: 64 * 1024, depth_max: 32 },
-            queue_max: 16,
-            calls_max: 8,
+            dialogue: dialogue(),
         };
         let (reader, writer) = tokio::io::split(theirs);
-        tokio::spawn(duplex::serve(reader, writer, Arc::new(fake), settings, CancellationToken::new()));
+        tokio::spawn(duplex::serve(reader, writer, Arc::new(fake.clone()), settings, CancellationToken::new()));
         let (reader, writer) = tokio::io::split(ours);
-        Self { lines: BufReader::new(reader).lines(), writer, dropped }
+        Self { lines: BufReader::new(reader).lines(), writer, fake }
     }
 
     async fn send(&mut self, text: &str) {
@@ -106,8 +63,12 @@ impl Peer {
     }
 
     async fn initialize(&mut self) -> Value {
-        let params =
-            json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}});
+        self.initialize_as("2025-06-18", json!({})).await
+    }
+
+    async fn initialize_as(&mut self, version: &str, capabilities: Value) -> Value {
+        let client = json!({"name": "c", "version": "1"});
+        let params = json!({"protocolVersion": version, "capabilities": capabilities, "clientInfo": client});
         let answer = self.ask(json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})).await;
         self.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
         answer
@@ -167,14 +128,14 @@ async fn cancelling_ends_the_call_and_gets_no_answer() {
     {
         peer.send(&request.to_string()).await;
         assert_eq!(peer.next().await["method"], "notifications/progress");
-        let before = peer.dropped.load(Ordering::SeqCst);
+        let before = peer.fake.dropped.load(Ordering::SeqCst);
         peer.send(
             &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}).to_string(),
         )
         .await;
         let answer = peer.ask(legacy(id + 10, "ping", json!({}))).await;
         assert_eq!(answer["id"], id + 10, "the next thing said is the answer to the next question");
-        while peer.dropped.load(Ordering::SeqCst) == before {
+        while peer.fake.dropped.load(Ordering::SeqCst) == before {
             tokio::task::yield_now().await;
         }
     }

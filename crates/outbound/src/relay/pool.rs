@@ -44,6 +44,8 @@ pub(super) struct Link {
     sender: SendRequest<Payload>,
     connection: Connection<TokioIo<Stream>, Payload>,
     ended: bool,
+    /// How long it may be idle before the peer closes it.
+    idle_max: Duration,
 }
 
 /// A request that was not answered, given back when it was not sent.
@@ -107,9 +109,9 @@ impl Relay {
     fn checkout(&self) -> Option<Box<Link>> {
         let mut context = Context::from_waker(Waker::noop());
         loop {
-            let (mut link, _) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).links.pop()?;
+            let (mut link, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).links.pop()?;
             link.drive(&mut context);
-            if link.is_usable() {
+            if link.is_usable() && since.elapsed() < link.idle_max {
                 return Some(link);
             }
         }
@@ -137,11 +139,19 @@ impl Relay {
         let mut context = Context::from_waker(Waker::noop());
         idle.links.retain_mut(|(link, since)| {
             link.drive(&mut context);
-            link.is_usable() && since.elapsed() < IDLE_MAX
+            link.is_usable() && since.elapsed() < link.idle_max
         });
         idle.reaped = !idle.links.is_empty();
         idle.reaped
     }
+}
+
+/// What `Keep-Alive: timeout=N` announces, less a second for the way: a request must not meet the
+/// end of its connection.
+fn announced_idle(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get("keep-alive")?.to_str().ok()?;
+    let seconds = value.split(',').find_map(|part| part.trim().strip_prefix("timeout="))?.parse().ok()?;
+    Some(Duration::from_secs(seconds).saturating_sub(Duration::from_secs(1)).min(IDLE_MAX))
 }
 
 async fn reap(relay: Weak<Relay>) {
@@ -161,7 +171,7 @@ impl Link {
         let stream = Stream::connect(target).await?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| RelayError::connect(target.authority(), error))?;
-        Ok(Box::new(Self { sender, connection, ended: false }))
+        Ok(Box::new(Self { sender, connection, ended: false, idle_max: IDLE_MAX }))
     }
 
     /// Lets the connection read and write as far as it can.
@@ -196,7 +206,12 @@ impl Link {
         })
         .await;
         match answered {
-            Some(Ok(response)) => Ok((self, response)),
+            Some(Ok(response)) => {
+                if let Some(announced) = announced_idle(response.headers()) {
+                    self.idle_max = announced;
+                }
+                Ok((self, response))
+            }
             Some(Err(mut failed)) => {
                 let unsent = failed.take_message();
                 let error = RelayError::hyper(failed.error(), unsent.is_none());
@@ -207,5 +222,21 @@ impl Link {
                 Err(Failed { error: RelayError::Broken { reason, sent: true }, unsent: None })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_may_announce_that_it_closes_early() {
+        let announced = |value: &'static str| {
+            let headers = [(header::HeaderName::from_static("keep-alive"), header::HeaderValue::from_static(value))];
+            announced_idle(&headers.into_iter().collect())
+        };
+        assert_eq!(announced("timeout=5"), Some(Duration::from_secs(4)));
+        assert_eq!(announced("max=100, timeout=900"), Some(IDLE_MAX));
+        assert_eq!((announced("max=100"), announced("timeout=x")), (None, None));
     }
 }

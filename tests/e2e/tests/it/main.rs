@@ -18,4 +18,5 @@ mod one_bad_server;
 mod parked;
 mod real_transports;
 mod reload;
+mod rounds;
 mod sse;

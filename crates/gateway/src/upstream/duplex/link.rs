@@ -4,6 +4,7 @@ use super::outbox::{Outbox, Refused};
 use super::waiting::{Waiter, Waiting};
 use crate::asking::Asker;
 use crate::upstream::core::{Core, Route, title};
+use crate::upstream::questions::Asking;
 use crate::upstream::{failure, wire};
 use protocol::{Call, CallContext, Error, LogLevel, Notification, Object, Output, Raw, Reply};
 use std::sync::{Arc, OnceLock};
@@ -34,7 +35,7 @@ impl DuplexLink {
     pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
         let patience = self.core.patience(&call.context, asker.as_ref());
-        let _asking = self.core.enter(asker.as_ref(), &patience).await?;
+        let mut asking = self.core.enter(asker.as_ref(), &patience).await?;
         if let Some(level) = self.core.level_to_set(&call.context) {
             self.set_level(level);
         }
@@ -43,6 +44,7 @@ impl DuplexLink {
         match patience.wait_for(answer).await {
             Ok(Ok(reply)) => {
                 unanswered.answered = true;
+                asking.iter_mut().for_each(Asking::answered);
                 self.core.settle(&call.method, &call.context.client, reply)
             }
             Ok(Err(_)) => Err(failure::gone(self.core.server())),

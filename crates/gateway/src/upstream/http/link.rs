@@ -4,6 +4,7 @@
 use super::session::Session;
 use crate::asking::Asker;
 use crate::upstream::core::{Core, LogRoute, Route, title};
+use crate::upstream::questions::Asking;
 use crate::upstream::{failure, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// How long a message that nobody waits for may take.
 const ASIDE_MAX: Duration = Duration::from_secs(10);
@@ -32,6 +34,8 @@ pub(in crate::upstream) struct HttpLink {
     pub(super) base: HeaderMap,
     pub(super) session: ArcSwap<Session>,
     pub(super) renewing: tokio::sync::Mutex<()>,
+    /// Cancelled when the stream of a legacy session is open, or there is none.
+    pub(super) streaming: CancellationToken,
     /// Counts new sessions after the first.
     pub(super) renewed: watch::Sender<u64>,
     mirrored: ArcSwap<HashMap<String, Vec<MirroredParam>>>,
@@ -89,6 +93,7 @@ impl HttpLink {
             base,
             session: ArcSwap::default(),
             renewing: tokio::sync::Mutex::default(),
+            streaming: CancellationToken::new(),
             renewed: watch::channel(0).0,
             mirrored: ArcSwap::default(),
             logging: Mutex::default(),
@@ -127,9 +132,10 @@ impl HttpLink {
     pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
         let patience = self.core.patience(&call.context, asker.as_ref());
-        let _asking = self.core.enter(asker.as_ref(), &patience).await?;
+        let mut asking = self.core.enter(asker.as_ref(), &patience).await?;
         let route = Route::new(&call.context, &patience, asker);
         let work = async {
+            self.until_streaming().await;
             let reply = self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
             // Refused headers mean that nothing was executed (section 1.5).
             if self.core.is_outdated(&reply) && Box::pin(self.read_mirrored()).await {
@@ -138,7 +144,10 @@ impl HttpLink {
             reply
         };
         match patience.wait_for(work).await {
-            Ok(reply) => self.core.settle(&call.method, &call.context.client, reply),
+            Ok(reply) => {
+                asking.iter_mut().for_each(Asking::answered);
+                self.core.settle(&call.method, &call.context.client, reply)
+            }
             Err(expired) => Err(expired.error(self.core.server(), &title(&call.method, &call.params))),
         }
     }

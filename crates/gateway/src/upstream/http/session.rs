@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// How long a call waits for the log level to be set.
 const SET_LEVEL_MAX: Duration = Duration::from_secs(2);
+/// How long the first call waits for the session's stream.
+const STREAM_MAX: Duration = Duration::from_secs(1);
 /// How long the end of a session may take.
 const DELETE_MAX: Duration = Duration::from_secs(2);
 
@@ -134,7 +136,9 @@ impl HttpLink {
         loop {
             backoff.opened();
             let session = self.session.load_full();
-            if let Ok(answer) = self.get(&session, None).await {
+            let opened = self.get(&session, None).await;
+            self.streaming.cancel();
+            if let Ok(answer) = opened {
                 match answer.status() {
                     StatusCode::NOT_FOUND if session.id.is_some() => {
                         drain(answer).await;
@@ -151,6 +155,16 @@ impl HttpLink {
                 }
             }
             backoff.pause().await;
+        }
+    }
+
+    /// Waits, shortly and once, until the stream is open or refused: some servers put the questions
+    /// of a call on it, and lose them when nobody listens.
+    pub(super) async fn until_streaming(&self) {
+        if self.core.era() == Era::Legacy && !self.streaming.is_cancelled() {
+            // A server that says nothing before it has something to say must not hold calls up.
+            let _ = tokio::time::timeout(STREAM_MAX, self.streaming.cancelled()).await;
+            self.streaming.cancel();
         }
     }
 
