@@ -24,6 +24,8 @@ pub mod server;
 
 pub mod upstream;
 
+mod websocket;
+
 mod hub;
 mod interactive;
 

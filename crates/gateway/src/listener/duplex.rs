@@ -8,7 +8,9 @@ use super::drive::{Abandoned, Drive, Step};
 use super::edge::Exchange;
 use super::modern;
 use super::session::{Next, Session, fresh_key};
+use crate::DRAIN_TIME_MAX;
 use bytes::Bytes;
+use config::Limits;
 use protocol::framing::{Line, LineDecoder, one_line};
 use protocol::{
     Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseLimits, Principal, Request, Response,
@@ -36,6 +38,22 @@ pub struct DuplexSettings {
 
 const WRITES_MAX: usize = 64;
 
+impl DuplexSettings {
+    /// The settings that follow from the limits in force.
+    #[must_use]
+    pub fn new(principal: Principal, limits: &Limits) -> Self {
+        Self {
+            principal,
+            parse_limits: ParseLimits {
+                bytes_max: limits.frame_bytes_max,
+                depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
+            },
+            queue_max: limits.session_queue_max,
+            calls_max: limits.calls_per_server_max,
+        }
+    }
+}
+
 /// One conversation.
 struct Conversation {
     service: Arc<dyn Service>,
@@ -48,8 +66,8 @@ struct Conversation {
     calls: Mutex<HashMap<Id, Notifier>>,
 }
 
-/// Serves the conversation until the other end closes its side or `shutdown`; answers to what was
-/// asked before are still written.
+/// Serves the conversation until the other end closes its side, which cancels what is in flight, or
+/// until `shutdown`, after which what is in flight is still answered.
 ///
 /// # Errors
 /// Those of the stream.
@@ -88,13 +106,17 @@ where
             break;
         }
     }
+    calls.close();
+    if shutdown.is_cancelled() {
+        // Nobody hung up: what was asked is answered, if that does not take for ever.
+        let _ = tokio::time::timeout(DRAIN_TIME_MAX, calls.wait()).await;
+    }
     if let Some(session) = conversation.session() {
         session.close();
     }
     for call in conversation.calls.lock().unwrap_or_else(PoisonError::into_inner).values() {
         call.cancel();
     }
-    calls.close();
     calls.wait().await;
     drop(conversation);
     writing.await.map_err(std::io::Error::other)?
@@ -108,6 +130,8 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<B
         }
         writer.flush().await?;
     }
+    // The other end may have gone, and then it needs no goodbye.
+    let _ = writer.shutdown().await;
     Ok(())
 }
 

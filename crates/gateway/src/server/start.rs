@@ -6,6 +6,7 @@ use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
 use config::Reach;
 use protocol::{Era, header};
+use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::Arc;
 use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
@@ -16,6 +17,12 @@ pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
     pub(super) pid: Option<u32>,
+}
+
+impl Live {
+    fn remote(link: Connection) -> Self {
+        Self { link: Arc::new(link), process: None, pid: None }
+    }
 }
 
 /// Why a server is not running (any more).
@@ -138,8 +145,8 @@ fn options(
         request_timeout: entry.request_timeout,
         request_timeout_max: entry.request_timeout_max,
         frame_bytes_max: match entry.reach {
-            Reach::Stdio { .. } => limits.frame_bytes_max,
             Reach::Http { .. } => limits.response_bytes_max,
+            _ => limits.frame_bytes_max,
         },
         depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
         roots: environment.roots.to_vec(),
@@ -157,16 +164,17 @@ async fn connect(
 ) -> Result<Live, Failed> {
     match &entry.reach {
         Reach::Http { url, headers } => {
-            let named = headers.iter().map(|(name, value)| {
-                let parsed = http::HeaderName::try_from(name.as_str());
-                parsed
-                    .map(|name| (name, value.clone()))
-                    .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
-            });
-            let headers = named.collect::<Result<Vec<_>, _>>()?;
-            let link = upstream::connect_http(url, headers, options.clone(), events.clone()).await?;
-            Ok(Live { link: Arc::new(link), process: None, pid: None })
+            let link = upstream::connect_http(url, named(headers)?, options.clone(), events.clone()).await?;
+            Ok(Live::remote(link))
         }
+        Reach::WebSocket { url, headers } => {
+            let link = upstream::connect_websocket(url, named(headers)?, options.clone(), events.clone()).await?;
+            Ok(Live::remote(link))
+        }
+        Reach::Tcp { address } => {
+            Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
+        }
+        Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
         Reach::Stdio { command, args, cwd, .. } => {
             let request = SpawnRequest {
                 program: command.clone(),
@@ -191,4 +199,14 @@ async fn connect(
             }
         }
     }
+}
+
+fn named(headers: &[(String, SecretString)]) -> Result<Vec<(http::HeaderName, SecretString)>, ConnectError> {
+    let named = headers.iter().map(|(name, value)| {
+        let parsed = http::HeaderName::try_from(name.as_str());
+        parsed
+            .map(|name| (name, value.clone()))
+            .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
+    });
+    named.collect()
 }

@@ -30,5 +30,8 @@ pub use http::connect_http;
 mod duplex;
 pub use duplex::connect_duplex;
 
+mod sockets;
+pub use sockets::{connect_tcp, connect_unix, connect_websocket};
+
 mod in_process;
 pub use in_process::in_process;
