@@ -234,7 +234,7 @@ fn remote(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
     let by_scheme = Wire::of_url(&expanded);
     let wire = declared.or(by_scheme).unwrap_or(Wire::Http);
     let reach = located(wire, &expanded, work);
-    if unresolved || !work.enabled || (reach.is_some() && by_scheme == Some(wire)) {
+    if unresolved || !work.enabled || reach.is_some() {
         return Some(with_headers(work, reach.unwrap_or(Reach::Http { url: expanded, headers: Vec::new() })));
     }
     match (declared, by_scheme) {
@@ -264,12 +264,18 @@ fn located(wire: Wire, url: &str, work: &Work<'_>) -> Option<Reach> {
     match wire {
         Wire::Http => is_http_url(url).then(|| Reach::Http { url: url.to_owned(), headers: Vec::new() }),
         Wire::WebSocket => {
-            let rest = url.strip_prefix("ws://").or_else(|| url.strip_prefix("wss://"))?;
-            is_http_url(&format!("http://{rest}"))
-                .then(|| Reach::WebSocket { url: url.to_owned(), headers: Vec::new() })
+            // Some tools write the URL of the page that upgrades.
+            let (scheme, rest) = url.split_once("://")?;
+            let scheme = match scheme {
+                "ws" | "http" => "ws",
+                "wss" | "https" => "wss",
+                _ => return None,
+            };
+            let known = is_http_url(&format!("http://{rest}"));
+            known.then(|| Reach::WebSocket { url: format!("{scheme}://{rest}"), headers: Vec::new() })
         }
         Wire::Tcp => {
-            let uri: http::Uri = url.parse().ok()?;
+            let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("tcp"))?;
             let authority = uri.authority()?.as_str();
             let whole = uri.path_and_query().is_none_or(|path| path == "/" || path.as_str().is_empty());
             let usable = whole && uri.host().is_some_and(|host| !host.is_empty()) && !authority.contains('@');

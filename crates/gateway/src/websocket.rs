@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(reader.read(&mut [0; 8]).await.unwrap(), 0);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_peer_that_does_not_read_holds_the_writer_up() {
         let (_reader, mut writer, peer) = pair(100).await;
         let line = [vec![b'x'; 64 * 1024], b"\n".to_vec()].concat();
