@@ -8,6 +8,7 @@
 mod board;
 mod listener;
 mod transports;
+mod upgrade;
 mod upstream;
 mod wire;
 
