@@ -17,17 +17,19 @@ use tokio::net::{TcpListener, UnixListener};
 /// # Errors
 /// When it is taken, with the process that holds it where that can be found.
 pub(super) async fn tcp(address: SocketAddr) -> Result<TcpListener, Report> {
-    bind(address, "listen on a free port: --listen 127.0.0.1:0, or set listen.address").await
+    let beside = "it is a switchboard already: use that one, or give this one --data DIR --listen 127.0.0.1:0";
+    bind(address, beside, "listen on a free port: --listen 127.0.0.1:0, or set listen.address").await
 }
 
-async fn bind(address: SocketAddr, elsewhere: &'static str) -> Result<TcpListener, Report> {
+/// The hints say where else to listen: because of a switchboard, and because of anything else.
+async fn bind(address: SocketAddr, beside: &'static str, elsewhere: &'static str) -> Result<TcpListener, Report> {
     let error = match TcpListener::bind(address).await {
         Ok(socket) => return Ok(socket),
         Err(error) => error,
     };
     if error.kind() != io::ErrorKind::AddrInUse {
         let report = Report::failed(format!("cannot listen on {address}")).cause(error);
-        return Err(report.hint("name an address of this machine: --listen 127.0.0.1:7420"));
+        return Err(report.hint("name an address of this machine, such as 127.0.0.1:7420"));
     }
     let holder = port_holder::find(address);
     let who = match &holder {
@@ -36,9 +38,7 @@ async fn bind(address: SocketAddr, elsewhere: &'static str) -> Result<TcpListene
     };
     let report = Report::failed(format!("cannot listen on {address}: {who}"));
     Err(match holder {
-        Some(holder) if holder.name == "switchboard" => {
-            report.hint("it is a switchboard already: use that one, or give this one --data DIR --listen 127.0.0.1:0")
-        }
+        Some(holder) if holder.name == "switchboard" => report.hint(beside),
         _ => report.hint(elsewhere),
     })
 }
@@ -74,7 +74,10 @@ impl Streams {
 /// When an address or a socket is taken, or the system refuses.
 pub(super) async fn streams(listen: &Listen) -> Result<Streams, Report> {
     let tcp = match listen.tcp {
-        Some(address) => Some(bind(address, "set listen.tcp to a free port, such as 127.0.0.1:0").await?),
+        Some(address) => {
+            let elsewhere = "set listen.tcp to a free port, such as 127.0.0.1:0";
+            Some(bind(address, elsewhere, elsewhere).await?)
+        }
         None => None,
     };
     let unix = match &listen.unix {
