@@ -2,10 +2,10 @@
 
 use crate::board::{BIG_BYTES, Board};
 use crate::wire::{Heard, Wire};
-use crate::{AfterOversize, FRAME_BYTES_MAX, Listening, Transport};
+use crate::{AfterOversize, FRAME_BYTES_MAX, Listening, Listens};
 use serde_json::{Value, json};
 
-async fn open(transport: &impl Transport) -> (Board, Listening, Box<dyn Wire>) {
+async fn open(transport: &impl Listens) -> (Board, Listening, Box<dyn Wire>) {
     let board = Board::start().await;
     let listening = transport.listen(&board).await;
     let client = (listening.dial)().await;
@@ -29,7 +29,7 @@ async fn hold(client: &mut dyn Wire, board: &mut Board, id: u64) {
     board.held.wait_for(|held| *held > before).await.unwrap();
 }
 
-pub(crate) async fn calls_are_answered_out_of_order(transport: &impl Transport) {
+pub(crate) async fn calls_are_answered_out_of_order(transport: &impl Listens) {
     let (mut board, _listening, mut client) = open(transport).await;
     hold(&mut *client, &mut board, 1).await;
     for id in 2..50 {
@@ -44,7 +44,7 @@ pub(crate) async fn calls_are_answered_out_of_order(transport: &impl Transport) 
     assert_eq!((&answer["id"], text(&answer)), (&json!(1), "held"));
 }
 
-pub(crate) async fn a_cancelled_call_is_not_answered(transport: &impl Transport) {
+pub(crate) async fn a_cancelled_call_is_not_answered(transport: &impl Listens) {
     let (mut board, _listening, mut client) = open(transport).await;
     hold(&mut *client, &mut board, 1).await;
     let params = json!({"requestId": 1});
@@ -53,7 +53,7 @@ pub(crate) async fn a_cancelled_call_is_not_answered(transport: &impl Transport)
     works(&mut *client, 2).await;
 }
 
-pub(crate) async fn a_message_too_long_is_refused(transport: &impl Transport) {
+pub(crate) async fn a_message_too_long_is_refused(transport: &impl Listens) {
     let (_board, listening, mut client) = open(transport).await;
     works(&mut *client, 1).await;
     client.call(2, "echo", &"x".repeat(FRAME_BYTES_MAX)).await;
@@ -69,7 +69,7 @@ pub(crate) async fn a_message_too_long_is_refused(transport: &impl Transport) {
     }
 }
 
-pub(crate) async fn garbage_is_answered_and_the_link_lives(transport: &impl Transport) {
+pub(crate) async fn garbage_is_answered_and_the_link_lives(transport: &impl Listens) {
     let (_board, _listening, mut client) = open(transport).await;
     works(&mut *client, 1).await;
     for (garbage, code) in [("hello?", -32700), ("{", -32700), ("[]", -32600), (r#"{"jsonrpc":"1.0"}"#, -32600)] {
@@ -79,7 +79,7 @@ pub(crate) async fn garbage_is_answered_and_the_link_lives(transport: &impl Tran
     works(&mut *client, 2).await;
 }
 
-pub(crate) async fn a_client_that_ends_its_side_cancels_its_calls(transport: &impl Transport) {
+pub(crate) async fn a_client_that_ends_its_side_cancels_its_calls(transport: &impl Listens) {
     let (mut board, listening, mut client) = open(transport).await;
     works(&mut *client, 1).await;
     hold(&mut *client, &mut board, 2).await;
@@ -89,7 +89,7 @@ pub(crate) async fn a_client_that_ends_its_side_cancels_its_calls(transport: &im
     works(&mut *(listening.dial)().await, 3).await;
 }
 
-pub(crate) async fn a_client_that_does_not_read_holds_nobody_up(transport: &impl Transport) {
+pub(crate) async fn a_client_that_does_not_read_holds_nobody_up(transport: &impl Listens) {
     let (_board, listening, mut deaf) = open(transport).await;
     // More than the buffers of any socket hold.
     for id in 0..64 {
@@ -105,7 +105,7 @@ pub(crate) async fn a_client_that_does_not_read_holds_nobody_up(transport: &impl
     works(&mut *deaf, 99).await;
 }
 
-pub(crate) async fn draining_answers_what_is_in_flight(transport: &impl Transport) {
+pub(crate) async fn draining_answers_what_is_in_flight(transport: &impl Listens) {
     let (mut board, listening, mut client) = open(transport).await;
     hold(&mut *client, &mut board, 1).await;
     listening.shutdown.cancel();

@@ -1,8 +1,9 @@
 //! The rows of the table: how each transport is connected to and listened on.
 
 use crate::board::Board;
+use crate::http_wire::HttpWire;
 use crate::wire::{FrameWire, LineWire, Wire};
-use crate::{AfterOversize, Link, Listening, Transport};
+use crate::{AfterOversize, Link, Listening, Listens, Transport};
 use futures_util::future::BoxFuture;
 use gateway::listener::duplex::{self, DuplexSettings};
 use gateway::listener::{DoorSettings, Http, Sockets};
@@ -29,6 +30,8 @@ pub(crate) struct Tcp;
 pub(crate) struct Unix;
 /// A WebSocket on loopback.
 pub(crate) struct WebSocket;
+/// Streamable HTTP.
+pub(crate) struct StreamableHttp;
 
 /// Starts to connect and takes the server's end from `accept`.
 async fn link<C>(
@@ -55,7 +58,9 @@ impl Transport for Pipe {
             link(|events| connect_duplex(reader, writer, options, events), async { peer }).await
         })
     }
+}
 
+impl Listens for Pipe {
     fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
         Box::pin(async move {
             let shutdown = CancellationToken::new();
@@ -97,7 +102,9 @@ impl Transport for Tcp {
             .await
         })
     }
+}
 
+impl Listens for Tcp {
     fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
         Box::pin(async move {
             let (socket, address) = loopback().await;
@@ -130,7 +137,9 @@ impl Transport for Unix {
             .await
         })
     }
+}
 
+impl Listens for Unix {
     fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
         Box::pin(async move {
             let path = board.folder.path().join("s");
@@ -166,7 +175,9 @@ impl Transport for WebSocket {
             .await
         })
     }
+}
 
+impl Listens for WebSocket {
     fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
         Box::pin(async move {
             let (socket, address) = loopback().await;
@@ -189,5 +200,20 @@ impl Transport for WebSocket {
 
     fn after_oversize(&self) -> AfterOversize {
         AfterOversize::Ends
+    }
+}
+
+impl Listens for StreamableHttp {
+    fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
+        Box::pin(async move {
+            let (socket, address) = loopback().await;
+            let shutdown = CancellationToken::new();
+            let http = Http::new(socket, board.gateway.clone(), DoorSettings::default(), &board.limits);
+            let serving = tokio::spawn(http.serve(shutdown.clone()));
+            let dial = move || -> BoxFuture<'static, Box<dyn Wire>> {
+                Box::pin(async move { Box::new(HttpWire::new(address)) as Box<dyn Wire> })
+            };
+            Listening { dial: Box::new(dial), shutdown, serving }
+        })
     }
 }
