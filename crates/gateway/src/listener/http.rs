@@ -140,7 +140,7 @@ impl Http {
 async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: CancellationToken) {
     // Without it small answers wait for an acknowledgement: 40 ms instead of 0.2 ms.
     let _ = stream.set_nodelay(true);
-    let upgrades = Upgrades { conversations: TaskTracker::new(), shutdown: shutdown.clone() };
+    let upgrades = Arc::new(Upgrades { conversations: TaskTracker::new(), shutdown: shutdown.clone() });
     let conversations = upgrades.conversations.clone();
     let service = hyper::service::service_fn(move |request| {
         let (shared, upgrades) = (shared.clone(), upgrades.clone());

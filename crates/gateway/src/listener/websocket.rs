@@ -27,7 +27,7 @@ const VERSION: HeaderValue = HeaderValue::from_static("13");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// The conversations that one HTTP connection turned into: at most one.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Upgrades {
     pub(super) conversations: TaskTracker,
     pub(super) shutdown: CancellationToken,
