@@ -73,11 +73,11 @@ impl Wire for HttpWire {
     fn hear(&mut self) -> BoxFuture<'_, Heard> {
         Box::pin(async move {
             self.reads.send_replace(true);
-            while self.owed == 0 {
-                // Nothing was asked: the end is that nobody listens any more.
-                if self.running.is_empty() || TcpStream::connect(self.address).await.is_err() {
-                    return Heard::Ended(String::new());
-                }
+            if self.owed == 0 {
+                // Nothing was asked: the end is that we ended it, or that nobody listens any more.
+                let ended = self.running.is_empty();
+                while !ended && TcpStream::connect(self.address).await.is_ok() {}
+                return Heard::Ended(String::new());
             }
             self.owed -= 1;
             Heard::Message(self.answers.recv().await.expect("its sender is here"))
