@@ -11,9 +11,6 @@ pub(crate) use engine::Engine;
 
 mod listen;
 
-mod conversations;
-pub(crate) use conversations::settings as conversation_settings;
-
 mod reload;
 
 mod announce;
@@ -25,14 +22,16 @@ use crate::{log_format, store_files};
 use config::Loaded;
 use control::Command;
 use gateway::DRAIN_TIME_MAX;
-use gateway::listener::Http;
+use gateway::listener::{Http, Sockets as StreamSockets};
+use listen::Streams;
 use reload::Reloader;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use supervisor::GuardProcess;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -77,11 +76,19 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Report> {
     runtime.map_err(|error| Report::failed("the runtime cannot be started").cause(error))
 }
 
+/// Where clients find the daemon.
+#[derive(Debug, Clone)]
+struct Addresses {
+    http: SocketAddr,
+    tcp: Option<SocketAddr>,
+    unix: Option<PathBuf>,
+}
+
 /// A daemon that listens.
 struct Daemon {
     engine: Engine,
     reloader: Reloader,
-    address: SocketAddr,
+    address: Addresses,
     files: Vec<PathBuf>,
     sockets: Sockets,
     commands: mpsc::Receiver<Command>,
@@ -116,21 +123,24 @@ impl Daemon {
         let signals = Signals::install().map_err(|error| Report::failed("signals cannot be heard").cause(error))?;
         let socket = listen::tcp(loaded.config.listen.address).await?;
         let (api, mcp) = (listen::unix(&sockets.api)?, listen::unix(&sockets.mcp)?);
+        let streams = listen::streams(&loaded.config.listen).await?;
+        let (tcp_address, own) = (streams.tcp_address(), loaded.config.listen.unix.clone());
         let reloader = Reloader::new(context, &loaded.config);
         let files = reload::watchable(loaded.files);
         let data = context.data_folder()?;
         let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let (address, listeners) = listeners(&engine, (socket, api, mcp), sender, &shutdown)?;
-        if let Err(error) = store_files::write_listen(&data, address) {
+        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), sender, &shutdown)?;
+        if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
+        let address = Addresses { http: address, tcp: tcp_address, unix: own };
         Ok(Self { engine, reloader, address, files, sockets, commands, signals, shutdown, listeners, _lock: lock })
     }
 
     async fn serve(mut self, context: &Context) -> Result<(), Report> {
-        announce::listening(context, &self.engine, self.address);
+        announce::listening(context, &self.engine, &self.address);
         let (sender, mut changed) = mpsc::channel(1);
         let mut watcher = reload::watch(&self.files, sender.clone());
         loop {
@@ -180,8 +190,11 @@ impl Daemon {
         let listen = self.engine.data.listen();
         self.engine.end().await;
         self.sockets.remove();
-        // The file may have been removed by hand.
+        // The files may have been removed by hand.
         let _ = std::fs::remove_file(listen);
+        if let Some(socket) = &self.address.unix {
+            let _ = std::fs::remove_file(socket);
+        }
     }
 }
 
@@ -202,12 +215,12 @@ impl Signals {
     }
 }
 
-type Bound = (TcpListener, UnixListener, UnixListener);
+type Bound = (TcpListener, UnixListener, UnixListener, Streams);
 
-/// Starts what listens: HTTP, `/api`, and conversations of stdio clients.
+/// Starts what listens: HTTP, `/api`, and conversations over sockets.
 fn listeners(
     engine: &Engine,
-    (socket, api, mcp): Bound,
+    (socket, api, mcp, streams): Bound,
     commands: mpsc::Sender<Command>,
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
@@ -224,14 +237,21 @@ fn listeners(
         logs: engine.logs.clone(),
         shutdown: shutdown.clone(),
     };
-    let tasks = vec![
+    let limits = Arc::new(config.limits.clone());
+    // Programs of the person who runs us find a place even when clients have taken all of theirs.
+    let own_places = Arc::new(Semaphore::new(limits.connections_max));
+    let own = StreamSockets::new(gateway.clone(), limits.clone(), own_places);
+    let clients = StreamSockets::new(gateway.clone(), limits, http.places());
+    let mut tasks = vec![
         tokio::spawn(http.serve(shutdown.clone())),
         tokio::spawn(async move {
             if let Err(error) = control::serve(api, parts).await {
                 tracing::error!(%error, "the socket of /api is closed: {error}");
             }
         }),
-        tokio::spawn(conversations::accept(mcp, gateway.clone(), config, shutdown.clone())),
+        tokio::spawn(own.serve_unix(mcp, shutdown.clone())),
     ];
+    tasks.extend(streams.tcp.map(|socket| tokio::spawn(clients.clone().serve_tcp(socket, shutdown.clone()))));
+    tasks.extend(streams.unix.map(|socket| tokio::spawn(clients.serve_unix(socket, shutdown.clone()))));
     Ok((address, tasks))
 }

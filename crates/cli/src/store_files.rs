@@ -97,8 +97,19 @@ fn unhex(text: &str) -> Option<[u8; KEY_BYTES]> {
 ///
 /// # Errors
 /// Those of the system.
-pub(crate) fn write_listen(data: &DataFolder, address: SocketAddr) -> io::Result<()> {
-    let listen = serde_json::json!({ "address": address.to_string(), "pid": std::process::id() });
+pub(crate) fn write_listen(
+    data: &DataFolder,
+    address: SocketAddr,
+    tcp: Option<SocketAddr>,
+    unix: Option<&Path>,
+) -> io::Result<()> {
+    let mut listen = serde_json::json!({ "address": address.to_string(), "pid": std::process::id() });
+    if let Some(tcp) = tcp {
+        listen["tcp"] = tcp.to_string().into();
+    }
+    if let Some(unix) = unix {
+        listen["unix"] = unix.to_string_lossy().into();
+    }
     replace(&data.listen(), listen.to_string().as_bytes())
 }
 

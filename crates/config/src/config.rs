@@ -35,6 +35,10 @@ pub struct Config {
 pub struct Listen {
     /// Address of the HTTP listener.
     pub address: SocketAddr,
+    /// Address of the TCP listener, on loopback; none listens if absent.
+    pub tcp: Option<SocketAddr>,
+    /// Absolute path of the Unix socket that listens; none if absent.
+    pub unix: Option<PathBuf>,
     /// Bearer token that every request must bring.
     pub token: Option<SecretString>,
     /// Host names answered besides loopback and the host of `public_url`.
@@ -132,6 +136,23 @@ pub enum Reach {
         headers: Vec<(String, SecretString)>,
         /// How messages go over HTTP.
         dialect: HttpDialect,
+    },
+    /// A remote server over a WebSocket.
+    WebSocket {
+        /// Its endpoint, `ws` or `wss`, with variables expanded: may hold secrets.
+        url: String,
+        /// Headers of the handshake, in the order of the file.
+        headers: Vec<(String, SecretString)>,
+    },
+    /// A server that speaks lines of JSON on a TCP connection.
+    Tcp {
+        /// Host and port.
+        address: String,
+    },
+    /// A server that speaks lines of JSON on a Unix socket.
+    Unix {
+        /// The absolute path of the socket.
+        path: PathBuf,
     },
 }
 
@@ -261,6 +282,21 @@ impl Server {
 
 // === impl Reach ===
 
+impl Reach {
+    /// The name of the transport, as `type` has it.
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        match self {
+            Reach::Stdio { .. } => "stdio",
+            Reach::Http { dialect: HttpDialect::Sse, .. } => "sse",
+            Reach::Http { .. } => "http",
+            Reach::WebSocket { .. } => "websocket",
+            Reach::Tcp { .. } => "tcp",
+            Reach::Unix { .. } => "unix",
+        }
+    }
+}
+
 impl fmt::Debug for Reach {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -272,17 +308,14 @@ impl fmt::Debug for Reach {
                 .field("cwd", cwd)
                 .field("inherit_env", inherit_env)
                 .finish(),
-            Reach::Http { url, headers, dialect } => {
+            Reach::Http { url, headers, .. } | Reach::WebSocket { url, headers } => {
                 let host = url.parse::<http::Uri>().ok();
                 let host = host.as_ref().and_then(http::Uri::host);
                 let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-                formatter
-                    .debug_struct("Http")
-                    .field("host", &host)
-                    .field("headers", &names)
-                    .field("dialect", dialect)
-                    .finish()
+                formatter.debug_struct(self.transport()).field("host", &host).field("headers", &names).finish()
             }
+            Reach::Tcp { address } => formatter.debug_struct("tcp").field("address", address).finish(),
+            Reach::Unix { path } => formatter.debug_struct("unix").field("path", path).finish(),
         }
     }
 }

@@ -72,6 +72,18 @@ impl Server {
                     hash.add(name).add(value.expose_secret());
                 }
             }
+            Reach::WebSocket { url, headers } => {
+                hash.add(self.reach.transport()).add(url);
+                for (name, value) in headers {
+                    hash.add(name).add(value.expose_secret());
+                }
+            }
+            Reach::Tcp { address } => {
+                hash.add("tcp").add(address);
+            }
+            Reach::Unix { path } => {
+                hash.add("unix").add(&path.to_string_lossy());
+            }
         }
         let times = [self.startup_timeout, self.request_timeout, self.request_timeout_max, self.stop_timeout];
         for time in times {
@@ -87,7 +99,9 @@ impl Server {
         let mut hash = Parts::default();
         match &self.reach {
             Reach::Stdio { command, args, .. } => hash.add("stdio").add(command).list(args),
-            Reach::Http { url, .. } => hash.add("http").add(url),
+            Reach::Http { url, .. } | Reach::WebSocket { url, .. } => hash.add(self.reach.transport()).add(url),
+            Reach::Tcp { address } => hash.add("tcp").add(address),
+            Reach::Unix { path } => hash.add("unix").add(&path.to_string_lossy()),
         };
         hash.finish()
     }

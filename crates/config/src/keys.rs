@@ -84,6 +84,12 @@ pub(crate) const LISTEN_KEYS: &[Key] = &[
         Some(DEFAULT_ADDRESS),
         "Address and port of the HTTP listener. An address beyond loopback needs a token.",
     ),
+    text(
+        "tcp",
+        None,
+        "Address and port where clients speak lines of JSON on a TCP connection. Loopback only: it asks for no token.",
+    ),
+    text("unix", None, "Path of a Unix socket for the same, which only you can open; relative to this file."),
     key(
         "token",
         Shape::Secret,
@@ -138,7 +144,8 @@ pub(crate) const TOOLS_KEYS: &[Key] = &[
     key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
 ];
 
-const TYPES: &[&str] = &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse"];
+const TYPES: &[&str] =
+    &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse", "websocket", "ws", "tcp", "unix"];
 
 /// Keys of an entry under `servers`.
 pub(crate) const SERVER_KEYS: &[Key] = &[
@@ -153,8 +160,12 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
     text("cwd", None, "Working folder of the program; relative to this file."),
     key("inherit_env", Shape::Texts, "Names of variables of the switchboard's own environment that are passed on."),
     text("env_file", None, "A file of NAME=value lines for the program; relative to this file."),
-    text("url", None, "URL of a remote server (streamable HTTP)."),
-    key("headers", Shape::Secrets, "HTTP headers sent to a remote server."),
+    text(
+        "url",
+        None,
+        "URL of a server: https:// or http:// (streamable HTTP), wss:// or ws:// (WebSocket), tcp://host:port, unix:///path.",
+    ),
+    key("headers", Shape::Secrets, "HTTP headers sent to a remote server, or with the handshake of a WebSocket."),
     flag("enabled", Some(true), "Whether the server is used."),
     flag("disabled", None, "The opposite of enabled, as other tools write it."),
     text("description", None, "What the server is for, in your words."),

@@ -74,7 +74,7 @@ const MINUTE: u64 = 60 * 1000;
 
 limits! {
     body_bytes_max: bytes = 4 * MIB, KIB, 1024 * MIB, "The largest HTTP request body of a client.";
-    frame_bytes_max: bytes = 16 * MIB, KIB, 1024 * MIB, "The largest message on a stdio pipe, and the largest event of a stream.";
+    frame_bytes_max: bytes = 16 * MIB, KIB, 1024 * MIB, "The largest message on a pipe or socket, and the largest event of a stream.";
     response_bytes_max: bytes = 16 * MIB, KIB, 1024 * MIB, "The largest HTTP answer that is read from a server.";
     depth_max: count = 128, 8, 512, "How deep JSON from a client may nest.";
     sessions_max: count = 1024, 1, 1_000_000, "How many sessions of legacy clients live at once; the one idle longest makes room.";

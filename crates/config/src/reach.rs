@@ -18,6 +18,9 @@ use crate::variables::is_variable_name;
 /// Keys that only a local process has.
 const PROCESS_KEYS: &[&str] = &["args", "env", "cwd", "inherit_env", "env_file"];
 
+/// The longest path of a Unix socket, in bytes; the system's limit is a little higher.
+pub(crate) const SOCKET_PATH_BYTES_MAX: usize = 100;
+
 /// `None` if neither is there, or the connection is one that we do not speak.
 pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
     let raw = work.declaration.raw;
@@ -44,7 +47,7 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
             None
         }
         (Some(command), None) => Some(stdio(work, command)),
-        (None, Some(url)) => http(work, url),
+        (None, Some(url)) => remote(work, url),
     }
 }
 
@@ -56,30 +59,21 @@ fn speaks(work: &mut Work<'_>, kind: &Located, command: bool, url: bool) -> bool
             work.problem(kind.span, &message).hint("leave `type` out, or write type = \"http\"");
             false
         }
-        "http" | "streamable-http" | "streamableHttp" | "sse" if command && !url => {
-            let message = format!("the type `{}` does not go with `command`", kind.text);
-            work.problem(kind.span, &message).hint("leave `type` out, or write type = \"stdio\"");
-            false
-        }
-        "stdio" | "local" | "http" | "streamable-http" | "streamableHttp" | "sse" => true,
-        "websocket" | "ws" | "tcp" | "unix" => {
-            let severity = match work.declaration.raw.manner {
-                Manner::Own if work.enabled => work.severity,
-                Manner::Own | Manner::Foreign => Severity::Warning,
-            };
-            let message = format!("the type `{}` is not supported yet by this version", kind.text);
-            let diagnostic = work.say(severity, kind.span, &message);
-            diagnostic.label("the server is left out");
-            diagnostic.hint("many servers also answer streamable HTTP: try type = \"http\"");
-            false
+        "stdio" | "local" => true,
+        other if Wire::of_type(other).is_some() => {
+            if command && !url {
+                let message = format!("the type `{other}` does not go with `command`");
+                work.problem(kind.span, &message).hint("leave `type` out, or write type = \"stdio\"");
+            }
+            url || !command
         }
         other => {
-            let known = ["stdio", "local", "http", "streamable-http", "sse"];
+            let known = ["stdio", "local", "http", "streamable-http", "sse", "websocket", "ws", "tcp", "unix"];
             let near = crate::names::did_you_mean(other, known);
             let message = format!("the type `{other}` is not known");
             work.problem(kind.span, &message).hint(match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "known: stdio, http, sse".to_owned(),
+                None => "known: stdio, http, sse, websocket, tcp, unix".to_owned(),
             });
             false
         }
@@ -170,7 +164,51 @@ fn inherited(work: &mut Work<'_>) -> Vec<String> {
     owned(names)
 }
 
-fn http(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
+/// What is spoken at a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Http,
+    WebSocket,
+    Tcp,
+    Unix,
+}
+
+// === impl Wire ===
+
+impl Wire {
+    fn of_type(kind: &str) -> Option<Wire> {
+        match kind {
+            "http" | "streamable-http" | "streamableHttp" | "sse" => Some(Wire::Http),
+            "websocket" | "ws" => Some(Wire::WebSocket),
+            "tcp" => Some(Wire::Tcp),
+            "unix" => Some(Wire::Unix),
+            _ => None,
+        }
+    }
+
+    fn of_url(url: &str) -> Option<Wire> {
+        match url.split_once(':')?.0.to_ascii_lowercase().as_str() {
+            "http" | "https" => Some(Wire::Http),
+            "ws" | "wss" => Some(Wire::WebSocket),
+            "tcp" => Some(Wire::Tcp),
+            "unix" => Some(Wire::Unix),
+            _ => None,
+        }
+    }
+
+    /// What a URL of it looks like, in words.
+    fn form(self) -> &'static str {
+        match self {
+            Wire::Http => "it begins with https:// or http:// and names a host",
+            Wire::WebSocket => "it begins with wss:// or ws:// and names a host",
+            Wire::Tcp => "it is tcp://host:port and nothing else",
+            Wire::Unix => "it is unix:// and the absolute path of a socket, such as unix:///run/server.sock",
+        }
+    }
+}
+
+/// A server behind a URL: `type` says what is spoken there, or the scheme does.
+fn remote(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
     let misplaced = PROCESS_KEYS.iter().filter_map(|key| work.field(key));
     let misplaced: Vec<&Field> = misplaced.collect();
     for field in misplaced {
@@ -180,12 +218,90 @@ fn http(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
         }
     }
     let expanded = work.expand(url);
-    let unresolved = work.broken && expanded == url.text && expanded.contains("${");
-    if !unresolved && !is_http_url(&expanded) && work.enabled {
-        let diagnostic = work.problem(url.span, "`url` is not a URL of HTTP");
-        diagnostic.hint("it begins with https:// or http:// and names a host");
-        return None;
+    let unresolved = expanded == url.text && expanded.contains("${") && (work.broken || !work.enabled);
+    let declared = text_of(work.field("type")).and_then(|kind| Wire::of_type(&kind.text));
+    let by_scheme = Wire::of_url(&expanded);
+    let wire = declared.or(by_scheme).unwrap_or(Wire::Http);
+    let reach = located(wire, &expanded, work);
+    if unresolved || !work.enabled || reach.is_some() {
+        return Some(with_headers(work, reach.unwrap_or_else(|| any_http(&expanded))));
     }
+    match (declared, by_scheme) {
+        (Some(declared), Some(other)) if declared != other => {
+            let kind = text_of(work.field("type")).map(|kind| kind.text.clone()).unwrap_or_default();
+            work.problem(url.span, &format!("`url` is none of the type `{kind}`")).hint(wire.form());
+        }
+        (None, None) => {
+            work.problem(url.span, "`url` is not a URL that can be reached")
+                .hint("it begins with https:// or http://, wss:// or ws://, tcp:// or unix://");
+        }
+        _ => {
+            let message = match wire {
+                Wire::Http => "`url` is not a URL of HTTP",
+                Wire::WebSocket => "`url` is not a URL of a WebSocket",
+                Wire::Tcp => "`url` is not a URL of a TCP address",
+                Wire::Unix => "`url` is not a URL of a Unix socket",
+            };
+            work.problem(url.span, message).hint(wire.form());
+        }
+    }
+    None
+}
+
+/// The place that a URL names, if it is one of `wire`.
+fn located(wire: Wire, url: &str, work: &Work<'_>) -> Option<Reach> {
+    match wire {
+        Wire::Http => is_http_url(url).then(|| any_http(url)),
+        Wire::WebSocket => {
+            // Some tools write the URL of the page that upgrades.
+            let (scheme, rest) = url.split_once("://")?;
+            let scheme = match scheme {
+                "ws" | "http" => "ws",
+                "wss" | "https" => "wss",
+                _ => return None,
+            };
+            let known = is_http_url(&format!("http://{rest}"));
+            known.then(|| Reach::WebSocket { url: format!("{scheme}://{rest}"), headers: Vec::new() })
+        }
+        Wire::Tcp => {
+            let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("tcp"))?;
+            let authority = uri.authority()?.as_str();
+            let whole = uri.path_and_query().is_none_or(|path| path == "/" || path.as_str().is_empty());
+            let usable = whole && uri.host().is_some_and(|host| !host.is_empty()) && !authority.contains('@');
+            (usable && uri.port_u16().is_some()).then(|| Reach::Tcp { address: authority.to_owned() })
+        }
+        Wire::Unix => {
+            let path = url.strip_prefix("unix:")?;
+            let path = path.strip_prefix("//").unwrap_or(path);
+            let home = path.strip_prefix("~/").map(|_| work.declaration.environment.resolve(path, Path::new("/")));
+            let path = home.unwrap_or_else(|| path.into());
+            (path.is_absolute() && path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX).then_some(Reach::Unix { path })
+        }
+    }
+}
+
+fn any_http(url: &str) -> Reach {
+    Reach::Http { url: url.to_owned(), headers: Vec::new(), dialect: HttpDialect::Any }
+}
+
+fn with_headers(work: &mut Work<'_>, reach: Reach) -> Reach {
+    let listed = match reach {
+        Reach::Http { .. } | Reach::WebSocket { .. } => headers(work),
+        _ => {
+            if let Some(field) = work.field("headers") {
+                work.problem(field.key_span, "`headers` goes with HTTP and WebSocket; nothing here carries any");
+            }
+            return reach;
+        }
+    };
+    match reach {
+        Reach::WebSocket { url, .. } => Reach::WebSocket { url, headers: listed },
+        Reach::Http { url, .. } => Reach::Http { url, headers: listed, dialect: dialect(work) },
+        other => other,
+    }
+}
+
+fn headers(work: &mut Work<'_>) -> Vec<(String, SecretString)> {
     let mut headers = Vec::new();
     for (name, value) in map_of(work.field("headers")) {
         let expanded = work.expand(value);
@@ -198,6 +314,11 @@ fn http(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
         }
         headers.push((name.text.clone(), SecretString::from(expanded)));
     }
+    headers
+}
+
+/// How messages go over HTTP: the type says so, or it is found out.
+fn dialect(work: &mut Work<'_>) -> HttpDialect {
     let dialect = match text_of(work.field("type")).map(|kind| kind.text.as_str()) {
         None => HttpDialect::Any,
         Some("sse") => HttpDialect::Sse,
@@ -209,7 +330,7 @@ fn http(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
         work.problem(era.span, "the era `modern` does not go with the type `sse`")
             .hint("HTTP+SSE is of 2024 and knows only the legacy era: leave `era` out");
     }
-    Some(Reach::Http { url: expanded, headers, dialect })
+    dialect
 }
 
 /// What may be shown of a server: the texts before variables were expanded.

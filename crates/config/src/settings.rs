@@ -13,6 +13,7 @@ use crate::environment::LISTEN_VARIABLE;
 use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
 use crate::load::{Document, Sources};
+use crate::reach::SOCKET_PATH_BYTES_MAX;
 use crate::read::{Field, Located, Settings, text_of, texts_of};
 use crate::variables::Variables;
 
@@ -68,6 +69,8 @@ impl<'a> Checker<'a> {
         }
         Listen {
             address,
+            tcp: self.tcp(),
+            unix: self.unix(),
             token,
             allowed_hosts: self.filled("allowed_hosts"),
             allowed_origins: self.filled("allowed_origins"),
@@ -103,6 +106,39 @@ impl<'a> Checker<'a> {
             }
             fallback
         })
+    }
+
+    fn tcp(&mut self) -> Option<SocketAddr> {
+        let (document, text) = self.text("listen", "tcp")?;
+        let expanded = self.expand(document, &text, "listen.tcp")?;
+        let (problem, hint) = match parse_address(&expanded) {
+            Some(address) if address.ip().is_loopback() => return Some(address),
+            Some(address) => (
+                format!(
+                    "`listen.tcp` is {address}, which other machines can reach, and plain TCP asks nobody who they are"
+                ),
+                "listen on 127.0.0.1; TCP and WebSocket listeners get authentication with a later version, and until then \
+                 clients on other machines come over HTTP with listen.token",
+            ),
+            None => ("`listen.tcp` is not an address with a port".to_owned(), "such as 127.0.0.1:7421"),
+        };
+        self.report.error(&document.source, text.span, problem).hint(hint);
+        None
+    }
+
+    fn unix(&mut self) -> Option<PathBuf> {
+        let (document, text) = self.text("listen", "unix")?;
+        let expanded = self.expand(document, &text, "listen.unix")?;
+        let path = self.sources.environment.resolve(&expanded, &document.folder);
+        let problem = if expanded.trim().is_empty() || expanded.contains('\0') {
+            "`listen.unix` is no path".to_owned()
+        } else if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            format!("`listen.unix` is longer than {SOCKET_PATH_BYTES_MAX} bytes, and no socket can have it")
+        } else {
+            return Some(path);
+        };
+        self.report.error(&document.source, text.span, problem).hint("such as ~/.switchboard.sock");
+        None
     }
 
     fn refuse_open_door(&mut self, address: SocketAddr) {

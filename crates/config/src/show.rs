@@ -88,6 +88,8 @@ pub fn to_json(config: &Config) -> Value {
     json!({
         "listen": {
             "address": config.listen.address.to_string(),
+            "tcp": config.listen.tcp.map(|address| address.to_string()),
+            "unix": config.listen.unix.as_ref().map(|path| path.to_string_lossy()),
             "token": config.listen.token.as_ref().map(|_| HIDDEN),
             "allowed_hosts": config.listen.allowed_hosts,
             "allowed_origins": config.listen.allowed_origins,
@@ -140,6 +142,12 @@ fn shown_server(server: &Server) -> Value {
             "url": server.written.url,
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),
+        Reach::WebSocket { headers, .. } => json!({
+            "type": "websocket",
+            "url": server.written.url,
+            "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
+        }),
+        Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
     };
     let details = json!({
         "enabled": server.enabled,

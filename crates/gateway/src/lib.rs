@@ -25,6 +25,8 @@ pub mod server;
 pub mod upstream;
 
 pub mod asking;
+mod websocket;
+
 mod hub;
 mod interactive;
 mod parking;

@@ -34,6 +34,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rmcp", &[]),
     ("rustls", &["outbound"]),
     ("signal-hook", &["supervisor"]),
+    ("tokio-tungstenite", &["gateway"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),
     ("tracing-subscriber", &["cli"]),

@@ -5,15 +5,15 @@ mod write;
 
 use crate::client::encoded;
 use crate::context::Context;
-use crate::daemon::{self, Engine, conversation_settings};
+use crate::daemon::{self, Engine};
 use crate::log_format;
 use crate::report::Report;
 use clap::builder::PossibleValuesParser;
 use config::client_files::Client;
 use control::said::Server;
-use gateway::listener::duplex;
+use gateway::listener::duplex::{self, DuplexSettings};
 use gateway::{Door, Scope};
-use protocol::ErrorKind;
+use protocol::{ErrorKind, Principal};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use tokio::io::{AsyncWriteExt as _, copy};
@@ -102,7 +102,7 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
         None => Scope::All,
         Some(name) => Scope::Server(reduced(&config, name)?),
     };
-    let settings = conversation_settings(&config.limits);
+    let settings = DuplexSettings::new(Principal::new("local"), &config.limits);
     let runtime = daemon::runtime()?;
     let served = runtime.block_on(Box::pin(async {
         let engine = Engine::start(guard, config, data, &context.environment)?;

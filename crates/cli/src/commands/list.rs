@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::printer::one_line;
 use crate::report::Report;
-use config::{Approval, HttpDialect, Reach, Server};
+use config::{Approval, Server};
 use control::said;
 use serde::Serialize;
 
@@ -78,15 +78,10 @@ impl From<&Server> for Listed {
             (true, Approval::Approved) => None,
         };
         let words = server.written.command.iter().chain(&server.written.args).chain(&server.written.url);
-        let transport = match server.reach {
-            Reach::Stdio { .. } => "stdio",
-            Reach::Http { dialect: HttpDialect::Sse, .. } => "sse",
-            Reach::Http { .. } => "http",
-        };
         Self {
             name: server.name.clone(),
             state,
-            transport: transport.to_owned(),
+            transport: server.reach.transport().to_owned(),
             target: words.map(String::as_str).collect::<Vec<_>>().join(" "),
             description: server.description.clone(),
             tags: server.tags.clone(),

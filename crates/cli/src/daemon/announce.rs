@@ -1,5 +1,6 @@
 //! What the daemon says when it comes up and when its configuration changes.
 
+use super::Addresses;
 use super::engine::Engine;
 use super::reload::Done;
 use crate::commands::reload::summary;
@@ -12,18 +13,30 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The daemon listens: where, with which servers, and what will not work.
-pub(super) fn listening(context: &Context, engine: &Engine, address: SocketAddr) {
+pub(super) fn listening(context: &Context, engine: &Engine, address: &Addresses) {
     let config = engine.gateway.snapshot().config.clone();
-    let url = url(&config, address);
+    let url = url(&config, address.http);
     let printer = &context.printer;
     if printer.json {
         let servers: Vec<&String> = config.servers.keys().collect();
         let (pid, data) = (std::process::id(), engine.data.root.display().to_string());
-        let document =
-            json!({ "address": address.to_string(), "url": url, "pid": pid, "data": data, "servers": servers });
+        let http = address.http.to_string();
+        let mut document = json!({ "address": http, "url": url, "pid": pid, "data": data, "servers": servers });
+        if let Some(tcp) = address.tcp {
+            document["tcp"] = tcp.to_string().into();
+        }
+        if let Some(unix) = &address.unix {
+            document["unix"] = unix.to_string_lossy().into();
+        }
         printer.document(&document);
     }
     printer.say(&format!("listening on {url}"));
+    if let Some(tcp) = address.tcp {
+        printer.say(&format!("listening on tcp://{tcp}"));
+    }
+    if let Some(unix) = &address.unix {
+        printer.say(&format!("listening on unix://{}", unix.display()));
+    }
     for finding in preflight::check(&config, &context.environment) {
         printer.warn(&finding.message, Some(&finding.hint));
     }

@@ -84,8 +84,8 @@ impl Reloader {
 fn same_listen(old: &Listen, new: &Listen) -> bool {
     let token = |listen: &Listen| listen.token.as_ref().map(|token| token.expose_secret().to_owned());
     let rest = |listen: &Listen| {
-        let Listen { address, token: _, allowed_hosts, allowed_origins, public_url } = listen.clone();
-        (address, allowed_hosts, allowed_origins, public_url)
+        let Listen { address, tcp, unix, token: _, allowed_hosts, allowed_origins, public_url } = listen.clone();
+        (address, (tcp, unix), allowed_hosts, allowed_origins, public_url)
     };
     token(old) == token(new) && rest(old) == rest(new)
 }

@@ -16,3 +16,4 @@ mod reload;
 mod schema;
 mod secrets;
 mod servers;
+mod sockets;

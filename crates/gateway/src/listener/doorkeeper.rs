@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use subtle::ConstantTimeEq;
 
 /// The name under which callers without a token are known.
-const ANONYMOUS: &str = "anonymous-loopback";
+pub(super) const ANONYMOUS: &str = "anonymous-loopback";
 /// The name of whoever holds the listener's token.
 const TOKEN: &str = "token";
 

@@ -11,7 +11,9 @@ use super::modern;
 use super::respond;
 use super::session::{Next, Session, fresh_key};
 use super::work::Work;
+use crate::DRAIN_TIME_MAX;
 use bytes::Bytes;
+use config::Limits;
 use protocol::framing::{Line, LineDecoder, one_line};
 use protocol::{
     Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseError, ParseLimits, ParseReason,
@@ -37,6 +39,21 @@ pub struct DuplexSettings {
 
 const WRITES_MAX: usize = 64;
 
+impl DuplexSettings {
+    /// The settings that follow from the limits in force.
+    #[must_use]
+    pub fn new(principal: Principal, limits: &Limits) -> Self {
+        Self {
+            principal,
+            parse_limits: ParseLimits {
+                bytes_max: limits.frame_bytes_max,
+                depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
+            },
+            dialogue: DialogueLimits::of(limits),
+        }
+    }
+}
+
 /// One conversation.
 struct Conversation {
     service: Arc<dyn Service>,
@@ -49,8 +66,8 @@ struct Conversation {
     calls: Mutex<HashMap<Id, Notifier>>,
 }
 
-/// Serves the conversation until the other end closes its side, which cancels its calls, or until
-/// `shutdown` and no call is in flight any more.
+/// Serves the conversation until the other end closes its side, which cancels what is in flight, or
+/// until `shutdown`, after which what is in flight is still answered.
 ///
 /// # Errors
 /// Those of the stream.
@@ -89,24 +106,25 @@ where
             break;
         }
     }
+    calls.close();
     if let Some(session) = conversation.session() {
         session.close();
     }
     for call in conversation.calls.lock().unwrap_or_else(PoisonError::into_inner).values() {
         call.cancel();
     }
-    calls.close();
     calls.wait().await;
     drop(conversation);
     writing.await.map_err(std::io::Error::other)?
 }
 
-/// Resolves when no call is in flight after `shutdown`. Whoever drains takes no new calls, and puts
-/// a limit on the time.
+/// Resolves when no call is in flight after `shutdown`, or that took too long. Whoever drains takes
+/// no new calls.
 async fn idle_after(shutdown: &CancellationToken, calls: &TaskTracker) {
     shutdown.cancelled().await;
     calls.close();
-    calls.wait().await;
+    // What was asked is answered, if that does not take for ever.
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, calls.wait()).await;
 }
 
 async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<Bytes>) -> std::io::Result<()> {
@@ -117,6 +135,8 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<B
         }
         writer.flush().await?;
     }
+    // The other end may have gone, and then it needs no goodbye.
+    let _ = writer.shutdown().await;
     Ok(())
 }
 

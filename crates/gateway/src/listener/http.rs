@@ -5,16 +5,18 @@
 //! `requests.rs`.
 
 use super::dialogue::DialogueLimits;
-use super::doorkeeper::{DoorSettings, Doorkeeper};
+use super::doorkeeper::{ANONYMOUS, DoorSettings, Doorkeeper};
+use super::duplex::DuplexSettings;
 use super::legacy::{SessionLimits, Sessions};
 use super::respond::{self, Answer};
 use super::sse::{self, Conversations};
+use super::websocket::{self, Upgrades};
 use crate::{Door, Gateway, Scope};
 use config::Limits;
 use http::{Method, Request as HttpRequest};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use protocol::{Error, ErrorKind, ParseLimits, Service};
+use protocol::{Error, ErrorKind, ParseLimits, Principal, Service};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,7 +46,11 @@ pub(super) struct Shared {
     /// Conversations over HTTP+SSE.
     pub(super) conversations: Arc<Conversations>,
     pub(super) dialogue: DialogueLimits,
-    connections_max: usize,
+    /// What WebSocket conversations are served with.
+    pub(super) sockets: DuplexSettings,
+    /// Whether only this machine can reach the listener.
+    pub(super) on_loopback: bool,
+    places: Arc<Semaphore>,
 }
 
 /// Tells how many sessions a listener holds.
@@ -92,7 +98,9 @@ impl Http {
             },
             conversations: Arc::default(),
             dialogue: DialogueLimits::of(limits),
-            connections_max: limits.connections_max,
+            sockets: DuplexSettings::new(Principal::new(ANONYMOUS), limits),
+            on_loopback: socket.local_addr().is_ok_and(|address| address.ip().is_loopback()),
+            places: Arc::new(Semaphore::new(limits.connections_max)),
         };
         Self { socket, shared: Arc::new(shared) }
     }
@@ -111,10 +119,16 @@ impl Http {
         SessionCount(self.shared.clone())
     }
 
+    /// The places of its connections, for listeners that share them.
+    #[must_use]
+    pub fn places(&self) -> Arc<Semaphore> {
+        self.shared.places.clone()
+    }
+
     /// Serves until `shutdown`, then lets calls in flight end; returns when all connections have
     /// closed. Whoever drains puts a limit on the time.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.shared.connections_max));
+        let places = self.places();
         let connections = TaskTracker::new();
         loop {
             let place = tokio::select! {
@@ -151,22 +165,29 @@ impl Http {
 async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: CancellationToken) {
     // Without it small answers wait for an acknowledgement: 40 ms instead of 0.2 ms.
     let _ = stream.set_nodelay(true);
+    let upgrades = Arc::new(Upgrades { conversations: TaskTracker::new(), shutdown: shutdown.clone() });
+    let conversations = upgrades.conversations.clone();
     let service = hyper::service::service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(shared.answer(request).await) }
+        let (shared, upgrades) = (shared.clone(), upgrades.clone());
+        async move { Ok::<_, Infallible>(shared.answer(request, &upgrades).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = connection.with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
         // A client that hangs up in the middle is no event worth a line.
-        _ = &mut connection => return,
-        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+        _ = &mut connection => {}
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
     }
-    let _ = connection.await;
+    conversations.close();
+    conversations.wait().await;
 }
 
 impl Shared {
-    async fn answer(&self, request: HttpRequest<Incoming>) -> Answer {
+    async fn answer(&self, request: HttpRequest<Incoming>, upgrades: &Upgrades) -> Answer {
         let principal = match self.doorkeeper.admit(request.headers()) {
             Ok(principal) => principal,
             Err(error) => return respond::refuse(None, error),
@@ -187,6 +208,9 @@ impl Shared {
         };
         match *request.method() {
             Method::POST => self.post(request, principal, service).await,
+            Method::GET if websocket::is_wanted(request.headers()) => {
+                self.upgrade(request, principal, service, upgrades)
+            }
             Method::GET => self.get(&request, &principal),
             Method::DELETE => self.delete(&request, &principal),
             _ => respond::refuse(

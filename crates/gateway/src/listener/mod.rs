@@ -7,6 +7,11 @@ pub use http::{Http, SessionCount};
 
 pub mod duplex;
 
+mod sockets;
+pub use sockets::Sockets;
+
+mod websocket;
+
 mod doorkeeper;
 pub use doorkeeper::DoorSettings;
 

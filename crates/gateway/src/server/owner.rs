@@ -113,7 +113,7 @@ pub(super) async fn run(
         Restart::Never => RestartMode::Never,
     };
     // A remote server is not ours to restart: we only look again, however often it takes.
-    let remote = matches!(entry.reach, Reach::Http { .. });
+    let remote = !matches!(entry.reach, Reach::Stdio { .. });
     let policy = RestartPolicy { mode, restarts_max: if remote { usize::MAX } else { 5 }, ..RestartPolicy::default() };
     let mut seed = [0; 8];
     // Jitter without randomness is still a backoff.

@@ -7,6 +7,7 @@ use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
 use config::{HttpDialect, Reach};
 use protocol::{Era, header};
+use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::Arc;
 use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
@@ -18,6 +19,12 @@ pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
     pub(super) pid: Option<u32>,
+}
+
+impl Live {
+    fn remote(link: Connection) -> Self {
+        Self { link: Arc::new(link), process: None, pid: None }
+    }
 }
 
 /// Why a server is not running (any more).
@@ -134,8 +141,8 @@ pub(super) fn options(
         request_timeout: entry.request_timeout,
         request_timeout_max: entry.request_timeout_max,
         frame_bytes_max: match entry.reach {
-            Reach::Stdio { .. } => limits.frame_bytes_max,
             Reach::Http { .. } => limits.response_bytes_max,
+            _ => limits.frame_bytes_max,
         },
         depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
         roots: environment.roots.to_vec(),
@@ -154,21 +161,21 @@ pub(super) async fn connect(
 ) -> Result<Live, Failed> {
     match &entry.reach {
         Reach::Http { url, headers, dialect } => {
-            let named = headers.iter().map(|(name, value)| {
-                let parsed = http::HeaderName::try_from(name.as_str());
-                parsed
-                    .map(|name| (name, value.clone()))
-                    .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
-            });
-            let headers = named.collect::<Result<Vec<_>, _>>()?;
-            let (options, events) = (options.clone(), events.clone());
-            let link = match dialect {
+            let (headers, options, events) = (named(headers)?, options.clone(), events.clone());
+            Ok(Live::remote(match dialect {
                 HttpDialect::Any => upstream::connect_url(url, headers, options, events).await?,
                 HttpDialect::Streamable => upstream::connect_http(url, headers, options, events).await?,
                 HttpDialect::Sse => upstream::connect_sse(url, headers, options, events).await?,
-            };
-            Ok(Live { link: Arc::new(link), process: None, pid: None })
+            }))
         }
+        Reach::WebSocket { url, headers } => {
+            let link = upstream::connect_websocket(url, named(headers)?, options.clone(), events.clone()).await?;
+            Ok(Live::remote(link))
+        }
+        Reach::Tcp { address } => {
+            Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
+        }
+        Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
         Reach::Stdio { command, args, cwd, .. } => {
             let request = SpawnRequest {
                 program: command.clone(),
@@ -193,4 +200,14 @@ pub(super) async fn connect(
             }
         }
     }
+}
+
+fn named(headers: &[(String, SecretString)]) -> Result<Vec<(http::HeaderName, SecretString)>, ConnectError> {
+    let named = headers.iter().map(|(name, value)| {
+        let parsed = http::HeaderName::try_from(name.as_str());
+        parsed
+            .map(|name| (name, value.clone()))
+            .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
+    });
+    named.collect()
 }

@@ -33,6 +33,8 @@ pub use duplex::connect_duplex;
 
 mod sse;
 pub use sse::{connect_sse, connect_url};
+mod sockets;
+pub use sockets::{connect_tcp, connect_unix, connect_websocket};
 
 mod in_process;
 pub use in_process::in_process;

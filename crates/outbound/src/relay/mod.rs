@@ -11,6 +11,7 @@ mod target;
 pub use target::{Target, TargetError};
 
 mod stream;
+pub use stream::Stream;
 
 mod pool;
 pub use pool::Relay;

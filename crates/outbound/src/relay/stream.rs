@@ -16,9 +16,12 @@ use tokio_rustls::client::TlsStream;
 /// How long a connection may take to stand, TLS included.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-/// Bytes to and from a server.
+/// Bytes to and from a server, with nothing said on them yet.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub struct Stream(Kind);
+
+#[derive(Debug)]
+enum Kind {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -27,7 +30,11 @@ pub(super) enum Stream {
 static TLS: OnceCell<Arc<rustls::ClientConfig>> = OnceCell::const_new();
 
 impl Stream {
-    pub(super) async fn connect(target: &Target) -> Result<Self, RelayError> {
+    /// Connects to the host of `target`, with TLS where its URL says so.
+    ///
+    /// # Errors
+    /// When there is no connection within 10 s; nothing was sent then.
+    pub async fn connect(target: &Target) -> Result<Self, RelayError> {
         let connecting = Self::connect_slowly(target);
         match tokio::time::timeout(CONNECT_MAX, connecting).await {
             Ok(connected) => connected,
@@ -44,7 +51,7 @@ impl Stream {
             .map_err(|error| RelayError::connect(&target.authority, error))?;
         tcp.set_nodelay(true).map_err(|error| RelayError::connect(&target.authority, error))?;
         if !target.tls {
-            return Ok(Self::Plain(tcp));
+            return Ok(Self(Kind::Plain(tcp)));
         }
         let config =
             TLS.get_or_try_init(client_config).await.map_err(|reason| RelayError::tls(&target.authority, reason))?;
@@ -54,7 +61,7 @@ impl Stream {
             .connect(name, tcp)
             .await
             .map_err(|error| RelayError::tls(&target.authority, error))?;
-        Ok(Self::Tls(Box::new(tls)))
+        Ok(Self(Kind::Tls(Box::new(tls))))
     }
 }
 
@@ -79,18 +86,18 @@ async fn client_config() -> Result<Arc<rustls::ClientConfig>, String> {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        match &mut self.get_mut().0 {
+            Kind::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        match &mut self.get_mut().0 {
+            Kind::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -99,30 +106,30 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        match &mut self.get_mut().0 {
+            Kind::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
+        match &self.0 {
+            Kind::Plain(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        match &mut self.get_mut().0 {
+            Kind::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        match &mut self.get_mut().0 {
+            Kind::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -19,4 +19,5 @@ mod parked;
 mod real_transports;
 mod reload;
 mod rounds;
+mod sockets;
 mod sse;

@@ -1,0 +1,157 @@
+//! Servers behind a socket: TCP and Unix sockets carry lines as a pipe does, a WebSocket one
+//! message per text frame (protocol.md section 1.4). Beyond connecting they are pipes.
+//!
+//! Whoever holds the link tries again when a socket closes; nothing here does.
+
+use super::{ConnectError, ConnectOptions, Connection, UpstreamEvent, connect_duplex};
+use crate::websocket;
+use ::http::{HeaderName, HeaderValue, header};
+use outbound::relay::{Stream, Target};
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt::Display;
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
+use tokio_tungstenite::tungstenite::{self, Error};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+/// How long a connection may take to stand.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// How long a silent connection is trusted before the system asks whether the other end is there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Connects to the server that listens on `address` (host and port) and shakes hands.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn connect_tcp(
+    address: &str,
+    options: ConnectOptions,
+    events: mpsc::Sender<UpstreamEvent>,
+) -> Result<Connection, ConnectError> {
+    let stream = in_time(TcpStream::connect(address)).await.map_err(|error| unreachable(address, error))?;
+    // Without it small messages wait for an acknowledgement: 40 ms instead of 0.2 ms.
+    stream.set_nodelay(true).map_err(|error| unreachable(address, error))?;
+    // A machine that went away says nothing: without this it would be taken for a silent one.
+    let watched = rustix::net::sockopt::set_socket_keepalive(&stream, true)
+        .and_then(|()| rustix::net::sockopt::set_tcp_keepidle(&stream, KEEPALIVE));
+    if let Err(error) = watched {
+        tracing::debug!(%error, "{address} is not watched while it is silent: {error}");
+    }
+    let (reader, writer) = stream.into_split();
+    connect_duplex(reader, writer, options, events).await
+}
+
+/// Connects to the server that listens on the socket at `path` and shakes hands.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn connect_unix(
+    path: &Path,
+    options: ConnectOptions,
+    events: mpsc::Sender<UpstreamEvent>,
+) -> Result<Connection, ConnectError> {
+    let connected = in_time(UnixStream::connect(path)).await;
+    let (reader, writer) = connected.map_err(|error| unreachable(path.display(), error))?.into_split();
+    connect_duplex(reader, writer, options, events).await
+}
+
+/// Connects to the WebSocket server at `url` (`ws` or `wss`) with `headers` in its handshake, and
+/// shakes hands.
+///
+/// # Errors
+/// Why there is no connection.
+pub async fn connect_websocket(
+    url: &str,
+    headers: Vec<(HeaderName, SecretString)>,
+    options: ConnectOptions,
+    events: mpsc::Sender<UpstreamEvent>,
+) -> Result<Connection, ConnectError> {
+    let target = target(url)?;
+    let opened = match open(url, &target, &headers, true, options.frame_bytes_max).await {
+        // A server that knows no subprotocols is spoken to without one.
+        Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))) => {
+            open(url, &target, &headers, false, options.frame_bytes_max).await
+        }
+        opened => opened,
+    };
+    let socket = opened.map_err(|error| refused(&target, error))?;
+    let (reader, writer) = websocket::split(socket);
+    connect_duplex(reader, writer, options, events).await
+}
+
+fn target(url: &str) -> Result<Target, ConnectError> {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let same = match scheme.to_ascii_lowercase().as_str() {
+        "ws" => "http",
+        "wss" => "https",
+        _ => return Err(ConnectError::handshake("its URL begins neither with ws:// nor with wss://")),
+    };
+    Target::parse(&format!("{same}://{rest}")).map_err(|error| ConnectError::handshake(error.to_string()))
+}
+
+async fn open(
+    url: &str,
+    target: &Target,
+    headers: &[(HeaderName, SecretString)],
+    subprotocol: bool,
+    frame_bytes_max: usize,
+) -> tungstenite::Result<WebSocketStream<Stream>> {
+    let request = request(url, headers, subprotocol)?;
+    let stream = Stream::connect(target).await.map_err(|error| Error::Io(std::io::Error::other(error)))?;
+    let shaking = client_async_with_config(request, stream, Some(websocket::limits(frame_bytes_max)));
+    let shaken: tungstenite::Result<(_, Response)> = tokio::time::timeout(CONNECT_MAX, shaking)
+        .await
+        .unwrap_or_else(|_| Err(Error::Io(std::io::Error::other(late()))));
+    Ok(shaken?.0)
+}
+
+fn request(url: &str, headers: &[(HeaderName, SecretString)], subprotocol: bool) -> tungstenite::Result<Request> {
+    let mut request = url.into_client_request()?;
+    let all = request.headers_mut();
+    all.insert(header::USER_AGENT, HeaderValue::from_static(concat!("switchboard/", env!("CARGO_PKG_VERSION"))));
+    if subprotocol {
+        all.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(websocket::SUBPROTOCOL));
+    }
+    for (name, secret) in headers {
+        let mut value = HeaderValue::from_str(secret.expose_secret())?;
+        value.set_sensitive(true);
+        all.insert(name, value);
+    }
+    Ok(request)
+}
+
+/// What a failed handshake means.
+fn refused(target: &Target, error: Error) -> ConnectError {
+    let authority = target.authority();
+    let answer = match error {
+        Error::Http(answer) => answer,
+        Error::Io(error) => return ConnectError::unreachable(error),
+        error => return ConnectError::handshake(format!("{authority} opens no WebSocket: {error}")),
+    };
+    match answer.status().as_u16() {
+        status @ (401 | 403) => ConnectError::Unauthorized { status },
+        status @ 500..=599 => ConnectError::unreachable(format_args!("it answered with HTTP {status}")),
+        status @ 300..=399 => {
+            let to = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
+            ConnectError::handshake(format!("it redirects (HTTP {status}) to {to}; use that URL if you trust it"))
+        }
+        status => ConnectError::handshake(format!("{authority} opens no WebSocket at this URL: HTTP {status}")),
+    }
+}
+
+async fn in_time<T>(connecting: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+    tokio::time::timeout(CONNECT_MAX, connecting).await.unwrap_or_else(|_| Err(std::io::Error::other(late())))
+}
+
+fn late() -> String {
+    format!("no connection within {} s", CONNECT_MAX.as_secs())
+}
+
+fn unreachable(address: impl Display, error: std::io::Error) -> ConnectError {
+    ConnectError::unreachable(format_args!("cannot connect to {address}: {error}"))
+}
