@@ -11,6 +11,7 @@ use crate::interactive::{self, Asked};
 use crate::policy::{self, Action, Resource};
 use crate::record::Open;
 use crate::server::Server;
+use crate::tasks;
 use protocol::method::{self, RoutingKey};
 use protocol::seal::Binding;
 use protocol::{Call, Error, ErrorKind, Notification, Object, Raw, Reply, ReplyFuture, Service, Text, Version, header};
@@ -55,11 +56,11 @@ impl Service for Door {
 }
 
 /// What a request is about, once it is routed.
-struct Target {
-    server: Arc<Server>,
+pub(crate) struct Target {
+    pub(crate) server: Arc<Server>,
     /// The server's own name, or the URI: for rules and records.
-    own: Text,
-    action: Action,
+    pub(crate) own: Text,
+    pub(crate) action: Action,
 }
 
 /// Keeps a listener registered; ends its resource subscriptions with it.
@@ -109,7 +110,9 @@ impl Gateway {
             },
             Some(RoutingKey::Uri) => self.call_uri(scope, call, record).await,
             Some(RoutingKey::Ref) => self.complete(scope, call, record).await,
-            Some(RoutingKey::TaskId) | None => self.call_unrouted(scope, call, record).await,
+            Some(RoutingKey::TaskId) => self.call_task(scope, call, record).await,
+            Some(RoutingKey::Every) => self.call_every(scope, call).await,
+            None => self.call_unrouted(scope, call, record).await,
         }
     }
 
@@ -118,6 +121,7 @@ impl Gateway {
         let server = server(snapshot, &route.server)?.clone();
         let action = if call.method == *"tools/call" { Action::CallTool } else { Action::GetPrompt };
         check_mirrored(route, &call)?;
+        tasks::mark(route, &mut call)?;
         let public = call.params.text("name").unwrap_or_default();
         call.params.set("name", route.own_json.clone());
         let target = Target { server, own: route.own.clone(), action };
@@ -133,11 +137,9 @@ impl Gateway {
             .text("uri")
             .ok_or_else(|| Error::new(ErrorKind::InvalidParams, format!("{} needs a `uri`", call.method)))?;
         let only = if let [only] = &view.servers[..] { Some(only) } else { None };
-        let name = view.resource(&uri).or(only).ok_or_else(|| {
-            let message = format!("no server lists the resource `{uri}` or a template that fits it");
-            Error::new(ErrorKind::UnknownName, message)
-                .data(Raw::of(&serde_json::json!({"uri": &*uri, "kind": "unknown_name"})))
-        })?;
+        let Some(name) = view.resource(&uri).or(only) else {
+            return self.call_unlisted(&snapshot, &view, &uri, call, record).await;
+        };
         let target =
             Target { server: server(&snapshot, name)?.clone(), own: uri.clone(), action: Action::ReadResource };
         self.send(target, &uri, call, record).await
@@ -183,10 +185,6 @@ impl Gateway {
                 Target { server: server(&snapshot, only)?.clone(), own: call.method.clone(), action: Action::Ask };
             return self.send(target, "", call, record).await;
         }
-        if call.params.get("taskId").is_some() {
-            let message = "tasks of several servers behind one endpoint come with a later version of Switchboard";
-            return Err(Error::new(ErrorKind::Unsupported, message).hint("use the server's own endpoint /mcp/<server>"));
-        }
         let ready = snapshot.servers.values().filter(|server| server.link().is_some());
         for server in ready.take(UNKNOWN_METHOD_SERVERS_MAX) {
             let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
@@ -199,7 +197,7 @@ impl Gateway {
     }
 
     /// The one way to a server: authorized, counted, its questions wrapped.
-    async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
+    pub(crate) async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
         let Target { server, own, action } = target;
         let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
         policy::authorize(&call.context.principal, action, resource)?;
@@ -216,7 +214,7 @@ impl Gateway {
         }
         let params = asks.then(|| call.params.clone());
         server.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let mut reply = server.clone().call(call).await;
+        let mut reply = self.carry(&server, &context, call).await;
         if let (Ok(result), Some(params)) = (&mut reply, &params)
             && era::is_input_required(result)
         {
@@ -245,7 +243,7 @@ impl Gateway {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         let kind = Kind::of_method(&call.method).ok_or_else(|| method_not_found(&call.method))?;
-        let listing = view.list(kind);
+        let listing = view.list_for(kind, call.context.client.version);
         let binding =
             Binding { principal: &call.context.principal, method: kind.method(), name: scope.name(), digest: b"" };
         let page = match call.params.get("cursor") {
@@ -302,17 +300,18 @@ impl Gateway {
         if !view.capabilities.subscribe {
             filter.uris.clear();
         }
+        self.watch_tasks(&snapshot, &view, &call, &mut filter);
         let server = match scope {
             Scope::All => None,
             Scope::Server(_) => view.servers.first().cloned(),
         };
-        drop(snapshot);
+        drop((snapshot, view));
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
-        let resources = !filter.uris.is_empty();
+        let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
         let listening = self.hub.listen(server, filter, call.context.notifier.clone())?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
-        if resources {
+        if watches {
             self.sync_subscriptions();
         }
         self.draining.cancelled().await;
@@ -338,7 +337,7 @@ impl Scope {
     }
 }
 
-fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
+pub(crate) fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
     match scope {
         Scope::All => Ok(snapshot.catalog.all.clone()),
         Scope::Server(reduced) => {
@@ -351,7 +350,7 @@ fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
     }
 }
 
-fn server<'a>(snapshot: &'a Snapshot, name: &Arc<str>) -> Result<&'a Arc<Server>, Error> {
+pub(crate) fn server<'a>(snapshot: &'a Snapshot, name: &Arc<str>) -> Result<&'a Arc<Server>, Error> {
     snapshot
         .servers
         .get(name)
@@ -377,7 +376,7 @@ fn unknown(what: &str, name: &str, known: Vec<&Text>) -> Error {
     }
 }
 
-fn method_not_found(method: &str) -> Error {
+pub(crate) fn method_not_found(method: &str) -> Error {
     Error::new(ErrorKind::MethodNotFound, format!("no server here knows the method `{method}`"))
 }
 
@@ -416,10 +415,7 @@ fn capabilities(view: &View) -> Object {
             capabilities.set(key, EMPTY.clone());
         }
     }
-    // Task ids of several servers cannot be told apart yet.
-    let several = view.servers.len() > 1;
-    let extensions = sum.extensions.iter().filter(|(key, _)| !(several && key == "io.modelcontextprotocol/tasks"));
-    let extensions: Object = extensions.map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let extensions: Object = sum.extensions.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
     if !extensions.is_empty() {
         capabilities.set("extensions", extensions.to_raw());
     }

@@ -91,7 +91,7 @@ pub(crate) fn wrap(
     params: &Object,
     result: &mut Object,
 ) -> Result<(), Error> {
-    check_declared(asked.server, context, result)?;
+    check_declared(asked.server, context.client.capabilities.as_ref(), result)?;
     let inner = match result.get("requestState") {
         None => None,
         Some(state) => {
@@ -120,8 +120,11 @@ fn invalid(server: &str, why: &str) -> Error {
 }
 
 /// Only kinds that the client declared for this request may be asked.
-fn check_declared(server: &str, context: &CallContext, result: &Object) -> Result<(), Error> {
-    let declared = context.client.capabilities.as_ref().and_then(|raw| Object::of(raw).ok()).unwrap_or_default();
+///
+/// # Errors
+/// [`ErrorKind::UpstreamInvalid`] for any other, or what is no question.
+pub(crate) fn check_declared(server: &str, capabilities: Option<&Raw>, result: &Object) -> Result<(), Error> {
+    let declared = capabilities.and_then(|raw| Object::of(raw).ok()).unwrap_or_default();
     let Some(requests) = result.get("inputRequests") else { return Ok(()) };
     let requests = Object::of(requests).map_err(|error| invalid(server, &error.to_string()))?;
     for (key, request) in requests.iter() {

@@ -27,5 +27,8 @@ pub mod upstream;
 mod hub;
 mod interactive;
 
+mod skills;
+pub mod tasks;
+
 pub mod record;
 mod redact;

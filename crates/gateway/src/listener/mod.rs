@@ -15,6 +15,8 @@ mod modern;
 mod legacy;
 mod session;
 
+mod legacy_tasks;
+
 mod drive;
 mod edge;
 

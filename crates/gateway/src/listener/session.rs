@@ -4,8 +4,10 @@
 //! carry their whole context (protocol.md section 2.2).
 
 use super::drive::{Abandoned, Drive};
+use super::legacy_tasks;
 use crate::era;
 use crate::hub::Filter;
+use crate::tasks::shape::undeclared;
 use protocol::method::{self, Eras};
 use protocol::{
     Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Notification, Notifier, Object, Principal, Raw, Reply,
@@ -94,11 +96,11 @@ impl Session {
         let client = Arc::new(Client {
             version,
             info: params.get("clientInfo").cloned(),
-            capabilities: params.get("capabilities").cloned(),
+            capabilities: params.get("capabilities").cloned().map(undeclared),
         });
         let session = Arc::new(Self {
             principal,
-            service,
+            service: legacy_tasks::before(service),
             key,
             client,
             state: Mutex::default(),
@@ -209,7 +211,7 @@ impl Session {
     /// (Re)opens the session's subscription to changes.
     pub(super) fn listen(self: &Arc<Self>) {
         let uris = self.lock().uris.clone();
-        let filter = Filter { tools: true, prompts: true, resources: true, uris };
+        let filter = Filter { tools: true, prompts: true, resources: true, uris, ..Filter::default() };
         let context = self.context(self.outbox.clone(), None);
         let call = Call { method: Text::from_static("subscriptions/listen"), params: filter.to_params(), context };
         let listening = tokio::spawn(self.service.call(call)).abort_handle();

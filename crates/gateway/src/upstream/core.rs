@@ -18,6 +18,8 @@ pub(super) struct Core {
     pub(super) options: ConnectOptions,
     /// The context of requests of our own.
     pub(super) own: CallContext,
+    /// The context of requests to be told of changes.
+    pub(super) listening: CallContext,
     events: mpsc::Sender<UpstreamEvent>,
     next_id: AtomicU64,
     in_flight: AtomicUsize,
@@ -70,6 +72,7 @@ impl Core {
         Self {
             options,
             own: CallContext::internal(Principal::new("switchboard")),
+            listening: wire::listening_context(),
             events,
             next_id: AtomicU64::new(1),
             in_flight: AtomicUsize::new(0),
@@ -77,6 +80,11 @@ impl Core {
             agreed: OnceLock::new(),
             logged: Mutex::default(),
         }
+    }
+
+    /// The context of a request of our own.
+    pub(super) fn own_for(&self, method: &str) -> &CallContext {
+        if method == "subscriptions/listen" { &self.listening } else { &self.own }
     }
 
     pub(super) fn server(&self) -> &str {
@@ -197,6 +205,12 @@ impl Core {
             "notifications/resources/updated" => {
                 if let Some(uri) = notification.params.and_then(|params| params.text("uri")) {
                     self.report(UpstreamEvent::ResourceUpdated { uri: uri.to_string() });
+                }
+            }
+            "notifications/tasks" => {
+                let told = notification.params.and_then(|params| Some((params.text("taskId")?.to_string(), params)));
+                if let Some((task, params)) = told {
+                    self.report(UpstreamEvent::TaskChanged { task, params: Box::new(params) });
                 }
             }
             "notifications/message" => self.report(UpstreamEvent::Log(Box::new(notification))),

@@ -23,6 +23,9 @@ mod pulse;
 mod wire;
 
 mod listen;
+pub use listen::Wanted;
+
+mod legacy_tasks;
 
 mod http;
 pub use http::connect_http;

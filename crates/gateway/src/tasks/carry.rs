@@ -1,0 +1,140 @@
+//! A call that a server may answer with a task: the client gets the task when it knows tasks,
+//! else the gateway waits for the end and answers as if there had been none.
+
+use super::shape::{self, Status};
+use super::{TaskRef, id};
+use crate::gateway::Gateway;
+use crate::server::Server;
+use protocol::{Call, CallContext, Era, Error, ErrorKind, Notifier, Object, Reply, Text};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What does not end within this does not end; more would overflow the clock.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A task that we wait for: when we do not wait any more, nobody does, so it is cancelled.
+struct Awaited {
+    server: Arc<Server>,
+    context: CallContext,
+    task: String,
+    ended: bool,
+}
+
+impl Gateway {
+    /// Sends a call to `server`; `context` is the caller's. A task in the place of a result
+    /// becomes one of ours, or is waited for.
+    ///
+    /// # Errors
+    /// Those of the call, and of the task where it is waited for.
+    pub(crate) async fn carry(&self, server: &Arc<Server>, context: &CallContext, call: Call) -> Reply {
+        if call.method != *"tools/call" {
+            return server.call(call).await;
+        }
+        let declared = shape::is_declared(&context.client);
+        // A modern client is told what it must declare; a legacy one could do nothing about it.
+        let again = (!declared && context.era() == Era::Legacy && shape::named_in(&server.catalog().capabilities))
+            .then(|| Call { context: shape::declaring(context), ..call.clone() });
+        match (server.call(call).await, again) {
+            (Err(error), Some(again)) if shape::insists(&error) => match server.call(again).await? {
+                task if shape::is_task(&task) => self.until_done(server, context, task).await,
+                result => Ok(result),
+            },
+            (Ok(task), _) if shape::is_task(&task) => {
+                if declared {
+                    return self.sealed(server, context, task);
+                }
+                let modern = server.catalog().era == Some(Era::Modern);
+                if modern {
+                    return Err(invalid(server, "it made a task for a client that knows no tasks"));
+                }
+                self.until_done(server, context, task).await
+            }
+            (reply, _) => reply,
+        }
+    }
+
+    fn sealed(&self, server: &Arc<Server>, context: &CallContext, mut task: Object) -> Reply {
+        let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
+        let reference = TaskRef { server: server.name.to_string(), task: own.to_string() };
+        let ttl_ms = task.get("ttlMs").and_then(|ttl| ttl.read().ok());
+        let token = id::seal(&self.sealer, &context.principal, &reference, ttl_ms)?;
+        task.set_json("taskId", &token);
+        Ok(task)
+    }
+
+    /// Asks about the task until it has ended, within the time of a call.
+    async fn until_done(&self, server: &Arc<Server>, context: &CallContext, task: Object) -> Reply {
+        let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
+        let mut context = shape::declaring(context);
+        context.notifier = Notifier::none();
+        context.progress_token = None;
+        let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), ended: false };
+        let limit = server.entry.request_timeout_max.min(FOR_EVER);
+        match tokio::time::timeout(limit, awaited.end(task)).await {
+            Ok(reply) => reply,
+            Err(_) => {
+                let message =
+                    format!("the task at the server `{}` did not end within {} s in all", server.name, limit.as_secs());
+                Err(Error::new(ErrorKind::Timeout, message)
+                    .hint("raise `request_timeout_max` of this server if it needs longer"))
+            }
+        }
+    }
+}
+
+impl Awaited {
+    async fn end(&mut self, mut task: Object) -> Reply {
+        loop {
+            match Status::of(&task) {
+                Some(status @ (Status::Completed | Status::Failed | Status::Cancelled))
+                    if task.get("resultType").is_none_or(|kind| kind.as_str() != "\"task\"") =>
+                {
+                    self.ended = true;
+                    return shape::outcome(&task, status);
+                }
+                Some(Status::InputRequired) => {
+                    let message = format!(
+                        "the server `{}` runs this as a task and asks for input meanwhile, which only a client that declares the tasks extension can give",
+                        self.server.name
+                    );
+                    return Err(Error::new(ErrorKind::Unsupported, message)
+                        .hint("use a client that speaks 2026-07-28 and knows tasks"));
+                }
+                Some(_) => {}
+                None => return Err(invalid(&self.server, "its task has no known `status`")),
+            }
+            tokio::time::sleep(shape::poll_interval(&task)).await;
+            let said = self.server.call(self.request("tasks/get")).await?;
+            // A server need not repeat how often it wants to be asked.
+            let interval = task.get("pollIntervalMs").cloned();
+            task = said;
+            if let (None, Some(interval)) = (task.get("pollIntervalMs"), interval) {
+                task.set("pollIntervalMs", interval);
+            }
+        }
+    }
+
+    fn request(&self, method: &'static str) -> Call {
+        let mut params = Object::new();
+        params.set_json("taskId", &self.task);
+        Call { method: Text::from_static(method), params, context: self.context.clone() }
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let (server, call) = (self.server.clone(), self.request("tasks/cancel"));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // It may get lost, as any cancellation may; the task has a time of its own.
+            runtime.spawn(async move { server.call(call).await });
+        }
+    }
+}
+
+fn invalid(server: &Server, why: &str) -> Error {
+    Error::new(ErrorKind::UpstreamInvalid, format!("server `{}` gave an answer that is not valid: {why}", server.name))
+        .hint("report it to whoever makes this server")
+}

@@ -1,0 +1,83 @@
+//! Being told of a task: the listen filter `taskIds` and `notifications/tasks` (protocol.md
+//! section 1.10), and the questions that a task may put to the person behind a client.
+
+use super::{TaskRef, id, shape};
+use crate::catalog::View;
+use crate::gateway::{Gateway, Snapshot};
+use crate::hub::{Filter, Watch};
+use crate::interactive;
+use protocol::{Call, Era, Error, Object, Raw, Text};
+
+impl Gateway {
+    /// Reads `taskIds` of a listen request into `filter`: those that lead to a server here which
+    /// tells of tasks. The others are left out of the acknowledgement, and no more is said.
+    pub(crate) fn watch_tasks(&self, snapshot: &Snapshot, view: &View, call: &Call, filter: &mut Filter) {
+        if !shape::is_declared(&call.context.client) {
+            return;
+        }
+        let wanted = call.params.object("notifications");
+        let tokens: Vec<String> = wanted.and_then(|wanted| wanted.get("taskIds")?.read().ok()).unwrap_or_default();
+        for token in tokens {
+            let Ok(task) = id::open(&self.sealer, &call.context.principal, &token) else { continue };
+            let here = view.servers.iter().any(|name| **name == *task.server);
+            let server = snapshot.servers.get(task.server.as_str()).filter(|_| here);
+            if server.is_some_and(|server| server.catalog().era == Some(Era::Modern)) {
+                let capabilities = call.context.client.capabilities.clone();
+                filter.tasks.insert(task, Watch { token, capabilities });
+            }
+        }
+    }
+}
+
+/// The task as one listener is told of it: under its own id, and without questions that it did
+/// not declare.
+pub(crate) fn told(task: &TaskRef, watch: &Watch, mut params: Object) -> Object {
+    params.set_json("taskId", &watch.token);
+    if check_questions(&task.server, watch.capabilities.as_ref(), &mut params).is_err() {
+        params.remove("inputRequests");
+    }
+    params
+}
+
+/// Passes on only questions that the client declared, each naming the server that asks.
+///
+/// # Errors
+/// [`protocol::ErrorKind::UpstreamInvalid`] for any other question.
+pub(super) fn check_questions(server: &str, capabilities: Option<&Raw>, task: &mut Object) -> Result<(), Error> {
+    if task.get("inputRequests").is_none() {
+        return Ok(());
+    }
+    interactive::check_declared(server, capabilities, task)?;
+    let Some(mut requests) = task.object("inputRequests") else { return Ok(()) };
+    let keys: Vec<Text> = requests.iter().map(|(key, _)| key).collect();
+    for key in keys {
+        let Some(mut request) = requests.object(&key) else { continue };
+        let Some(mut params) = request.object("params") else { continue };
+        let Some(message) = params.text("message") else { continue };
+        params.set_json("message", &format!("[{server}] {message}"));
+        request.set("params", params.to_raw());
+        requests.set(&key, request.to_raw());
+    }
+    task.set("inputRequests", requests.to_raw());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_told_under_its_own_id_and_only_what_it_can_answer() {
+        let params = Object::of(&Raw::from_static(
+            r#"{"taskId":"7","status":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":{"message":"Sure?"}}}}"#,
+        ))
+        .unwrap();
+        let task = TaskRef { server: "bank".to_owned(), task: "7".to_owned() };
+        let mut watch = Watch { token: "sealed".to_owned(), capabilities: None };
+        let silent = told(&task, &watch, params.clone());
+        assert_eq!(silent.to_raw().as_str(), r#"{"taskId":"sealed","status":"input_required"}"#);
+        watch.capabilities = Some(Raw::from_static(r#"{"elicitation":{}}"#));
+        let asked = told(&task, &watch, params).to_raw();
+        assert!(asked.as_str().contains(r#""message":"[bank] Sure?""#), "{asked:?}");
+    }
+}
