@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the tests set up must stand")]
 
+mod tasks;
+
 use gateway::listener::duplex::{self, DuplexSettings};
 use protocol::{
     Call, Error, ErrorKind, Notification, Object, ParseLimits, Principal, Raw, Reply, ReplyFuture, Service,
@@ -76,9 +78,13 @@ struct Peer {
 
 impl Peer {
     fn connect() -> Self {
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
         let fake = Fake::default();
         let dropped = fake.dropped.clone();
+        Self::before(Arc::new(fake), dropped)
+    }
+
+    fn before(service: Arc<dyn Service>, dropped: Arc<AtomicUsize>) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
         let settings = DuplexSettings {
             principal: Principal::new("local"),
             parse_limits: ParseLimits { bytes_max: 64 * 1024, depth_max: 32 },
@@ -86,7 +92,7 @@ impl Peer {
             calls_max: 8,
         };
         let (reader, writer) = tokio::io::split(theirs);
-        tokio::spawn(duplex::serve(reader, writer, Arc::new(fake), settings, CancellationToken::new()));
+        tokio::spawn(duplex::serve(reader, writer, service, settings, CancellationToken::new()));
         let (reader, writer) = tokio::io::split(ours);
         Self { lines: BufReader::new(reader).lines(), writer, dropped }
     }

@@ -8,6 +8,7 @@ mod era;
 mod http;
 mod http_peer;
 mod pipe_peer;
+mod tasks;
 
 use protocol::{Call, CallContext, Client, LogLevel, Notifier, Object, Principal, Raw, Version};
 use std::sync::Arc;
