@@ -313,6 +313,43 @@ mod tests {
         }
     }
 
+    /// A task that asks one question and ends when it is answered, though it lists the question
+    /// once more after that.
+    struct Asks(Mutex<Vec<String>>);
+
+    impl Service for Asks {
+        fn call(&self, call: Call) -> ReplyFuture {
+            let mut seen = self.0.lock().unwrap();
+            let late = seen.iter().rev().position(|method| method == "tasks/update");
+            seen.push(call.method.to_string());
+            let said = match (&*call.method, late) {
+                ("tasks/update", _) => "{}",
+                (_, None | Some(0)) => {
+                    r#"{"status":"input_required","pollIntervalMs":1,"inputRequests":{"q":{"method":"elicitation/create"}}}"#
+                }
+                _ => r#"{"status":"completed","result":{"content":[]}}"#,
+            };
+            Box::pin(async move { Ok(Object::of(&Raw::from_static(said)).unwrap()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_of_a_task_is_put_once_and_its_answer_goes_to_the_task() {
+        let tasks = LegacyTasks { inner: Arc::new(Asks(Mutex::default())), known: Arc::default() };
+        tasks.remember(Known { id: "t".to_owned(), task: Object::new(), result: None, answered: BTreeSet::new() });
+        let mut context = CallContext::internal(protocol::Principal::new("p"));
+        context.client = protocol::Client { version: Version::V2025_11_25, ..(*context.client).clone() }.into();
+        let mut call = request("tasks/result", "t", &context);
+        let asked = tasks.call(call.clone()).await.unwrap();
+        assert_eq!(
+            asked.to_raw().as_str(),
+            r#"{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create"}}}"#
+        );
+        call.params.set("inputResponses", Raw::from_static(r#"{"q":{"action":"decline"}}"#));
+        let result = tasks.call(call).await.unwrap();
+        assert_eq!(result.get("content").unwrap().as_str(), "[]");
+    }
+
     #[test]
     fn only_who_speaks_tasks_is_offered_them() {
         let discovered = r#"{"capabilities":{"tools":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#;

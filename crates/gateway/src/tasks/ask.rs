@@ -7,7 +7,7 @@ use crate::call::{Target, method_not_found, server, view};
 use crate::gateway::Gateway;
 use crate::policy::Action;
 use crate::record::Open;
-use protocol::{Call, Reply, meta};
+use protocol::{Call, Era, Reply, meta};
 
 impl Gateway {
     /// `tasks/get`, `tasks/update` and `tasks/cancel`.
@@ -23,7 +23,9 @@ impl Gateway {
             return Err(method_not_found(&call.method));
         }
         if !shape::is_declared(&call.context.client) {
-            return Err(shape::not_declared());
+            // Revisions before 2025-11-25 have no such method, and no way to declare it.
+            let legacy = call.context.era() == Era::Legacy;
+            return Err(if legacy { method_not_found(&call.method) } else { shape::not_declared() });
         }
         let token = id::of(&call)?;
         let task = id::open(&self.sealer, &call.context.principal, &token)?;

@@ -5,7 +5,7 @@ use super::shape::{self, Status};
 use super::{TaskRef, id};
 use crate::gateway::Gateway;
 use crate::server::Server;
-use protocol::{Call, CallContext, Era, Error, ErrorKind, Notifier, Object, Reply, Text};
+use protocol::{Call, CallContext, Era, Error, ErrorKind, Notification, Notifier, Object, Raw, Reply, Text, meta};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ struct Awaited {
     server: Arc<Server>,
     context: CallContext,
     task: String,
+    /// Where the caller wants to hear of progress, and under which token.
+    progress: Option<(Raw, Notifier)>,
     ended: bool,
 }
 
@@ -27,12 +29,10 @@ impl Gateway {
     /// # Errors
     /// Those of the call, and of the task where it is waited for.
     pub(crate) async fn carry(&self, server: &Arc<Server>, context: &CallContext, call: Call) -> Reply {
-        if call.method != *"tools/call" {
-            return server.call(call).await;
-        }
-        let declared = shape::is_declared(&context.client);
         // A modern client is told what it must declare; a legacy one could do nothing about it.
-        let again = (!declared && context.era() == Era::Legacy && shape::named_in(&server.catalog().capabilities))
+        let alone = call.method == *"tools/call" && context.era() == Era::Legacy;
+        let declared = shape::is_declared(&context.client);
+        let again = (alone && !declared && shape::named_in(&server.catalog().capabilities))
             .then(|| Call { context: shape::declaring(context), ..call.clone() });
         match (server.call(call).await, again) {
             (Err(error), Some(again)) if shape::insists(&error) => match server.call(again).await? {
@@ -66,9 +66,9 @@ impl Gateway {
     async fn until_done(&self, server: &Arc<Server>, context: &CallContext, task: Object) -> Reply {
         let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
         let mut context = shape::declaring(context);
-        context.notifier = Notifier::none();
-        context.progress_token = None;
-        let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), ended: false };
+        let notifier = std::mem::take(&mut context.notifier);
+        let progress = context.progress_token.take().map(|token| (token, notifier));
+        let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, ended: false };
         let limit = server.entry.request_timeout_max.min(FOR_EVER);
         match tokio::time::timeout(limit, awaited.end(task)).await {
             Ok(reply) => reply,
@@ -84,14 +84,12 @@ impl Gateway {
 
 impl Awaited {
     async fn end(&mut self, mut task: Object) -> Reply {
+        let mut steps = 0_u64;
         loop {
-            match Status::of(&task) {
-                Some(status @ (Status::Completed | Status::Failed | Status::Cancelled))
-                    if task.get("resultType").is_none_or(|kind| kind.as_str() != "\"task\"") =>
-                {
-                    self.ended = true;
-                    return shape::outcome(&task, status);
-                }
+            tokio::time::sleep(shape::poll_interval(&task)).await;
+            let mut said = self.server.call(self.request("tasks/get")).await?;
+            match Status::of(&said) {
+                Some(Status::Working) => {}
                 Some(Status::InputRequired) => {
                     let message = format!(
                         "the server `{}` runs this as a task and asks for input meanwhile, which only a client that declares the tasks extension can give",
@@ -100,18 +98,33 @@ impl Awaited {
                     return Err(Error::new(ErrorKind::Unsupported, message)
                         .hint("use a client that speaks 2026-07-28 and knows tasks"));
                 }
-                Some(_) => {}
+                Some(status) => {
+                    self.ended = true;
+                    return shape::outcome(&said, status);
+                }
                 None => return Err(invalid(&self.server, "its task has no known `status`")),
             }
-            tokio::time::sleep(shape::poll_interval(&task)).await;
-            let said = self.server.call(self.request("tasks/get")).await?;
-            // A server need not repeat how often it wants to be asked.
-            let interval = task.get("pollIntervalMs").cloned();
-            task = said;
-            if let (None, Some(interval)) = (task.get("pollIntervalMs"), interval) {
-                task.set("pollIntervalMs", interval);
+            if said.get("statusMessage") != task.get("statusMessage") {
+                steps += 1;
+                self.tell(steps, &said);
             }
+            // A server need not repeat how often it wants to be asked.
+            if let (None, Some(interval)) = (said.get("pollIntervalMs"), task.get("pollIntervalMs")) {
+                said.set("pollIntervalMs", interval.clone());
+            }
+            task = said;
         }
+    }
+
+    /// What the task says of itself is the progress of the call.
+    fn tell(&self, steps: u64, task: &Object) {
+        let Some((token, notifier)) = &self.progress else { return };
+        let mut params: Object = [(meta::PROGRESS_TOKEN, token.clone())].into_iter().collect();
+        params.set_json("progress", &steps);
+        if let Some(message) = task.get("statusMessage") {
+            params.set("message", message.clone());
+        }
+        notifier.send(Notification::new("notifications/progress", Some(params)));
     }
 
     fn request(&self, method: &'static str) -> Call {

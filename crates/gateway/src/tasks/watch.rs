@@ -8,6 +8,9 @@ use crate::hub::{Filter, Watch};
 use crate::interactive;
 use protocol::{Call, Era, Error, Object, Raw, Text};
 
+/// Tasks that one listener may be told of; more are left out of the acknowledgement.
+const TASKS_WATCHED_MAX: usize = 1024;
+
 impl Gateway {
     /// Reads `taskIds` of a listen request into `filter`: those that lead to a server here which
     /// tells of tasks. The others are left out of the acknowledgement, and no more is said.
@@ -17,7 +20,7 @@ impl Gateway {
         }
         let wanted = call.params.object("notifications");
         let tokens: Vec<String> = wanted.and_then(|wanted| wanted.get("taskIds")?.read().ok()).unwrap_or_default();
-        for token in tokens {
+        for token in tokens.into_iter().take(TASKS_WATCHED_MAX) {
             let Ok(task) = id::open(&self.sealer, &call.context.principal, &token) else { continue };
             let here = view.servers.iter().any(|name| **name == *task.server);
             let server = snapshot.servers.get(task.server.as_str()).filter(|_| here);

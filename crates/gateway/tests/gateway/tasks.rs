@@ -43,8 +43,11 @@ fn answer(asked: &Asked, rounds: usize, asks: bool, gets: &AtomicUsize) -> Resul
                 task["inputRequests"] = json!({"q": {"method": "elicitation/create", "params": {"message": "Sure?"}}});
                 return Ok(task);
             }
-            if gets.fetch_add(1, Ordering::SeqCst) + 1 < rounds {
-                return Ok(flat("working"));
+            let round = gets.fetch_add(1, Ordering::SeqCst) + 1;
+            if round < rounds {
+                let mut task = flat("working");
+                task["statusMessage"] = format!("round {round}").into();
+                return Ok(task);
             }
             let mut task = flat("completed");
             task["result"] = json!({"content": [{"type": "text", "text": "done"}]});
@@ -53,6 +56,11 @@ fn answer(asked: &Asked, rounds: usize, asks: bool, gets: &AtomicUsize) -> Resul
         "tasks/update" | "tasks/cancel" => known().map(|()| json!({})),
         other => Err(json!({"code": -32601, "message": format!("no {other}")})),
     }
+}
+
+fn told(notification: protocol::Notification) -> Value {
+    let params: Value = notification.params.unwrap().to_raw().read().unwrap();
+    json!({"method": &*notification.method, "params": params})
 }
 
 fn modern(principal: &str) -> CallContext {
@@ -96,8 +104,16 @@ async fn ids_lead_to_their_servers_and_only_for_their_principal() {
 async fn a_client_that_knows_no_tasks_declares_none_and_a_legacy_one_is_waited_for() {
     let one = server(3, false).await;
     let world = World::before(&[("one", &one), ("two", &server(1, false).await)]).await;
-    let old = client("me", Version::V2025_11_25, json!({}));
+    let mut old = client("me", Version::V2025_11_25, json!({}));
+    old.progress_token = Some(protocol::Raw::from_static("\"p\""));
     let result = world.ask(&old, "tools/call", json!({"name": "one__slow"})).await.unwrap();
+    for round in 1..=2 {
+        let progress = told(old.notifier.take().unwrap());
+        assert_eq!(
+            progress["params"],
+            json!({"progressToken": "p", "progress": round, "message": format!("round {round}")})
+        );
+    }
     assert_eq!(result, json!({"content": [{"type": "text", "text": "done"}]}));
     assert_eq!((one.count("tools/call"), one.count("tasks/get")), (2, 3));
     assert!(one.asked(|asked| asked.method == "tasks/get").await.declares(TASKS));
@@ -163,10 +179,6 @@ async fn a_listener_is_told_of_its_own_tasks_under_their_ids() {
         let world = world.clone();
         async move { world.ask(&listener, "subscriptions/listen", filter).await }
     });
-    let told = |notification: protocol::Notification| -> Value {
-        let params: Value = notification.params.unwrap().to_raw().read().unwrap();
-        json!({"method": &*notification.method, "params": params})
-    };
     let acknowledged = told(heard.next().await);
     assert_eq!(acknowledged["params"], json!({"notifications": {"taskIds": [made["taskId"]]}}));
     let wanted = |asked: &Asked| {

@@ -18,6 +18,7 @@ impl Service for Fake {
         let capabilities = call.context.client.capabilities.as_ref().map_or("{}", Raw::as_str);
         let mut params: Value = call.params.to_raw().read().unwrap();
         params["declared"] = json!(capabilities.contains("io.modelcontextprotocol/tasks"));
+        params["apps"] = json!(capabilities.contains("io.modelcontextprotocol/ui"));
         let method = call.method.to_string();
         self.seen.lock().unwrap().push((method.clone(), params.clone()));
         let asked = self.seen.lock().unwrap().iter().filter(|(seen, _)| *seen == method).count();
@@ -56,7 +57,10 @@ async fn connect(version: &str) -> (Peer, Arc<Mutex<Vec<(String, Value)>>>, Valu
     let fake = Fake::default();
     let seen = fake.seen.clone();
     let mut peer = Peer::before(Arc::new(fake), Arc::default());
-    let params = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}});
+    // The extension of tasks means nothing in the old dialect.
+    let capabilities = json!({"extensions": {"io.modelcontextprotocol/ui": {}, "io.modelcontextprotocol/tasks": {}}});
+    let params =
+        json!({"protocolVersion": version, "capabilities": capabilities, "clientInfo": {"name": "c", "version": "1"}});
     let answer = peer.ask(legacy(0, "initialize", params)).await;
     peer.send(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;
     (peer, seen, answer["result"]["capabilities"].clone())
@@ -112,5 +116,6 @@ async fn who_asks_for_no_task_declares_nothing() {
         assert_eq!(answer["result"], json!({"content": ["waited"]}));
         let (_, sent) = seen.lock().unwrap().iter().find(|(method, _)| method == "tools/call").cloned().unwrap();
         assert_eq!((&sent["declared"], sent.get("task")), (&json!(false), None));
+        assert_eq!(sent["apps"], true, "other extensions are passed on");
     }
 }
