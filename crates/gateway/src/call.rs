@@ -214,7 +214,8 @@ impl Gateway {
         }
         let params = asks.then(|| call.params.clone());
         server.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let mut reply = self.carry(&server, &context, call).await;
+        let reply = tasks::call(&server, &context, call).await;
+        let mut reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));
         if let (Ok(result), Some(params)) = (&mut reply, &params)
             && era::is_input_required(result)
         {

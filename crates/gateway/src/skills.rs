@@ -7,13 +7,12 @@ use crate::Scope;
 use crate::call::{Target, method_not_found, server, view};
 use crate::catalog::View;
 use crate::gateway::{Gateway, Snapshot};
-use crate::policy::{self, Action, Resource};
+use crate::policy::Action;
 use crate::record::Open;
 use crate::server::Server;
 use protocol::{Call, Error, ErrorKind, Object, Raw, Reply, Text, meta};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// How many servers are asked for one thing.
 const SERVERS_MAX: usize = 64;
@@ -29,16 +28,49 @@ impl Gateway {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         if let [only] = &view.servers[..] {
-            return ask(server(&snapshot, only)?, call).await;
+            return self.ask(server(&snapshot, only)?, call).await;
         }
         let servers = with_skills(&snapshot, &view);
         if servers.is_empty() {
             return Err(method_not_found(&call.method));
         }
         let pages_max = snapshot.config.limits.list_pages_max;
-        let lists = servers.iter().map(|server| read_all(server, &call, pages_max));
+        let lists = servers.iter().map(|server| self.read_all(server, &call, pages_max));
         let lists = futures_util::future::join_all(lists).await;
         join(lists, snapshot.config.limits.list_items_max)
+    }
+
+    /// Asks one server, with a record of its own.
+    async fn ask(&self, server: &Arc<Server>, call: Call) -> Reply {
+        let context = &call.context;
+        let mut record =
+            self.records.open(&call.method, &context.principal, context.era().as_str(), call.params.size());
+        let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
+        let reply = self.send(target, "", call, &mut record).await;
+        match &reply {
+            Ok(result) => record.ended("ok", result.size()),
+            Err(error) => record.failed(error.kind, error.cause.clone()),
+        }
+        reply
+    }
+
+    /// All pages of one server as one; the hints of the first page count.
+    async fn read_all(&self, server: &Arc<Server>, call: &Call, pages_max: usize) -> Reply {
+        let mut call = call.clone();
+        call.params.remove("cursor");
+        let mut whole = self.ask(server, call.clone()).await?;
+        let mut items: Vec<Raw> = whole.get(SKILLS).and_then(|items| items.read().ok()).unwrap_or_default();
+        let mut next = whole.remove("nextCursor");
+        for _ in 1..pages_max {
+            let Some(cursor) = next.take().filter(|cursor| !cursor.is_null()) else { break };
+            call.params.set("cursor", cursor);
+            let mut page = self.ask(server, call.clone()).await?;
+            let more: Vec<Raw> = page.get(SKILLS).and_then(|items| items.read().ok()).unwrap_or_default();
+            items.extend(more);
+            next = page.remove("nextCursor");
+        }
+        whole.set(SKILLS, Raw::array(&items.iter().collect::<Vec<_>>()));
+        Ok(whole)
     }
 
     /// A URI that no list or template has: the servers with skills are asked in turn, since their
@@ -80,36 +112,6 @@ fn with_skills(snapshot: &Snapshot, view: &View) -> Vec<Arc<Server>> {
         capabilities.object("extensions").is_some_and(|extensions| extensions.get(meta::SKILLS_EXTENSION).is_some())
     });
     able.take(SERVERS_MAX).cloned().collect()
-}
-
-async fn ask(server: &Arc<Server>, call: Call) -> Reply {
-    let resource = Resource { server: &server.name, own: &call.method, rules: &server.rules };
-    policy::authorize(&call.context.principal, Action::Ask, resource)?;
-    server.counters.calls.fetch_add(1, Ordering::Relaxed);
-    let reply = server.call(call).await;
-    if reply.is_err() {
-        server.counters.failures.fetch_add(1, Ordering::Relaxed);
-    }
-    reply
-}
-
-/// All pages of one server as one; the hints of the first page count.
-async fn read_all(server: &Arc<Server>, call: &Call, pages_max: usize) -> Reply {
-    let mut call = call.clone();
-    call.params.remove("cursor");
-    let mut whole = ask(server, call.clone()).await?;
-    let mut items: Vec<Raw> = whole.get(SKILLS).and_then(|items| items.read().ok()).unwrap_or_default();
-    let mut next = whole.remove("nextCursor");
-    for _ in 1..pages_max {
-        let Some(cursor) = next.take().filter(|cursor| !cursor.is_null()) else { break };
-        call.params.set("cursor", cursor);
-        let mut page = ask(server, call.clone()).await?;
-        let more: Vec<Raw> = page.get(SKILLS).and_then(|items| items.read().ok()).unwrap_or_default();
-        items.extend(more);
-        next = page.remove("nextCursor");
-    }
-    whole.set(SKILLS, Raw::array(&items.iter().collect::<Vec<_>>()));
-    Ok(whole)
 }
 
 /// One list of all that were read: what only some servers say about caching is left out.

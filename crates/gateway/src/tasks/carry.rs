@@ -3,9 +3,11 @@
 
 use super::shape::{self, Status};
 use super::{TaskRef, id};
-use crate::gateway::Gateway;
 use crate::server::Server;
-use protocol::{Call, CallContext, Era, Error, ErrorKind, Notification, Notifier, Object, Raw, Reply, Text, meta};
+use protocol::seal::Sealer;
+use protocol::{
+    Call, CallContext, Era, Error, ErrorKind, Notification, Notifier, Object, Principal, Raw, Reply, Text, meta,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,64 +24,65 @@ struct Awaited {
     ended: bool,
 }
 
-impl Gateway {
-    /// Sends a call to `server`; `context` is the caller's. A task in the place of a result
-    /// becomes one of ours, or is waited for.
-    ///
-    /// # Errors
-    /// Those of the call, and of the task where it is waited for.
-    pub(crate) async fn carry(&self, server: &Arc<Server>, context: &CallContext, call: Call) -> Reply {
-        // A modern client is told what it must declare; a legacy one could do nothing about it.
-        let alone = call.method == *"tools/call" && context.era() == Era::Legacy;
-        let declared = shape::is_declared(&context.client);
-        let again = (alone && !declared && shape::named_in(&server.catalog().capabilities))
-            .then(|| Call { context: shape::declaring(context), ..call.clone() });
-        match (server.call(call).await, again) {
-            (Err(error), Some(again)) if shape::insists(&error) => match server.call(again).await? {
-                task if shape::is_task(&task) => self.until_done(server, context, task).await,
-                result => Ok(result),
-            },
-            (Ok(task), _) if shape::is_task(&task) => {
-                if declared {
-                    return self.sealed(server, context, task);
-                }
-                let modern = server.catalog().era == Some(Era::Modern);
-                if modern {
-                    return Err(invalid(server, "it made a task for a client that knows no tasks"));
-                }
-                self.until_done(server, context, task).await
+/// Calls `server`. A task in the place of a result is given back as it is to a client that knows
+/// tasks; for any other it is waited for.
+///
+/// # Errors
+/// Those of the call, and of the task where it is waited for.
+pub(crate) async fn call(server: &Arc<Server>, context: &CallContext, call: Call) -> Reply {
+    let declared = shape::is_declared(&context.client);
+    // A modern client is told what it must declare; a legacy one could do nothing about it.
+    let alone = call.method == *"tools/call" && context.era() == Era::Legacy;
+    let again = (alone && !declared && shape::named_in(&server.catalog().capabilities))
+        .then(|| Call { context: shape::declaring(context), ..call.clone() });
+    match (server.call(call).await, again) {
+        (Err(error), Some(again)) if shape::insists(&error) => match server.call(again).await? {
+            task if shape::is_task(&task) => until_done(server, context, task).await,
+            result => Ok(result),
+        },
+        (Ok(task), _) if shape::is_task(&task) && !declared => {
+            if server.catalog().era == Some(Era::Modern) {
+                return Err(invalid(server, "it made a task for a client that knows no tasks"));
             }
-            (reply, _) => reply,
+            until_done(server, context, task).await
+        }
+        (reply, _) => reply,
+    }
+}
+
+/// Asks about the task until it has ended, within the time of a call.
+async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object) -> Reply {
+    let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
+    let mut context = shape::declaring(context);
+    let notifier = std::mem::take(&mut context.notifier);
+    let progress = context.progress_token.take().map(|token| (token, notifier));
+    let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, ended: false };
+    let limit = server.entry.request_timeout_max.min(FOR_EVER);
+    match tokio::time::timeout(limit, awaited.end(task)).await {
+        Ok(reply) => reply,
+        Err(_) => {
+            let message =
+                format!("the task at the server `{}` did not end within {} s in all", server.name, limit.as_secs());
+            Err(Error::new(ErrorKind::Timeout, message)
+                .hint("raise `request_timeout_max` of this server if it needs longer"))
         }
     }
+}
 
-    fn sealed(&self, server: &Arc<Server>, context: &CallContext, mut task: Object) -> Reply {
-        let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
-        let reference = TaskRef { server: server.name.to_string(), task: own.to_string() };
-        let ttl_ms = task.get("ttlMs").and_then(|ttl| ttl.read().ok());
-        let token = id::seal(&self.sealer, &context.principal, &reference, ttl_ms)?;
-        task.set_json("taskId", &token);
-        Ok(task)
+/// A task becomes one of ours: its id says where it is.
+///
+/// # Errors
+/// When it has no id.
+pub(crate) fn sealed(sealer: &Sealer, server: &Server, principal: &Principal, mut result: Object) -> Reply {
+    if !shape::is_task(&result) {
+        return Ok(result);
     }
-
-    /// Asks about the task until it has ended, within the time of a call.
-    async fn until_done(&self, server: &Arc<Server>, context: &CallContext, task: Object) -> Reply {
-        let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
-        let mut context = shape::declaring(context);
-        let notifier = std::mem::take(&mut context.notifier);
-        let progress = context.progress_token.take().map(|token| (token, notifier));
-        let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, ended: false };
-        let limit = server.entry.request_timeout_max.min(FOR_EVER);
-        match tokio::time::timeout(limit, awaited.end(task)).await {
-            Ok(reply) => reply,
-            Err(_) => {
-                let message =
-                    format!("the task at the server `{}` did not end within {} s in all", server.name, limit.as_secs());
-                Err(Error::new(ErrorKind::Timeout, message)
-                    .hint("raise `request_timeout_max` of this server if it needs longer"))
-            }
-        }
-    }
+    let own = result.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
+    let task = TaskRef { server: server.name.to_string(), task: own.to_string() };
+    let ttl_ms = result.get("ttlMs").and_then(|ttl| ttl.read().ok());
+    let token = id::seal(sealer, principal, &task, ttl_ms)?;
+    result.set_json("taskId", &token);
+    Ok(result)
 }
 
 impl Awaited {

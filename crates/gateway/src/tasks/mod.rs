@@ -20,5 +20,6 @@ mod ask;
 mod carry;
 mod watch;
 
+pub(crate) use carry::{call, sealed};
 pub(crate) use support::{makes_tasks, mark};
 pub(crate) use watch::told;
