@@ -28,6 +28,12 @@ pub(crate) struct LabArgs {
     /// How many daemons are killed
     #[arg(long, default_value_t = 200)]
     kills: u64,
+    /// How many orders of parked calls are tried
+    #[arg(long, default_value_t = 100_000)]
+    interleavings: u64,
+    /// How many of each are held open
+    #[arg(long, default_value_t = 2_000)]
+    held: u64,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -39,19 +45,23 @@ enum Loop {
     Fuzz,
     Hostile,
     Kills,
+    Parked,
+    Held,
     Bench,
 }
 
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 4] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Bench];
+    const ALL: [Self; 6] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Bench];
 
     fn name(self) -> &'static str {
         match self {
             Self::Fuzz => "fuzz",
             Self::Hostile => "hostile",
             Self::Kills => "kills",
+            Self::Parked => "parked",
+            Self::Held => "held",
             Self::Bench => "bench",
         }
     }
@@ -61,6 +71,8 @@ impl Loop {
             Self::Fuzz => "libFuzzer on envelope and framing, 10 minutes each (--seconds)",
             Self::Hostile => "a million hostile envelopes per property (--cases)",
             Self::Kills => "kill -9 the daemon 200 times, count what is left (--kills)",
+            Self::Parked => "100 000 random orders of 64 clients with parked calls (--interleavings)",
+            Self::Held => "memory of 2 000 idle sessions, streams, subscriptions and parked calls (--held)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -79,6 +91,8 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Fuzz => fuzz::run(root, args.seconds)?,
         Loop::Hostile => hostile(root, args.cases)?,
         Loop::Kills => kills(root, args.kills)?,
+        Loop::Parked => parked(root, args.interleavings)?,
+        Loop::Held => held(root, args.held)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };
@@ -118,6 +132,27 @@ fn kills(root: &Path, kills: u64) -> Result<String> {
     test.args(["test", "-p", "e2e", "--", "kill", "--nocapture"]);
     let passed = passed(&mut test)?;
     Ok(format!("{passed} tests × {kills} kills, nothing left"))
+}
+
+fn parked(root: &Path, interleavings: u64) -> Result<String> {
+    let mut test = tool::cargo(root);
+    test.env("SWITCHBOARD_LAB_INTERLEAVINGS", interleavings.to_string());
+    test.args(["test", "--release", "-p", "gateway", "--lib", "--", "many_clients_in_any_order"]);
+    passed(&mut test)?;
+    Ok(format!("{interleavings} orders × 64 clients: every call ended once, at its asker; nothing left"))
+}
+
+fn held(root: &Path, count: u64) -> Result<String> {
+    tool::run(tool::cargo(root).args(["build", "--release", "--workspace", "--bins"]))?;
+    let mut test = tool::cargo(root);
+    test.env("SWITCHBOARD_LAB_HELD", count.to_string());
+    test.args(["test", "--release", "-p", "e2e", "--", "held", "--nocapture", "--test-threads", "1"]);
+    let mut figures = Vec::new();
+    let calm = tool::watch(&mut test, Watched::Stderr, |line| {
+        figures.extend(line.strip_prefix("held: ").map(str::to_owned));
+    })?;
+    ensure!(calm && !figures.is_empty(), "`cargo test` failed; see above");
+    Ok(format!("{count} of each: {}", figures.join("; ")))
 }
 
 /// Runs `cargo test` and says how many passed; none is a failure too.

@@ -98,6 +98,8 @@ pub struct Server {
     pub record_results: bool,
     /// Which era to speak.
     pub era: EraChoice,
+    /// Who shares an instance.
+    pub isolation: Isolation,
     /// Where it was declared.
     pub origin: Origin,
     /// Command, arguments and URL as written, before variables: what may be shown.
@@ -178,6 +180,19 @@ pub enum Prefix {
     Always,
     /// `tool`.
     Never,
+}
+
+/// Who shares an instance of a server: its process, or a session with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// Everybody.
+    #[default]
+    Shared,
+    /// Each principal has its own.
+    Principal,
+    /// Each session or conversation of a client has its own; requests that belong to none share
+    /// that of their principal.
+    Session,
 }
 
 /// Which protocol era to speak to a server.

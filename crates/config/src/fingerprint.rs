@@ -54,7 +54,7 @@ pub fn changes(old: &Config, new: &Config) -> Changes {
 
 impl Server {
     /// SHA-256 in hex over everything that a running instance cannot take over when it changes:
-    /// how it is reached with all values, its times, restart, era, whether it may run.
+    /// how it is reached with all values, its times, restart, era, isolation, whether it may run.
     pub fn fingerprint(&self) -> String {
         let mut hash = Parts::default();
         hash.add(&self.name);
@@ -77,7 +77,7 @@ impl Server {
         for time in times {
             hash.add(&time.as_millis().to_string());
         }
-        hash.add(&format!("{:?}", (self.restart, self.era, self.enabled, self.approval)));
+        hash.add(&format!("{:?}", (self.restart, self.era, self.isolation, self.enabled, self.approval)));
         hash.finish()
     }
 

@@ -179,6 +179,11 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         Shape::Word { words: &["auto", "legacy", "modern"], default: Some("auto") },
         "Which protocol era to speak to the server; auto finds out.",
     ),
+    key(
+        "isolation",
+        Shape::Word { words: &["shared", "principal", "session"], default: Some("shared") },
+        "Who shares an instance of the server (its process, or a session with it): everybody, each principal, or each session of a client.",
+    ),
     flag("record_arguments", None, "Whether records of calls keep the arguments."),
     flag("record_results", None, "Whether records of calls keep the results."),
 ];

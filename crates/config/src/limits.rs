@@ -84,7 +84,11 @@ limits! {
     list_pages_max: count = 100, 1, 10_000, "How many pages of one list are read from a server.";
     list_items_max: count = 10_000, 1, 1_000_000, "How many items of one list are kept of a server.";
     calls_per_server_max: count = 256, 1, 65_536, "How many calls are in flight to one server.";
+    instances_max: count = 64, 1, 65_536, "How many instances of one server there are besides the first (see `isolation`), sessions with a legacy server included.";
     calls_waiting_max: count = 256, 0, 65_536, "How many calls wait for one server that is starting or full.";
+    answer_timeout: duration = 10 * MINUTE, 1000, 24 * 60 * MINUTE, "How long a person may take to answer a question of a server in the middle of a call.";
+    parked_calls_max: count = 1024, 1, 1_000_000, "How many calls to legacy servers wait for the answer of a person at once.";
+    parked_calls_per_principal_max: count = 256, 1, 1_000_000, "How many of them one principal has.";
     listens_max: count = 256, 1, 65_536, "How many subscription streams are open at once.";
     log_file_bytes_max: bytes = 10_000_000, 64 * KIB, 1024 * MIB, "The size at which a log file is rotated.";
     log_files_max: count = 5, 1, 100, "How many log files are kept of a server.";

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Approval, EraChoice, Prefix, RawExtra, Restart, Server, ToolFilter};
+use crate::config::{Approval, EraChoice, Isolation, Prefix, RawExtra, Restart, Server, ToolFilter};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::environment::Environment;
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
@@ -176,6 +176,11 @@ impl<'a> Work<'a> {
                 "legacy" => EraChoice::Legacy,
                 "modern" => EraChoice::Modern,
                 _ => EraChoice::Auto,
+            },
+            isolation: match self.word("isolation") {
+                "principal" => Isolation::Principal,
+                "session" => Isolation::Session,
+                _ => Isolation::Shared,
             },
             origin: declaration.document.origin(raw.name_span.start),
             written: written(raw),

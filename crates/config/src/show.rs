@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Approval, Config, EraChoice, Prefix, Reach, Restart, Server};
+use crate::config::{Approval, Config, EraChoice, Isolation, Prefix, Reach, Restart, Server};
 use crate::quantity::show_duration;
 
 /// What stands in place of a secret.
@@ -152,6 +152,11 @@ fn shown_server(server: &Server) -> Value {
         "prefix": match server.prefix {
             Prefix::Always => "always",
             Prefix::Never => "never",
+        },
+        "isolation": match server.isolation {
+            Isolation::Shared => "shared",
+            Isolation::Principal => "principal",
+            Isolation::Session => "session",
         },
         "era": match server.era {
             EraChoice::Auto => "auto",

@@ -25,6 +25,9 @@ pub struct Status {
     pub sessions: usize,
     /// Open subscription streams.
     pub listens: usize,
+    /// Calls that wait for the answer of a person.
+    #[serde(default)]
+    pub parked_calls: usize,
     /// Records of calls that were dropped because the disk was too slow.
     pub records_dropped: u64,
     /// Lines of server logs that were dropped for the same reason.
@@ -83,6 +86,9 @@ pub struct Server {
     pub failures: u64,
     /// Times it was started again.
     pub restarts: u64,
+    /// Instances beside the first one: processes or sessions of their own for some callers.
+    #[serde(default)]
+    pub instances: usize,
     /// Lines on its stdout that were no messages.
     pub noise_lines: u64,
     /// Unknown members dropped from its messages.

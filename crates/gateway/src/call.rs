@@ -3,18 +3,23 @@
 //! A [`Door`] is the gateway seen through one endpoint: everything, or one server with its own
 //! names. Whatever comes in, from whichever listener, passes `Gateway::handle`.
 
+use crate::asking::Kinds;
 use crate::catalog::{Kind, Route, View};
 use crate::era;
 use crate::gateway::{Gateway, Snapshot};
 use crate::hub::{Filter, Listening};
-use crate::interactive::{self, Asked};
+use crate::interactive::{self, Asked, Opened};
+use crate::parking::{Answered, Ticket};
 use crate::policy::{self, Action, Resource};
 use crate::record::Open;
 use crate::server::Server;
 use crate::tasks;
 use protocol::method::{self, RoutingKey};
 use protocol::seal::Binding;
-use protocol::{Call, Error, ErrorKind, Notification, Object, Raw, Reply, ReplyFuture, Service, Text, Version, header};
+use protocol::{
+    Call, CallContext, Era, Error, ErrorKind, Notification, Object, Principal, Raw, Reply, ReplyFuture, Service, Text,
+    Version, header,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -52,6 +57,17 @@ impl Service for Door {
     fn call(&self, call: Call) -> ReplyFuture {
         let (gateway, scope) = (self.gateway.clone(), self.scope.clone());
         Box::pin(async move { gateway.handle(&scope, call).await })
+    }
+
+    /// `notifications/cancelled` with `method` and `params` of a request that was answered with a
+    /// question says that nobody will answer it: a parked call ends then.
+    fn notify(&self, notification: Notification, context: CallContext) {
+        let params = notification.params.unwrap_or_default();
+        if notification.method == *"notifications/cancelled"
+            && let (Some(method), Some(request)) = (params.text("method"), params.object("params"))
+        {
+            self.gateway.abandon(&context.principal, &method, &request);
+        }
     }
 }
 
@@ -209,22 +225,23 @@ impl Gateway {
         let (method, context) = (call.method.clone(), call.context.clone());
         let asks = method::find(&method).is_some_and(|row| row.may_ask);
         let asked = Asked { principal: &context.principal, method: &method, name: public, server: &server.name };
-        if asks {
-            interactive::open(&self.sealer, asked, &mut call.params)?;
-        }
+        let opened = if asks { interactive::open(&self.sealer, asked, &mut call.params)? } else { Opened::Send };
         let params = asks.then(|| call.params.clone());
         server.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let reply = tasks::call(&server, &context, call).await;
-        let mut reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));
+        let (mut reply, parked) = match opened {
+            Opened::Parked(ticket) => {
+                let CallContext { notifier, progress_token, .. } = call.context;
+                parked(self.parking.resume(ticket, &call.params, notifier, progress_token).await)
+            }
+            Opened::Send if asks => self.call_asking(&server, call).await,
+            Opened::Send => (tasks::call(&server, call, None).await, None),
+        };
+        reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));
         if let (Ok(result), Some(params)) = (&mut reply, &params)
             && era::is_input_required(result)
         {
-            let mut params = params.clone();
-            // The client knows the public name, and repeats that.
-            if params.get("name").is_some() {
-                params.set_json("name", public);
-            }
-            interactive::wrap(&self.sealer, asked, &context, &params, result)?;
+            let answer_time = self.answer_timeout;
+            interactive::wrap(&self.sealer, asked, &context, params, result, parked, answer_time)?;
         }
         match &reply {
             Ok(result) if server.entry.record_results => {
@@ -236,6 +253,39 @@ impl Gateway {
             }
         }
         reply
+    }
+
+    /// A call that may be answered with a question. A legacy server asks in the middle of it, so
+    /// such a call can be parked.
+    async fn call_asking(&self, server: &Arc<Server>, mut call: Call) -> (Reply, Option<Ticket>) {
+        let legacy = server.catalog().era != Some(Era::Modern);
+        let kinds = if legacy { Kinds::declared(&call.context.client) } else { Kinds::NONE };
+        if legacy {
+            // What the client answered to a question that we made of an error.
+            call.params.remove("inputResponses");
+            call.params.remove("requestState");
+        }
+        if kinds.is_empty() {
+            return (tasks::call(server, call, None).await, None);
+        }
+        let called = server.clone();
+        let start = move |call, asker| -> ReplyFuture {
+            Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
+        };
+        let (reply, ticket) = parked(self.parking.call(call, kinds, start).await);
+        match reply.as_ref().err().and_then(|error| interactive::url_required(error, kinds)) {
+            Some(asks) => (Ok(asks), None),
+            None => (reply, ticket),
+        }
+    }
+
+    /// Ends the parked call whose question `request` repeats, when it is one.
+    fn abandon(&self, principal: &Principal, method: &str, request: &Object) {
+        let name = request.text("name").or_else(|| request.text("uri")).unwrap_or_default();
+        let asked = Asked { principal, method, name: &name, server: "" };
+        if let Some(ticket) = interactive::ticket(&self.sealer, asked, request) {
+            self.parking.abandon(ticket);
+        }
     }
 
     /// The four lists, from the catalog.
@@ -335,6 +385,15 @@ impl Scope {
             Self::All => "",
             Self::Server(reduced) => reduced,
         }
+    }
+}
+
+/// A parked call as the `input_required` result that it is for the client.
+fn parked(answered: Result<Answered, Error>) -> (Reply, Option<Ticket>) {
+    match answered {
+        Ok(Answered::Done(result)) => (Ok(result), None),
+        Ok(Answered::Asks(requests, ticket)) => (Ok(interactive::asking(&requests)), Some(ticket)),
+        Err(error) => (Err(error), None),
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::assembler;
 use crate::catalog::{Catalog, StoredCatalog, View};
 use crate::hub::Hub;
+use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
 use crate::server::{Command, Environment, Server};
@@ -60,6 +61,9 @@ pub struct Gateway {
     environment: Environment,
     pub(crate) sealer: Sealer,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) parking: Arc<Parking>,
+    /// How long a person may take to answer.
+    pub(crate) answer_timeout: Duration,
     /// What happened to calls.
     pub records: Arc<Records>,
     pub(crate) draining: CancellationToken,
@@ -106,6 +110,12 @@ impl Gateway {
             environment,
             sealer: parts.sealer,
             hub,
+            parking: Parking::new(ParkingLimits {
+                all_max: limits.parked_calls_max,
+                per_principal_max: limits.parked_calls_per_principal_max,
+                answer_timeout: limits.answer_timeout,
+            }),
+            answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),
             draining: CancellationToken::new(),
             started: Instant::now(),
@@ -257,6 +267,12 @@ impl Gateway {
     #[must_use]
     pub fn listens(&self) -> usize {
         self.hub.len()
+    }
+
+    /// How many calls wait for the answer of a person.
+    #[must_use]
+    pub fn parked_calls(&self) -> usize {
+        self.parking.len()
     }
 
     /// How long this gateway has run.

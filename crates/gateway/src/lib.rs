@@ -24,8 +24,10 @@ pub mod server;
 
 pub mod upstream;
 
+pub mod asking;
 mod hub;
 mod interactive;
+mod parking;
 
 mod skills;
 pub mod tasks;

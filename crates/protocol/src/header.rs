@@ -73,6 +73,15 @@ pub struct BadAnnotation {
     pub why: &'static str,
 }
 
+/// The name of a tool and its mirrored properties, when it has a proper set of any.
+#[must_use]
+pub fn mirrored_of_tool(tool: &Raw) -> Option<(String, Vec<MirroredParam>)> {
+    memchr::memmem::find(tool.as_bytes(), b"x-mcp-header")?;
+    let tool: Value = tool.read().ok()?;
+    let params = mirrored_params(tool.get("inputSchema")?).ok()?;
+    Some((tool.get("name")?.as_str()?.to_owned(), params))
+}
+
 /// Finds the mirrored properties of an input schema.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ mod programs;
 pub use programs::{Ended, built, command, entry, entry_at, entry_of, misbehave, run, script, tell};
 
 mod processes;
-pub use processes::{Process, Tree};
+pub use processes::{Process, Tree, kill};
 
 mod switchboard;
 pub use switchboard::{Home, Switchboard};

@@ -56,10 +56,15 @@ fn marker(pid: u32) -> Option<String> {
 impl Process {
     /// Kills it, unless it is gone already.
     pub fn kill(&self) {
-        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-        // Whether it was still there is for the test to see.
-        let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+        kill(self.pid);
     }
+}
+
+/// Kills the process `pid`, unless it is gone already.
+pub fn kill(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // Whether it was still there is for the test to see.
+    let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
 }
 
 impl Tree {

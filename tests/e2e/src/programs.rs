@@ -22,6 +22,19 @@ pub struct Ended {
     pub stderr: String,
 }
 
+impl Ended {
+    /// What it said on stdout, as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("expected JSON ({error}): {}{}", self.stdout, self.stderr))
+    }
+}
+
 /// A program that was built beside the tests.
 ///
 /// # Panics

@@ -47,13 +47,14 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
 
 fn overall(status: &Status) -> String {
     let mut text = format!(
-        "{} ({}, process {}, up {})\nsessions {}, subscriptions {}",
+        "{} ({}, process {}, up {})\nsessions {}, subscriptions {}, parked calls {}",
         status.url,
         if status.draining { "shutting down" } else { "running" },
         status.pid,
         duration(status.uptime_ms),
         status.sessions,
         status.listens,
+        status.parked_calls,
     );
     if let Some(daemon) = status.memory.daemon_kib {
         let guard = status.memory.guard_kib.unwrap_or(0);
@@ -93,6 +94,7 @@ fn explain(server: &Server, printer: &Printer) {
         printer.line(&format!("  next: {}", harmless(hint)));
     }
     let noted = [
+        (server.instances as u64, "instances beside the first one, for callers that must not share it"),
         (server.noise_lines, "lines on its stdout were no messages"),
         (server.members_dropped, "unknown members of its messages were dropped"),
     ];

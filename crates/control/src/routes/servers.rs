@@ -61,6 +61,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         calls: read(&server.counters.calls),
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),
+        instances: server.instances(),
         noise_lines: read(&server.counters.noise_lines),
         members_dropped: read(&server.counters.members_dropped),
         since: supervisor::utc(status.since),

@@ -26,6 +26,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         draining: parts.gateway.is_draining(),
         sessions: parts.sessions.get(),
         listens: parts.gateway.listens(),
+        parked_calls: parts.gateway.parked_calls(),
         records_dropped: parts.gateway.records.dropped(),
         log_lines_dropped: parts.logs.dropped_lines(),
         memory: memory::now(),

@@ -5,12 +5,15 @@
 
 mod lister;
 mod owner;
+mod pool;
 mod start;
 mod status;
 
 pub use owner::{Command, Environment, Fact};
+use pool::Pool;
 pub use status::{Counters, Status};
 
+use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
 use crate::policy::ToolRules;
 use crate::upstream::Connection;
@@ -47,6 +50,8 @@ pub struct Core {
     /// What was counted.
     pub counters: Counters,
     link: ArcSwapOption<Connection>,
+    /// Instances beside the one of `link`, where there may be any.
+    pool: ArcSwapOption<Pool>,
     status: watch::Sender<Status>,
     catalog: ArcSwap<ServerCatalog>,
     /// Whether `catalog` came from this run or from a stored one.
@@ -82,6 +87,7 @@ impl Server {
             log: environment.log(&entry.reduced),
             counters: Counters::default(),
             link: ArcSwapOption::empty(),
+            pool: ArcSwapOption::empty(),
             status: watch::Sender::new(status),
             listed: stored.is_some().into(),
             catalog: ArcSwap::from_pointee(stored.unwrap_or_else(|| ServerCatalog::empty(definition))),
@@ -136,6 +142,12 @@ impl Core {
         self.link.load_full()
     }
 
+    /// How many instances there are beside the first.
+    #[must_use]
+    pub fn instances(&self) -> usize {
+        self.pool.load().as_ref().map_or(0, |pool| pool.len())
+    }
+
     /// Tells the owner something; a full queue means that it is being told a lot already.
     pub fn tell(&self, command: Command) {
         if self.commands.try_send(command).is_err() {
@@ -151,16 +163,22 @@ impl Core {
         }
     }
 
-    /// Calls the server, waiting for it while it starts.
+    /// Calls the server, waiting for it while it starts. What it asks meanwhile goes to `asker`.
     ///
     /// # Errors
     /// Those of the call, or why the server cannot be called now.
-    pub async fn call(&self, call: Call) -> Reply {
+    pub async fn call(&self, call: Call, asker: Option<Asker>) -> Reply {
         let link = match self.link() {
             Some(link) => link,
             None => self.wait_for_link().await?,
         };
-        link.call(call).await
+        let pool = self.pool.load();
+        let link = match &*pool {
+            Some(pool) => Pool::instance(pool, link, &call.context).await?,
+            None => link,
+        };
+        drop(pool);
+        link.call_asking(call, asker).await
     }
 
     async fn wait_for_link(&self) -> Result<Arc<Connection>, Error> {
@@ -201,6 +219,14 @@ impl Core {
                 Ok(Err(_)) => return Err(seen.refusal(&self.name)),
                 Err(_) => return Err(self.status().refusal(&self.name)),
             }
+        }
+    }
+
+    /// Nobody can call it any more; instances beside the first one end.
+    fn unlink(&self) {
+        self.link.store(None);
+        if let Some(pool) = self.pool.swap(None) {
+            pool.end();
         }
     }
 

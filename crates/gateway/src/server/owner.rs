@@ -2,6 +2,7 @@
 //!
 //! Decisions (when to try again) are `supervisor::Restarts`; this file only acts on them.
 
+use super::pool::Pool;
 use super::start::{Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Status, lister};
 use crate::catalog::{Kind, ServerCatalog};
@@ -124,7 +125,7 @@ pub(super) async fn run(
         Owner { server, entry: Arc::new(entry), environment, commands, remembered, subscribed: Wanted::default() };
     loop {
         let left = owner.one_life(&mut restarts).await;
-        owner.server.link.store(None);
+        owner.server.unlink();
         match left {
             Left::Down(down) => {
                 if let Some(done) = owner.pause(down, &mut restarts).await {
@@ -149,6 +150,7 @@ impl Owner {
     async fn one_life(&mut self, restarts: &mut Restarts) -> Left {
         self.server.publish(Status::resting(State::Starting, ""));
         let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+        let instances = sender.clone();
         let attempt =
             attempt(self.server.clone(), self.entry.clone(), self.environment.clone(), self.remembered, sender);
         tokio::pin!(attempt);
@@ -175,6 +177,8 @@ impl Owner {
             }
             Ok((live, catalog, degraded)) => {
                 self.remembered = catalog.era;
+                let pool = Pool::new(&self.server, &self.entry, &self.environment, &live.link, instances);
+                self.server.pool.store(pool);
                 self.announce(&live, catalog, degraded).await;
                 restarts.ready(Instant::now());
                 if !changed.is_empty() {
@@ -222,7 +226,7 @@ impl Owner {
         loop {
             tokio::select! {
                 exit = &mut ended => {
-                    self.server.link.store(None);
+                    self.server.unlink();
                     self.end(&live).await;
                     let exit = exit.or_else(|| live.process.as_ref().and_then(ProcessHandle::exited));
                     return Left::Down(match exit {
@@ -253,7 +257,7 @@ impl Owner {
     }
 
     async fn end_as(&self, live: &Live, left: Left) -> Left {
-        self.server.link.store(None);
+        self.server.unlink();
         self.end(live).await;
         left
     }

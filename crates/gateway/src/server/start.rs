@@ -2,6 +2,7 @@
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
 use super::{Core, Environment, lister};
+use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
 use config::Reach;
@@ -12,6 +13,7 @@ use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
 use tokio::sync::mpsc;
 
 /// A server that runs.
+#[derive(Clone)]
 pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
@@ -34,7 +36,7 @@ impl Down {
 }
 
 /// Why an attempt to connect failed.
-enum Failed {
+pub(super) enum Failed {
     /// The process ended when it was asked for its era.
     Probe,
     Down(Down),
@@ -56,13 +58,7 @@ pub(super) fn with_last_words(server: &Core, reason: String) -> String {
 }
 
 pub(super) fn mirrored(catalog: &ServerCatalog) -> HashMap<String, Vec<header::MirroredParam>> {
-    let marked = catalog.tools.iter().filter(|tool| memchr::memmem::find(tool.as_bytes(), b"x-mcp-header").is_some());
-    let pairs = marked.filter_map(|tool| {
-        let tool: serde_json::Value = tool.read().ok()?;
-        let params = header::mirrored_params(tool.get("inputSchema")?).ok()?;
-        Some((tool.get("name")?.as_str()?.to_owned(), params))
-    });
-    pairs.collect()
+    catalog.tools.iter().filter_map(header::mirrored_of_tool).collect()
 }
 
 /// Starts and connects the server and reads its lists, within the startup time.
@@ -120,7 +116,7 @@ pub(super) async fn attempt(
     }
 }
 
-fn options(
+pub(super) fn options(
     entry: &config::Server,
     name: &Arc<str>,
     environment: &Environment,
@@ -145,10 +141,11 @@ fn options(
         roots: environment.roots.to_vec(),
         server: name.clone(),
         calls_max: limits.calls_per_server_max,
+        kinds: Kinds::ALL,
     }
 }
 
-async fn connect(
+pub(super) async fn connect(
     server: &Core,
     entry: &config::Server,
     environment: &Environment,

@@ -1,10 +1,10 @@
 //! Requests about a task: the sealed id says which server is asked, and under which id.
 
-use super::watch::check_questions;
 use super::{id, shape};
 use crate::Scope;
 use crate::call::{Target, method_not_found, server, view};
 use crate::gateway::Gateway;
+use crate::interactive;
 use crate::policy::Action;
 use crate::record::Open;
 use protocol::{Call, Era, Reply, meta};
@@ -38,7 +38,7 @@ impl Gateway {
             result.set_json("taskId", &*token);
         }
         if method == *"tasks/get" {
-            check_questions(name, client.capabilities.as_ref(), &mut result)?;
+            interactive::name_server(name, client.capabilities.as_ref(), &mut result)?;
         }
         Ok(result)
     }

@@ -3,6 +3,7 @@
 
 use super::shape::{self, Status};
 use super::{TaskRef, id};
+use crate::asking::Asker;
 use crate::server::Server;
 use protocol::seal::Sealer;
 use protocol::{
@@ -21,6 +22,8 @@ struct Awaited {
     task: String,
     /// Where the caller wants to hear of progress, and under which token.
     progress: Option<(Raw, Notifier)>,
+    /// Where what a legacy server asks meanwhile goes.
+    asker: Option<Asker>,
     ended: bool,
 }
 
@@ -29,34 +32,37 @@ struct Awaited {
 ///
 /// # Errors
 /// Those of the call, and of the task where it is waited for.
-pub(crate) async fn call(server: &Arc<Server>, context: &CallContext, call: Call) -> Reply {
+pub(crate) async fn call(server: &Arc<Server>, call: Call, asker: Option<Asker>) -> Reply {
+    if call.method != *"tools/call" {
+        return server.call(call, asker).await;
+    }
+    let context = &call.context.clone();
     let declared = shape::is_declared(&context.client);
     // A modern client is told what it must declare; a legacy one could do nothing about it.
-    let alone = call.method == *"tools/call" && context.era() == Era::Legacy;
-    let again = (alone && !declared && shape::named_in(&server.catalog().capabilities))
+    let again = (context.era() == Era::Legacy && !declared && shape::named_in(&server.catalog().capabilities))
         .then(|| Call { context: shape::declaring(context), ..call.clone() });
-    match (server.call(call).await, again) {
-        (Err(error), Some(again)) if shape::insists(&error) => match server.call(again).await? {
-            task if shape::is_task(&task) => until_done(server, context, task).await,
+    match (server.call(call, asker.clone()).await, again) {
+        (Err(error), Some(again)) if shape::insists(&error) => match server.call(again, None).await? {
+            task if shape::is_task(&task) => until_done(server, context, task, asker).await,
             result => Ok(result),
         },
         (Ok(task), _) if shape::is_task(&task) && !declared => {
             if server.catalog().era == Some(Era::Modern) {
                 return Err(invalid(server, "it made a task for a client that knows no tasks"));
             }
-            until_done(server, context, task).await
+            until_done(server, context, task, asker).await
         }
         (reply, _) => reply,
     }
 }
 
 /// Asks about the task until it has ended, within the time of a call.
-async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object) -> Reply {
+async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object, asker: Option<Asker>) -> Reply {
     let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
     let mut context = shape::declaring(context);
     let notifier = std::mem::take(&mut context.notifier);
     let progress = context.progress_token.take().map(|token| (token, notifier));
-    let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, ended: false };
+    let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, asker, ended: false };
     let limit = server.entry.request_timeout_max.min(FOR_EVER);
     match tokio::time::timeout(limit, awaited.end(task)).await {
         Ok(reply) => reply,
@@ -90,7 +96,7 @@ impl Awaited {
         let mut steps = 0_u64;
         loop {
             tokio::time::sleep(shape::poll_interval(&task)).await;
-            let mut said = self.server.call(self.request("tasks/get")).await?;
+            let mut said = self.server.call(self.request("tasks/get"), self.asker.clone()).await?;
             match Status::of(&said) {
                 Some(Status::Working) => {}
                 Some(Status::InputRequired) => {
@@ -145,7 +151,7 @@ impl Drop for Awaited {
         let (server, call) = (self.server.clone(), self.request("tasks/cancel"));
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // It may get lost, as any cancellation may; the task has a time of its own.
-            runtime.spawn(async move { server.call(call).await });
+            runtime.spawn(async move { server.call(call, None).await });
         }
     }
 }

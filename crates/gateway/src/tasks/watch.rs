@@ -6,7 +6,7 @@ use crate::catalog::View;
 use crate::gateway::{Gateway, Snapshot};
 use crate::hub::{Filter, Watch};
 use crate::interactive;
-use protocol::{Call, Era, Error, Object, Raw, Text};
+use protocol::{Call, Era, Object};
 
 /// Tasks that one listener may be told of; more are left out of the acknowledgement.
 const TASKS_WATCHED_MAX: usize = 1024;
@@ -36,38 +36,16 @@ impl Gateway {
 /// not declare.
 pub(crate) fn told(task: &TaskRef, watch: &Watch, mut params: Object) -> Object {
     params.set_json("taskId", &watch.token);
-    if check_questions(&task.server, watch.capabilities.as_ref(), &mut params).is_err() {
+    if interactive::name_server(&task.server, watch.capabilities.as_ref(), &mut params).is_err() {
         params.remove("inputRequests");
     }
     params
 }
 
-/// Passes on only questions that the client declared, each naming the server that asks.
-///
-/// # Errors
-/// [`protocol::ErrorKind::UpstreamInvalid`] for any other question.
-pub(super) fn check_questions(server: &str, capabilities: Option<&Raw>, task: &mut Object) -> Result<(), Error> {
-    if task.get("inputRequests").is_none() {
-        return Ok(());
-    }
-    interactive::check_declared(server, capabilities, task)?;
-    let Some(mut requests) = task.object("inputRequests") else { return Ok(()) };
-    let keys: Vec<Text> = requests.iter().map(|(key, _)| key).collect();
-    for key in keys {
-        let Some(mut request) = requests.object(&key) else { continue };
-        let Some(mut params) = request.object("params") else { continue };
-        let Some(message) = params.text("message") else { continue };
-        params.set_json("message", &format!("[{server}] {message}"));
-        request.set("params", params.to_raw());
-        requests.set(&key, request.to_raw());
-    }
-    task.set("inputRequests", requests.to_raw());
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::Raw;
 
     #[test]
     fn a_listener_is_told_under_its_own_id_and_only_what_it_can_answer() {

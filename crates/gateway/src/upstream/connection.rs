@@ -5,6 +5,7 @@ use super::http::HttpLink;
 use super::in_process::InProcessLink;
 use super::listen::Wanted;
 use super::{Handshake, List, UpstreamEvent, legacy_tasks, listen};
+use crate::asking::Asker;
 use protocol::header::MirroredParam;
 use protocol::{Call, CallContext, Notification, Object, Reply, ReplyFuture, Service};
 use std::collections::HashMap;
@@ -49,18 +50,24 @@ impl Connection {
     /// cancels the call in the way of the server's era.
     #[must_use]
     pub fn call(&self, call: Call) -> ReplyFuture {
+        self.call_asking(call, None)
+    }
+
+    /// The same; what a legacy server asks meanwhile goes to `asker`.
+    #[must_use]
+    pub fn call_asking(&self, call: Call, asker: Option<Asker>) -> ReplyFuture {
         if legacy_tasks::concerns(self.0.handshake.era, &call) {
-            return Box::pin(legacy_tasks::call(self.clone(), call));
+            return Box::pin(legacy_tasks::call(self.clone(), call, asker));
         }
-        self.carry(call)
+        self.carry(call, asker)
     }
 
     /// Carries a request as it is.
-    pub(super) fn carry(&self, call: Call) -> ReplyFuture {
+    pub(super) fn carry(&self, call: Call, asker: Option<Asker>) -> ReplyFuture {
         let shared = self.0.clone();
         match &self.0.link {
-            Link::Http(link) => keeping(shared, link.clone().call(call)),
-            Link::Duplex(link) => keeping(shared, link.clone().call(call)),
+            Link::Http(link) => keeping(shared, link.clone().call(call, asker)),
+            Link::Duplex(link) => keeping(shared, link.clone().call(call, asker)),
             Link::InProcess(link) => keeping(shared, link.clone().call(call)),
         }
     }
@@ -126,6 +133,18 @@ impl Connection {
             Link::Duplex(link) => link.close(),
             Link::InProcess(_) => {}
         }
+    }
+
+    /// Whether a pipe has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(&self.0.link, Link::Duplex(link) if link.is_closed())
+    }
+
+    /// Whether this is HTTP, where sessions cost little.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        matches!(&self.0.link, Link::Http(_))
     }
 
     /// Resolves when a pipe has ended, by itself or by [`Connection::close`]. HTTP has nothing

@@ -3,13 +3,15 @@
 
 use super::patience::{Patience, Progress};
 use super::pulse::Pulse;
+use super::questions::{Asking, Questions};
 use super::{ConnectOptions, Handshake, List, UpstreamEvent, failure, wire};
+use crate::asking::{Asker, Question};
 use protocol::{
-    CallContext, Client, Era, Error, LogLevel, Notification, Notifier, Object, ParseLimits, Principal, Raw, Reply,
-    Request, Response,
+    CallContext, Client, Era, Error, ErrorKind, LogLevel, Notification, Notifier, Object, ParseLimits, Principal, Raw,
+    Reply, Request, Response,
 };
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::mpsc;
 
 /// The part that all transports share.
@@ -25,6 +27,8 @@ pub(super) struct Core {
     in_flight: AtomicUsize,
     pulse: Pulse,
     agreed: OnceLock<Agreed>,
+    /// Who may be asked, of the calls in flight.
+    questions: Arc<Questions>,
     /// The most verbose level that this session was set to.
     logged: Mutex<Option<LogLevel>>,
 }
@@ -45,6 +49,7 @@ pub(super) struct Route {
     token: Option<Raw>,
     logs: LogRoute,
     progress: Option<Progress>,
+    asker: Option<Asker>,
 }
 
 /// Where the log messages of a call go.
@@ -78,6 +83,7 @@ impl Core {
             in_flight: AtomicUsize::new(0),
             pulse: Pulse::default(),
             agreed: OnceLock::new(),
+            questions: Questions::new(),
             logged: Mutex::default(),
         }
     }
@@ -134,10 +140,11 @@ impl Core {
         Ok(slot)
     }
 
-    pub(super) fn patience(&self, context: &CallContext) -> Patience {
+    pub(super) fn patience(&self, context: &CallContext, asker: Option<&Asker>) -> Patience {
         let options = &self.options;
         self.pulse.touch();
-        Patience::start(options.request_timeout, options.request_timeout_max, context.progress_token.is_some())
+        let hold = asker.map(|asker| asker.hold().clone());
+        Patience::start(options.request_timeout, options.request_timeout_max, context.progress_token.is_some(), hold)
     }
 
     /// The level that a legacy session must be set to before this call (section 2.2, row 11).
@@ -180,6 +187,15 @@ impl Core {
         }
     }
 
+    /// Whether the server refused the headers that repeat arguments.
+    pub(super) fn is_outdated(&self, reply: &Reply) -> bool {
+        let refused = |error: &Error| {
+            error.upstream_code == Some(HEADER_MISMATCH)
+                && error.message.to_ascii_lowercase().contains(protocol::header::PARAM_PREFIX)
+        };
+        self.era() == Era::Modern && reply.as_ref().is_err_and(refused)
+    }
+
     fn check_result_type(&self, client: &Client, result: Object) -> Reply {
         match result.get("resultType").map(Raw::as_bytes) {
             None | Some(b"\"complete\"" | b"\"input_required\"") => Ok(result),
@@ -219,26 +235,43 @@ impl Core {
         }
     }
 
-    /// The answer to a request of the server; a modern server may not ask (section 1.4).
-    pub(super) fn answer(&self, request: Request) -> Option<Response> {
-        if self.era() == Era::Modern {
-            self.report(UpstreamEvent::RequestRefused { method: request.method.to_string() });
-            return None;
+    /// Enters a call that may be asked, when it is its turn.
+    pub(super) async fn enter(&self, asker: Option<&Asker>, patience: &Patience) -> Result<Option<Asking>, Error> {
+        let Some(asker) = asker.filter(|_| self.era() == Era::Legacy) else { return Ok(None) };
+        match patience.wait_for(self.questions.clone().enter(asker.clone())).await {
+            Ok(asking) => Ok(Some(asking)),
+            Err(_) => Err(failure::busy_asking(self.server())),
         }
-        let outcome = match request.method.as_str() {
-            "ping" => Ok(Object::new()),
-            "roots/list" => Ok(self.roots()),
-            method => {
-                self.report(UpstreamEvent::RequestRefused { method: method.to_owned() });
-                let mut refusal = Error::new(
-                    protocol::ErrorKind::MethodNotFound,
-                    format!("`{method}` is not served yet; it comes with the next version of Switchboard"),
-                );
-                refusal.hint = Some("answer without asking the client".into());
-                Err(refusal)
-            }
+    }
+
+    /// Takes a request of the server; a modern one may not send any (section 1.4). `asker` is that
+    /// of the call on whose stream it came; `respond` writes the answer.
+    pub(super) fn take_request(
+        &self,
+        request: Request,
+        asker: Option<&Asker>,
+        respond: impl FnOnce(Response) + Send + 'static,
+    ) {
+        let Request { id, method, params } = request;
+        if self.era() == Era::Modern {
+            return self.report(UpstreamEvent::RequestRefused { method: method.to_string() });
+        }
+        let respond = move |outcome: Reply| respond(Response { id: Some(id), outcome });
+        if method == *"ping" {
+            return respond(Ok(Object::new()));
+        }
+        let question = Question::new(method, params.unwrap_or_default(), respond);
+        let nobody = match asker {
+            Some(asker) => asker.put(question).err(),
+            None => self.questions.place(question),
         };
-        Some(Response { id: Some(request.id), outcome })
+        let Some(question) = nobody else { return };
+        if question.method == *"roots/list" {
+            return question.answer(Ok(self.roots()));
+        }
+        self.report(UpstreamEvent::RequestRefused { method: question.method.to_string() });
+        let message = format!("no client that is calling you now has declared that it answers `{}`", question.method);
+        question.answer(Err(Error::new(ErrorKind::MethodNotFound, message)));
     }
 
     fn roots(&self) -> Object {
@@ -257,7 +290,7 @@ impl Drop for Slot<'_> {
 // === impl Route ===
 
 impl Route {
-    pub(super) fn new(context: &CallContext, patience: &Patience) -> Self {
+    pub(super) fn new(context: &CallContext, patience: &Patience, asker: Option<Asker>) -> Self {
         let logs = match (context.log_level, context.era()) {
             (Some(level), _) => Logs::From(level),
             (None, Era::Legacy) => Logs::All,
@@ -265,7 +298,12 @@ impl Route {
         };
         let token = context.progress_token.clone();
         let logs = LogRoute { notifier: context.notifier.clone(), wanted: logs };
-        Self { token, logs, progress: patience.progress() }
+        Self { token, logs, progress: patience.progress(), asker }
+    }
+
+    /// Who answers what the server asks during this call.
+    pub(super) fn asker(&self) -> Option<&Asker> {
+        self.asker.as_ref()
     }
 
     /// Where its log messages go.

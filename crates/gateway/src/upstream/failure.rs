@@ -70,6 +70,15 @@ pub(super) fn overloaded(server: &str, limit: &str, most: usize) -> Error {
         .hint("try again when other calls have finished")
 }
 
+/// Another call of the server waits for a person, and the server could not say whom it asks.
+pub(super) fn busy_asking(server: &str) -> Error {
+    let message = format!(
+        "server `{server}` is waiting for a person's answer in another call, and takes one such call at a time"
+    );
+    Error::new(ErrorKind::Overloaded, message)
+        .hint("answer that question, or give each client an instance: isolation = \"session\" in its entry")
+}
+
 /// The server did not answer; `what` is the method or tool.
 pub(super) fn timeout(server: &str, what: &str, seconds: u64, in_all: bool) -> Error {
     let (how, key) = if in_all { ("in all", "request_timeout_max") } else { ("without progress", "request_timeout") };

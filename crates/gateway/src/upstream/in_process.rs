@@ -46,7 +46,7 @@ impl InProcessLink {
         let _slot = self.core.admit()?;
         // Progress goes straight to the client, unseen here, so only the absolute limit counts.
         let in_all = self.core.options.request_timeout_max;
-        let patience = super::patience::Patience::start(in_all, in_all, false);
+        let patience = super::patience::Patience::start(in_all, in_all, false, None);
         let (method, params, client) = (call.method.clone(), call.params.clone(), call.context.client.clone());
         match patience.wait_for(self.service.call(call)).await {
             Ok(reply) => self.core.settle(&method, &client, reply),

@@ -6,6 +6,7 @@
 //! asks while a task runs is not carried here.
 
 use super::Connection;
+use crate::asking::Asker;
 use crate::tasks::shape::{self, Status};
 use protocol::{Call, Era, Error, ErrorKind, Object, Raw, Reply, Text, meta};
 
@@ -15,11 +16,12 @@ pub(super) fn concerns(era: Era, call: &Call) -> bool {
         && (call.method.starts_with("tasks/") || (call.method == *"tools/call" && call.params.get("task").is_some()))
 }
 
-/// Answers a request about tasks in the modern way.
-pub(super) async fn call(connection: Connection, call: Call) -> Reply {
+/// Answers a request about tasks in the modern way. With an `asker` somebody waits for the end of
+/// the task and can be asked.
+pub(super) async fn call(connection: Connection, call: Call, asker: Option<Asker>) -> Reply {
     match &*call.method {
-        "tools/call" => create(&connection, call).await,
-        "tasks/get" => get(&connection, call).await,
+        "tools/call" => create(&connection, call, asker).await,
+        "tasks/get" => get(&connection, call, asker).await,
         "tasks/cancel" => cancel(&connection, call).await,
         "tasks/update" => Err(Error::new(
             ErrorKind::Unsupported,
@@ -31,8 +33,8 @@ pub(super) async fn call(connection: Connection, call: Call) -> Reply {
 }
 
 /// A server that made no task of it has answered at once.
-async fn create(connection: &Connection, call: Call) -> Reply {
-    let mut result = connection.carry(call).await?;
+async fn create(connection: &Connection, call: Call, asker: Option<Asker>) -> Reply {
+    let mut result = connection.carry(call, asker).await?;
     let Some(task) = result.object("task") else { return Ok(result) };
     result.remove("task");
     without_related_task(&mut result);
@@ -44,29 +46,32 @@ async fn create(connection: &Connection, call: Call) -> Reply {
     Ok(flat)
 }
 
-async fn get(connection: &Connection, call: Call) -> Reply {
+/// A server puts its questions while it is asked for the result, which waits for the end.
+async fn get(connection: &Connection, call: Call, asker: Option<Asker>) -> Reply {
     let about_result = Call { method: Text::from_static("tasks/result"), ..call.clone() };
-    let mut task = shape::to_modern(&connection.carry(call).await?);
+    let mut task = shape::to_modern(&connection.carry(call, None).await?);
     match Status::of(&task) {
-        Some(Status::Completed | Status::Failed) => match connection.carry(about_result).await {
-            Ok(mut result) => {
-                without_related_task(&mut result);
-                // A tool that failed has a result that says so; the task has run to its end.
-                task.set_json("status", Status::Completed.as_str());
-                task.set("result", result.to_raw());
-            }
-            Err(error) if error.kind == ErrorKind::Upstream => {
-                task.set_json("status", Status::Failed.as_str());
-                task.set("error", shape::written(&error));
-            }
-            Err(error) => return Err(error),
-        },
+        Some(Status::Completed | Status::Failed) => {}
+        Some(Status::InputRequired) if asker.is_some() => {}
         Some(Status::InputRequired) => {
             let message = "the task waits for input that a server of 2025-11-25 asks for outside of any call; this version of Switchboard cannot carry such questions";
             return Err(Error::new(ErrorKind::Unsupported, message)
-                .hint("cancel the task and call the tool without needing input"));
+                .hint("cancel the task and call the tool without declaring tasks"));
         }
-        _ => {}
+        _ => return Ok(task),
+    }
+    match connection.carry(about_result, asker).await {
+        Ok(mut result) => {
+            without_related_task(&mut result);
+            // A tool that failed has a result that says so; the task has run to its end.
+            task.set_json("status", Status::Completed.as_str());
+            task.set("result", result.to_raw());
+        }
+        Err(error) if error.kind == ErrorKind::Upstream => {
+            task.set_json("status", Status::Failed.as_str());
+            task.set("error", shape::written(&error));
+        }
+        Err(error) => return Err(error),
     }
     Ok(task)
 }
@@ -74,9 +79,9 @@ async fn get(connection: &Connection, call: Call) -> Reply {
 /// Cancelling what has ended is no error in the modern model.
 async fn cancel(connection: &Connection, call: Call) -> Reply {
     let about_state = Call { method: Text::from_static("tasks/get"), ..call.clone() };
-    match connection.carry(call).await {
+    match connection.carry(call, None).await {
         Ok(_) => Ok(Object::new()),
-        Err(refused) if refused.kind == ErrorKind::Upstream => match connection.carry(about_state).await {
+        Err(refused) if refused.kind == ErrorKind::Upstream => match connection.carry(about_state, None).await {
             Ok(task) if Status::of(&task).is_some_and(Status::is_terminal) => Ok(Object::new()),
             _ => Err(refused),
         },

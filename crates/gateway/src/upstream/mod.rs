@@ -20,6 +20,7 @@ mod core;
 mod discover;
 mod patience;
 mod pulse;
+mod questions;
 mod wire;
 
 mod listen;

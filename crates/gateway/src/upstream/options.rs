@@ -1,5 +1,6 @@
 //! What a connection is told, what it learns at its start, and what it reports later.
 
+use crate::asking::Kinds;
 use protocol::{Era, Notification, Object, Raw, Version};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct ConnectOptions {
     pub server: Arc<str>,
     /// How many calls may be in flight.
     pub calls_max: usize,
+    /// What a legacy server is told that it may ask.
+    pub kinds: Kinds,
 }
 
 impl ConnectOptions {
@@ -56,6 +59,7 @@ impl ConnectOptions {
             roots: Vec::new(),
             server: server.into(),
             calls_max: 1024,
+            kinds: Kinds::ALL,
         }
     }
 }

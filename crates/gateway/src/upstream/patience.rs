@@ -1,6 +1,7 @@
 //! How long a call is waited for: a time without progress, and a time in all.
 
 use super::failure;
+use crate::asking::Hold;
 use protocol::Error;
 use std::future::Future;
 use std::pin::pin;
@@ -20,6 +21,8 @@ pub(super) struct Patience {
     without_progress: Duration,
     in_all: Duration,
     progress: Option<Progress>,
+    /// Stands still while a person is asked; absent where nobody can be.
+    hold: Option<Hold>,
 }
 
 /// When the last progress came, in milliseconds after the start. Shared with whoever reads.
@@ -38,11 +41,11 @@ pub(super) struct Expired {
 
 impl Patience {
     /// Starts now. Progress is only looked for when the call can have any.
-    pub(super) fn start(without_progress: Duration, in_all: Duration, with_progress: bool) -> Self {
+    pub(super) fn start(without_progress: Duration, in_all: Duration, with_progress: bool, hold: Option<Hold>) -> Self {
         let started = Instant::now();
         let in_all = in_all.min(FOR_EVER);
         let progress = with_progress.then(|| Progress { started, last_ms: Arc::default() });
-        Self { started, without_progress, in_all, progress }
+        Self { started, without_progress, in_all, progress, hold }
     }
 
     pub(super) fn progress(&self) -> Option<Progress> {
@@ -51,7 +54,18 @@ impl Patience {
 
     fn due(&self) -> Instant {
         let last_ms = self.progress.as_ref().map_or(0, |progress| progress.last_ms.load(Ordering::Relaxed));
-        self.started + Duration::from_millis(last_ms).saturating_add(self.without_progress).min(self.in_all)
+        let mut due =
+            self.started + Duration::from_millis(last_ms).saturating_add(self.without_progress).min(self.in_all);
+        if let Some(hold) = &self.hold {
+            let end = self.started + self.in_all;
+            if hold.is_held() {
+                return end;
+            }
+            if let Some(released) = hold.released() {
+                due = due.max((released + self.without_progress).min(end));
+            }
+        }
+        due
     }
 
     /// Waits for `work` as long as the limits allow.
@@ -63,6 +77,10 @@ impl Patience {
                 return Poll::Ready(Ok(done));
             }
             loop {
+                // The clock may have begun to run again since the alarm was set.
+                if self.hold.is_some() && self.due() < alarm.deadline() {
+                    alarm.as_mut().reset(self.due());
+                }
                 ready!(alarm.as_mut().poll(context));
                 let due = self.due();
                 if due <= Instant::now() {
@@ -98,7 +116,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_prolongs_up_to_the_end() {
-        let patience = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true);
+        let patience = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true, None);
         let progress = patience.progress().unwrap();
         let begun = Instant::now();
         let work = async {
@@ -110,8 +128,26 @@ mod tests {
         };
         let expired: Expired = patience.wait_for(work).await.map(|(): ()| ()).unwrap_err();
         assert!(expired.in_all && begun.elapsed() >= Duration::from_secs(24));
-        let silent = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true);
+        let silent = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true, None);
         let expired = silent.wait_for(std::future::pending::<()>()).await.unwrap_err();
         assert_eq!(expired, Expired { limit: Duration::from_secs(10), in_all: false });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_may_take_longer_than_a_server() {
+        let hold = Hold::default();
+        hold.hold();
+        let patience = Patience::start(Duration::from_secs(10), Duration::from_secs(100), false, Some(hold.clone()));
+        let begun = Instant::now();
+        let answered = async {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            hold.release();
+            std::future::pending::<()>().await;
+        };
+        let expired = patience.wait_for(answered).await.unwrap_err();
+        assert_eq!((expired.in_all, begun.elapsed().as_secs()), (false, 60));
+        hold.hold();
+        let patience = Patience::start(Duration::from_secs(10), Duration::from_secs(100), false, Some(hold));
+        assert!(patience.wait_for(std::future::pending::<()>()).await.unwrap_err().in_all);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Written straight into the output: the parameters keep their bytes, only `_meta` is composed.
 
+use crate::asking::Kinds;
 use protocol::{CallContext, Client, Era, Object, Output, Principal, Raw, Version, meta};
 use std::io::Write as _;
 
@@ -9,8 +10,8 @@ use std::io::Write as _;
 const OWN_INFO: &str = concat!("{\"name\":\"switchboard\",\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}");
 /// Small pieces up to here are gathered in one allocation.
 const GATHER_MAX: usize = 16 * 1024;
-/// What a legacy client can do that a modern server would use in ways we cannot bridge yet.
-const NOT_BRIDGED: [&str; 4] = ["sampling", "elicitation", "roots", "tasks"];
+/// What a legacy client can do in a way that a modern server does not mean.
+const NOT_BRIDGED: [&str; 1] = ["tasks"];
 
 /// Composes a request. Its id is also its progress token, sent only when the client wants
 /// progress.
@@ -122,10 +123,10 @@ pub(super) fn cancelled(id: u64, reason: &str) -> Output {
 }
 
 /// The parameters of `initialize` (section 2.2, row 1).
-pub(super) fn initialize_params() -> Object {
+pub(super) fn initialize_params(kinds: Kinds) -> Object {
     [
         ("protocolVersion", Raw::of(Version::LEGACY_LATEST.as_str())),
-        ("capabilities", Raw::from_static("{\"roots\":{}}")),
+        ("capabilities", kinds.capabilities()),
         ("clientInfo", Raw::from_static(OWN_INFO)),
     ]
     .into_iter()
@@ -195,10 +196,10 @@ mod tests {
 
     #[test]
     fn of_a_legacy_client_only_what_can_be_bridged_is_declared() {
-        let context = context(Version::V2025_11_25, r#"{"roots":{},"sampling":{},"extensions":{"a":{}}}"#);
+        let context = context(Version::V2025_11_25, r#"{"roots":{},"tasks":{},"extensions":{"a":{}}}"#);
         assert!(
             written(Era::Modern, "{}", &context)
-                .contains(r#""io.modelcontextprotocol/clientCapabilities":{"extensions":{"a":{}}}"#)
+                .contains(r#""io.modelcontextprotocol/clientCapabilities":{"roots":{},"extensions":{"a":{}}}"#)
         );
         assert!(has_extensions(&context.client));
     }

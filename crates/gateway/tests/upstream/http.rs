@@ -283,3 +283,26 @@ async fn list_changes_come_over_the_listen_request() {
     let sender = kept.lock().unwrap().pop().unwrap();
     sender.closed().await;
 }
+
+#[tokio::test]
+async fn a_call_whose_headers_are_outdated_is_sent_again_with_the_right_ones() {
+    let mut peer = Peer::serve(|seen| match seen.body["method"].as_str() {
+        Some("server/discover") => discovered(seen, json!({"tools": {}})),
+        Some("tools/list") => {
+            let region = json!({"type": "string", "x-mcp-header": "Region"});
+            let schema = json!({"type": "object", "properties": {"region": region}});
+            result(seen, json!({"tools": [{"name": "t", "inputSchema": schema}]}))
+        }
+        _ if seen.headers.contains_key("mcp-param-region") => result(seen, json!({"ok": "yes"})),
+        _ => error(seen, 400, -32020),
+    })
+    .await;
+    let (connection, _events) = peer.connect(options()).await;
+    let connection = connection.unwrap();
+    let call = || call(Version::MODERN_LATEST, "tools/call", r#"{"name":"t","arguments":{"region":"eu"}}"#);
+    assert_eq!(connection.call(call()).await.unwrap().text("ok").unwrap(), "yes");
+    assert!(peer.next("tools/call").await.headers.get("mcp-param-region").is_none());
+    assert_eq!(peer.next("tools/call").await.headers["mcp-param-region"], "eu");
+    assert_eq!(connection.call(call()).await.unwrap().text("ok").unwrap(), "yes");
+    assert_eq!(peer.next("tools/call").await.headers["mcp-param-region"], "eu", "at once, from now on");
+}

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the tests set up must stand")]
 
+mod asking;
 mod duplex;
 mod era;
 mod http;

@@ -75,7 +75,10 @@ impl Peer {
         let asked = self.next().await;
         assert_eq!(asked["method"], "initialize");
         assert_eq!(asked["params"]["protocolVersion"], "2025-11-25");
-        assert_eq!(asked["params"]["capabilities"], json!({"roots": {}}));
+        assert_eq!(
+            asked["params"]["capabilities"],
+            json!({"roots": {}, "sampling": {"tools": {}}, "elicitation": {"form": {}, "url": {}}})
+        );
         self.answer(&asked, json!({"protocolVersion": "2025-06-18", "capabilities": capabilities})).await;
         assert_eq!(self.next().await["method"], "notifications/initialized");
     }

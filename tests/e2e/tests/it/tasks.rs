@@ -78,6 +78,24 @@ fn who_knows_no_tasks_waits_for_the_result() {
 }
 
 #[test]
+fn a_question_during_a_task_reaches_who_waits_for_the_result() {
+    let Some(board) = start() else { return };
+    let client = board.modern();
+    let mut params = json!({"name": RESEARCH, "arguments": {"topic": "python", "ambiguous": true}});
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+    let asked = client.result("tools/call", params.clone());
+    assert_eq!(asked["resultType"], "input_required", "expected a question: {asked}");
+    let (key, question) = asked["inputRequests"].as_object().unwrap().iter().next().unwrap();
+    let message = question["params"]["message"].as_str().unwrap();
+    assert!(message.contains("everything") && message.contains("python"), "expected to be told who asks: {message}");
+    params["requestState"] = asked["requestState"].clone();
+    params["inputResponses"] = json!({key: {"action": "accept", "content": {"interpretation": "snake"}}});
+    let result = client.result("tools/call", params);
+    let text = result["content"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("Research Report: python (snake)"), "expected the answer to count: {result}");
+}
+
+#[test]
 fn a_legacy_client_gets_a_task_of_a_legacy_server() {
     let Some(board) = start() else { return };
     let client = board.legacy();

@@ -2,6 +2,7 @@
 
 use super::outbox::{Outbox, Refused};
 use super::waiting::{Waiter, Waiting};
+use crate::asking::Asker;
 use crate::upstream::core::{Core, Route, title};
 use crate::upstream::{failure, wire};
 use protocol::{Call, CallContext, Error, LogLevel, Notification, Object, Output, Raw, Reply};
@@ -30,13 +31,14 @@ struct Unanswered<'a> {
 
 impl DuplexLink {
     /// Answers one call of a client.
-    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call) -> Reply {
+    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
-        let patience = self.core.patience(&call.context);
+        let patience = self.core.patience(&call.context, asker.as_ref());
+        let _asking = self.core.enter(asker.as_ref(), &patience).await?;
         if let Some(level) = self.core.level_to_set(&call.context) {
             self.set_level(level);
         }
-        let route = Route::new(&call.context, &patience);
+        let route = Route::new(&call.context, &patience, asker);
         let (mut unanswered, answer) = self.send(&call.method, &call.params, &call.context, Some(route))?;
         match patience.wait_for(answer).await {
             Ok(Ok(reply)) => {
@@ -50,7 +52,7 @@ impl DuplexLink {
 
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
-        let patience = self.core.patience(&self.core.own);
+        let patience = self.core.patience(&self.core.own, None);
         match patience.wait_for(self.listen(method, params)).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),
@@ -122,6 +124,11 @@ impl DuplexLink {
     pub(in crate::upstream) fn close(&self) {
         self.outbox.close();
         self.waiting.end();
+    }
+
+    /// Whether the server's output has ended.
+    pub(in crate::upstream) fn is_closed(&self) -> bool {
+        self.gone.is_cancelled()
     }
 
     /// Resolves when the server's output has ended.

@@ -164,7 +164,7 @@ async fn initialize(link: &DuplexLink, probed: bool) -> Result<Handshake, Connec
         true => ConnectError::ExitedDuringProbe,
         false => ConnectError::unreachable("it ended before it answered `initialize`"),
     };
-    let params: Object = wire::initialize_params();
+    let params: Object = wire::initialize_params(link.core.options.kinds);
     let reply = link.ask("initialize", &params).map_err(|_| ended())?.await.map_err(|_| ended())?;
     discover::initialized(reply)
 }

@@ -87,12 +87,13 @@ impl DuplexLink {
             Message::Response(response) => self.take_response(response),
             Message::Notification(notification) => self.take_notification(notification),
             Message::Request(request) => {
-                if let Some(response) = self.core.answer(request) {
+                let outbox = self.outbox.clone();
+                self.core.take_request(request, None, move |response| {
                     let mut out = Output::default();
                     response.write(&mut out);
                     // A pipe that has ended, or that nobody reads, gets no answer.
-                    let _ = self.outbox.push(out);
-                }
+                    let _ = outbox.push(out);
+                });
             }
         }
     }

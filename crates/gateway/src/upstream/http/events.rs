@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use outbound::relay::Answer;
 use protocol::framing::SseDecoder;
-use protocol::{Era, Error, Id, Message, Notification, Output, Reply, Text, parse_upstream};
+use protocol::{Era, Error, Id, Message, Notification, Reply, parse_upstream};
 use std::time::Duration;
 
 /// How long the end of a stream is waited for once its answer is there, so that the connection
@@ -161,11 +161,7 @@ impl HttpLink {
                 Ok(None)
             }
             Message::Request(request) => {
-                if let Some(response) = self.core.answer(request) {
-                    let mut out = Output::default();
-                    response.write(&mut out);
-                    self.tell_aside(Text::default(), out);
-                }
+                self.core.take_request(request, route.and_then(Route::asker), self.responder());
                 Ok(None)
             }
         }

@@ -2,13 +2,16 @@
 //! a legacy server, the session.
 
 use super::session::Session;
+use crate::asking::Asker;
 use crate::upstream::core::{Core, LogRoute, Route, title};
 use crate::upstream::{failure, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use arc_swap::ArcSwap;
 use outbound::relay::{Answer, Payload, Relay, RelayError};
 use protocol::header::{self, MirroredParam};
-use protocol::{Call, CallContext, Era, Error, Notification, Object, Output, Reply, Text, Version, method};
+use protocol::{
+    Call, CallContext, Era, Error, Notification, Object, Output, Raw, Reply, Response, Text, Version, method,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -17,6 +20,8 @@ use tokio::time::Instant;
 
 /// How long a message that nobody waits for may take.
 const ASIDE_MAX: Duration = Duration::from_secs(10);
+/// How many pages of tools are read to find out which headers a server wants.
+const PAGES_MAX: usize = 100;
 /// The largest body that is read only to keep its connection, in bytes.
 pub(super) const DRAIN_BYTES_MAX: usize = 64 * 1024;
 
@@ -94,16 +99,44 @@ impl HttpLink {
         self.mirrored.store(Arc::new(mirrored));
     }
 
+    /// Reads the tools again for the headers that they want; says whether that gave any.
+    async fn read_mirrored(&self) -> bool {
+        let mut mirrored = HashMap::new();
+        let mut params = Object::new();
+        for _ in 0..PAGES_MAX {
+            let Ok(page) = self.listen("tools/list", &params).await else { return false };
+            let tools: Vec<Raw> = page.get("tools").and_then(|tools| tools.read().ok()).unwrap_or_default();
+            mirrored.extend(tools.iter().filter_map(header::mirrored_of_tool));
+            match page.get("nextCursor") {
+                Some(cursor) => params.set("cursor", cursor.clone()),
+                None => {
+                    let any = !mirrored.is_empty();
+                    self.set_mirrored(mirrored);
+                    return any;
+                }
+            }
+        }
+        false
+    }
+
     pub(in crate::upstream) fn renewals(&self) -> watch::Receiver<u64> {
         self.renewed.subscribe()
     }
 
     /// Answers one call of a client.
-    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call) -> Reply {
+    pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
-        let patience = self.core.patience(&call.context);
-        let route = Route::new(&call.context, &patience);
-        let work = self.exchange(&call.method, &call.params, &call.context, Some(&route));
+        let patience = self.core.patience(&call.context, asker.as_ref());
+        let _asking = self.core.enter(asker.as_ref(), &patience).await?;
+        let route = Route::new(&call.context, &patience, asker);
+        let work = async {
+            let reply = self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
+            // Refused headers mean that nothing was executed (section 1.5).
+            if self.core.is_outdated(&reply) && Box::pin(self.read_mirrored()).await {
+                return self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
+            }
+            reply
+        };
         match patience.wait_for(work).await {
             Ok(reply) => self.core.settle(&call.method, &call.context.client, reply),
             Err(expired) => Err(expired.error(self.core.server(), &title(&call.method, &call.params))),
@@ -112,7 +145,7 @@ impl HttpLink {
 
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
-        let patience = self.core.patience(&self.core.own);
+        let patience = self.core.patience(&self.core.own, None);
         match patience.wait_for(self.listen(method, params)).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),
@@ -240,6 +273,18 @@ impl HttpLink {
             }
         })
         .await;
+    }
+
+    /// What answers a question of the server, whenever that is.
+    pub(super) fn responder(&self) -> impl FnOnce(Response) + Send + use<> {
+        let link = self.this.clone();
+        move |response: Response| {
+            let mut out = Output::default();
+            response.write(&mut out);
+            if let Some(link) = link.upgrade() {
+                link.tell_aside(Text::default(), out);
+            }
+        }
     }
 
     pub(super) fn tell_aside(&self, method: Text, message: Output) {

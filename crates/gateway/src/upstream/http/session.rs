@@ -40,7 +40,13 @@ impl HttpLink {
     /// Opens a session.
     pub(super) async fn initialize(&self, generation: u64) -> Result<Handshake, ConnectError> {
         let id = self.core.next_id();
-        let out = wire::request(Era::Legacy, id, "initialize", &wire::initialize_params(), &self.core.own);
+        let out = wire::request(
+            Era::Legacy,
+            id,
+            "initialize",
+            &wire::initialize_params(self.core.options.kinds),
+            &self.core.own,
+        );
         let answer = self.post(self.base.clone(), out).await.map_err(ConnectError::unreachable)?;
         if let Some(error) = outage(&answer) {
             return Err(error);

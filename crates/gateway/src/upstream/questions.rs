@@ -1,0 +1,215 @@
+//! Which call a question belongs to that comes apart from any call: on a pipe, or on the stream of
+//! a session (protocol.md section 2.2, rows 8 and 9).
+//!
+//! The protocol does not say it, so a guess is never made: with one call in flight that may be
+//! asked it is that one's; with several the question waits until one is left, since the call that
+//! asks cannot end before its answer. A server that has shown that it asks in this way gets such
+//! calls one at a time.
+
+use crate::asking::{Asker, Kinds, Question};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a question waits for the call that it belongs to to show.
+const HELD_MAX: Duration = Duration::from_secs(5);
+/// Turns that a call takes which has the server for itself.
+const ALL_TURNS: u32 = 1 << 16;
+
+/// The calls of one connection that may be asked, and questions that fit several of them.
+#[derive(Debug)]
+pub(super) struct Questions {
+    turns: Arc<Semaphore>,
+    /// Whether the server ever asked apart from a call.
+    shown: AtomicBool,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    asking: BTreeMap<u64, Asker>,
+    held: BTreeMap<u64, Question>,
+}
+
+/// A call that may be asked; ends with it.
+#[derive(Debug)]
+pub(super) struct Asking {
+    questions: Arc<Questions>,
+    key: u64,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Questions {
+    pub(super) fn new() -> Arc<Self> {
+        let turns = Arc::new(Semaphore::new(ALL_TURNS as usize));
+        Arc::new(Self { turns, shown: AtomicBool::new(false), open: Mutex::default() })
+    }
+
+    /// Whether calls that may be asked go one at a time.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown.load(Ordering::Acquire)
+    }
+
+    /// Enters a call that may be asked, when it is its turn.
+    pub(super) async fn enter(self: Arc<Self>, asker: Asker) -> Asking {
+        let mut turn = self.turns.clone().acquire_many_owned(self.width()).await.ok();
+        if turn.as_ref().is_some_and(|turn| turn.num_permits() == 1) && self.is_shown() {
+            // It was shown while this call waited behind another.
+            drop(turn);
+            turn = self.turns.clone().acquire_many_owned(ALL_TURNS).await.ok();
+        }
+        let mut open = self.lock();
+        let key = open.next;
+        open.next += 1;
+        open.asking.insert(key, asker);
+        drop(open);
+        Asking { questions: self, key, _turn: turn }
+    }
+
+    fn width(&self) -> u32 {
+        if self.is_shown() { ALL_TURNS } else { 1 }
+    }
+
+    /// Puts a question that came apart from any call to the only call that it can be of; keeps it
+    /// while there are several; gives it back when there is none.
+    pub(super) fn place(self: &Arc<Self>, question: Question) -> Option<Question> {
+        let kind = Kinds::needed(&question.method, &question.params);
+        let Some(kind) = kind else { return Some(question) };
+        let mut open = self.lock();
+        match only(&open.asking, kind) {
+            Fit::None => Some(question),
+            Fit::One(asker) => {
+                self.shown.store(true, Ordering::Release);
+                asker.put(question).err()
+            }
+            Fit::Several => {
+                self.shown.store(true, Ordering::Release);
+                let key = open.next;
+                open.next += 1;
+                open.held.insert(key, question);
+                drop(open);
+                let questions = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(HELD_MAX).await;
+                    let late = questions.lock().held.remove(&key);
+                    if let Some(late) = late {
+                        late.give_up("several calls were in flight, and the question names none of them");
+                    }
+                });
+                None
+            }
+        }
+    }
+
+    /// Looks again at what is held: a call has ended.
+    fn again(&self) {
+        let mut open = self.lock();
+        let mut left_over = Vec::new();
+        for (key, question) in std::mem::take(&mut open.held) {
+            let kind = Kinds::needed(&question.method, &question.params).unwrap_or(Kinds::NONE);
+            match only(&open.asking, kind) {
+                Fit::None => left_over.push(question),
+                Fit::One(asker) => left_over.extend(asker.put(question).err()),
+                Fit::Several => {
+                    open.held.insert(key, question);
+                }
+            }
+        }
+        drop(open);
+        // Answering may write to the pipe: not under the lock.
+        drop(left_over);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Fit<'a> {
+    None,
+    One(&'a Asker),
+    Several,
+}
+
+fn only(asking: &BTreeMap<u64, Asker>, kind: Kinds) -> Fit<'_> {
+    let mut fit = asking.values().filter(|asker| asker.kinds().contain(kind));
+    match (fit.next(), fit.next()) {
+        (None, _) => Fit::None,
+        (Some(one), None) => Fit::One(one),
+        _ => Fit::Several,
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.questions.lock().asking.remove(&self.key);
+        self.questions.again();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Object, Text};
+
+    fn question() -> (Question, tokio::sync::oneshot::Receiver<bool>) {
+        let (sender, answered) = tokio::sync::oneshot::channel();
+        let respond = move |reply: protocol::Reply| {
+            let _ = sender.send(reply.is_ok());
+        };
+        (Question::new(Text::from_static("elicitation/create"), Object::new(), respond), answered)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_waits_until_it_can_be_of_one_call_only() {
+        let questions = Questions::new();
+        let (first, mut first_asked) = Asker::new(Kinds::FORM);
+        let (second, mut second_asked) = Asker::new(Kinds::FORM);
+        let (third, _third_asked) = Asker::new(Kinds::ROOTS);
+        let _one = questions.clone().enter(first).await;
+        let two = questions.clone().enter(second).await;
+        let _three = questions.clone().enter(third).await;
+        let (asked, _) = question();
+        assert!(questions.place(asked).is_none() && questions.is_shown());
+        assert!(first_asked.try_recv().is_err() && second_asked.try_recv().is_err());
+        drop(two);
+        assert!(first_asked.try_recv().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_unclear_is_given_up_and_what_nobody_can_answer_comes_back() {
+        let questions = Questions::new();
+        let (asked, answered) = question();
+        assert!(questions.place(asked).is_some());
+        assert!(!answered.await.unwrap());
+        let (first, _a) = Asker::new(Kinds::ALL);
+        let (second, _b) = Asker::new(Kinds::ALL);
+        let _one = questions.clone().enter(first).await;
+        let _two = questions.clone().enter(second).await;
+        let (asked, answered) = question();
+        assert!(questions.place(asked).is_none());
+        assert!(answered.await.unwrap(), "an elicitation is cancelled, not failed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn once_shown_calls_go_one_at_a_time() {
+        let questions = Questions::new();
+        let (asker, _asked) = Asker::new(Kinds::ALL);
+        let one = questions.clone().enter(asker.clone()).await;
+        let (asked, _) = question();
+        assert!(questions.place(asked).is_none());
+        let second = tokio::spawn(questions.clone().enter(asker.clone()));
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        drop(one);
+        let two = second.await.unwrap();
+        let third = tokio::spawn(questions.clone().enter(asker));
+        tokio::task::yield_now().await;
+        assert!(!third.is_finished());
+        drop(two);
+        drop(third.await.unwrap());
+    }
+}
