@@ -29,6 +29,7 @@ mod interactive;
 
 mod skills;
 pub mod tasks;
+mod unrouted;
 
 pub mod record;
 mod redact;
