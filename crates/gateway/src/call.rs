@@ -26,8 +26,6 @@ use std::time::Duration;
 
 /// How long a list cursor is good for, in milliseconds.
 const CURSOR_TIME_MS: u64 = 60 * 60 * 1000;
-/// Servers that are asked in turn for a method nobody knows.
-const UNKNOWN_METHOD_SERVERS_MAX: usize = 16;
 
 /// What an endpoint shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +143,7 @@ impl Gateway {
     }
 
     /// `resources/read` and other methods with a URI: URIs are the same inside and outside.
-    async fn call_uri(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
+    pub(crate) async fn call_uri(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         let uri = call
@@ -186,30 +184,6 @@ impl Gateway {
         call.params.set("ref", reference.to_raw());
         let target = Target { server: server(&snapshot, &name)?.clone(), own: own.clone(), action: Action::Ask };
         self.send(target, &own, call, record).await
-    }
-
-    /// A method without a row, or one that only the server itself can place: by URI, to the only
-    /// server there is, or to the first that knows it.
-    async fn call_unrouted(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
-        if call.params.get("uri").is_some() {
-            return self.call_uri(scope, call, record).await;
-        }
-        let snapshot = self.snapshot.load_full();
-        let view = view(&snapshot, scope)?;
-        if let [only] = &view.servers[..] {
-            let target =
-                Target { server: server(&snapshot, only)?.clone(), own: call.method.clone(), action: Action::Ask };
-            return self.send(target, "", call, record).await;
-        }
-        let ready = snapshot.servers.values().filter(|server| server.link().is_some());
-        for server in ready.take(UNKNOWN_METHOD_SERVERS_MAX) {
-            let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
-            match self.send(target, "", call.clone(), record).await {
-                Err(error) if error.code() == ErrorKind::MethodNotFound.row().code => {}
-                reply => return reply,
-            }
-        }
-        Err(method_not_found(&call.method))
     }
 
     /// The one way to a server: authorized, counted, its questions wrapped.

@@ -31,6 +31,7 @@ mod parking;
 
 mod skills;
 pub mod tasks;
+mod unrouted;
 
 pub mod record;
 mod redact;
