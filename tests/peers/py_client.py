@@ -1,5 +1,5 @@
-"""The Python SDK as a client: `py_client.py legacy|auto|2026-07-28 URL SCENARIO`, or with
-`-- COMMAND ARG...` in place of the URL for stdio.
+"""The Python SDK as a client: `py_client.py legacy|auto|2026-07-28|sse URL SCENARIO`, or with
+`-- COMMAND ARG...` in place of the URL for stdio. `sse` is legacy over HTTP+SSE.
 
 Runs the steps of a scenario file and prints one JSON object; the contract is in README.md here.
 """
@@ -12,6 +12,7 @@ import anyio
 import mcp_types as types
 from mcp import StdioServerParameters
 from mcp.client.client import Client
+from mcp.client.sse import sse_client
 
 STEP_TIMEOUT = 30
 
@@ -31,9 +32,38 @@ def plain(result):
 
 
 class Player:
-    def __init__(self, mode, target):
+    def __init__(self, mode, target, answers):
         self.changed = anyio.Event()
-        self.client = Client(target, mode=mode, message_handler=self.heard, cache=None)
+        self.answers = answers
+        self.asked = []
+        self.client = Client(
+            target,
+            mode=mode,
+            message_handler=self.heard,
+            cache=None,
+            elicitation_callback=self.fill_in if "form" in answers or "url" in answers else None,
+            sampling_callback=self.generate if "sampling" in answers else None,
+            list_roots_callback=self.tell_roots if "roots" in answers else None,
+        )
+
+    async def fill_in(self, context, params):
+        self.asked.append({"method": "elicitation/create", "params": plain(params)})
+        if params.mode == "url":
+            return types.ElicitResult(**self.answers["url"])
+        form = dict(self.answers["form"])
+        # Of all that the scenario would fill in, the fields that this form has.
+        fields = params.requested_schema["properties"]
+        if "content" in form:
+            form["content"] = {name: value for name, value in form["content"].items() if name in fields}
+        return types.ElicitResult(**form)
+
+    async def generate(self, context, params):
+        self.asked.append({"method": "sampling/createMessage", "params": plain(params)})
+        return types.CreateMessageResult.model_validate(self.answers["sampling"])
+
+    async def tell_roots(self, context):
+        self.asked.append({"method": "roots/list", "params": {}})
+        return types.ListRootsResult.model_validate({"roots": self.answers["roots"]})
 
     async def heard(self, message):
         if isinstance(message, types.ToolListChangedNotification):
@@ -119,18 +149,20 @@ class Player:
                     code = getattr(error, "code", None)
                     done.append({"error": {"code": code, "message": f"{type(why).__name__}: {why}"}})
             version = self.client.protocol_version
-        print(json.dumps({"version": version, "steps": done}))
+        print(json.dumps({"version": version, "steps": done, "asked": self.asked}))
 
 
 def main():
     mode, *target, scenario = sys.argv[1:]
     if target[0] == "--":
         server = StdioServerParameters(command=target[1], args=target[2:])
+    elif mode == "sse":
+        mode, server = "legacy", sse_client(target[0])
     else:
         server = target[0]
     with open(scenario) as file:
-        steps = json.load(file)["steps"]
-    anyio.run(Player(mode, server).play, steps)
+        scenario = json.load(file)
+    anyio.run(Player(mode, server, scenario.get("answers", {})).play, scenario["steps"])
 
 
 main()

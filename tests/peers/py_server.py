@@ -1,4 +1,5 @@
-"""A server on the Python SDK, for both eras: `py_server.py stdio` or `py_server.py http PORT`.
+"""A server on the Python SDK, for both eras: `py_server.py stdio` or `py_server.py http PORT`,
+or over HTTP+SSE with `py_server.py sse PORT`.
 
 Over HTTP it prints `listening on ADDRESS` when it is ready. It is a peer for tests: one tool for
 each thing that the tests look at.
@@ -79,14 +80,14 @@ def item(key: str) -> str:
     return f"Item {key}"
 
 
-def serve_http(port: int) -> None:
+def serve_http(app, port: int) -> None:
     """Serves on a socket that is bound before the address is printed."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(64)
     print(f"listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    config = uvicorn.Config(server.streamable_http_app(), log_level="warning")
+    config = uvicorn.Config(app, log_level="warning")
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -94,4 +95,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "stdio":
         server.run("stdio")
     else:
-        serve_http(int(sys.argv[2]))
+        app = server.sse_app() if sys.argv[1] == "sse" else server.streamable_http_app()
+        serve_http(app, int(sys.argv[2]))

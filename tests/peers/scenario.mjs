@@ -6,8 +6,42 @@ import { readFileSync } from 'node:fs';
 
 const STEP_TIMEOUT_MS = 30_000;
 
+const { steps, answers = {} } = JSON.parse(readFileSync(process.argv.at(-1), 'utf8'));
+const asked = [];
+
+// The capabilities of a client that has these answers.
+export function declared() {
+  const { form, url, sampling, roots } = answers;
+  const elicitation = { ...(form && { form: {} }), ...(url && { url: {} }) };
+  return {
+    ...((form || url) && { elicitation }),
+    ...(sampling && { sampling: {} }),
+    ...(roots && { roots: {} }),
+  };
+}
+
+// Answers what a server asks, and remembers the question.
+export function answer({ method, params = {} }) {
+  asked.push({ method, params });
+  switch (method) {
+    case 'elicitation/create':
+      return params.mode === 'url' ? answers.url : filled(answers.form, params.requestedSchema);
+    case 'sampling/createMessage':
+      return answers.sampling;
+    case 'roots/list':
+      return { roots: answers.roots };
+    default:
+      throw new Error(`no answer to ${method}`);
+  }
+}
+
+// Of all that the scenario would fill in, the fields that this form has.
+function filled({ action, content }, { properties }) {
+  if (action !== 'accept') return { action };
+  return { action, content: Object.fromEntries(Object.entries(content).filter(([name]) => name in properties)) };
+}
+
 export async function play(kit) {
-  const { steps } = JSON.parse(readFileSync(process.argv.at(-1), 'utf8'));
   const done = [];
   for (const step of steps) {
     try {
@@ -16,7 +50,7 @@ export async function play(kit) {
       done.push({ error: { code: error.code ?? null, message: String(error.message ?? error) } });
     }
   }
-  console.log(JSON.stringify({ version: kit.version(), steps: done }));
+  console.log(JSON.stringify({ version: kit.version(), steps: done, asked }));
 }
 
 async function one(kit, step) {

@@ -2,14 +2,18 @@
 // Usage: ts2_client.mjs legacy|pin URL SCENARIO (pin: 2026-07-28 and nothing else)
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { play } from './scenario.mjs';
+import { answer, declared, play } from './scenario.mjs';
 
 const [mode, url] = process.argv.slice(2, -1);
 const negotiation = mode === 'pin' ? { pin: '2026-07-28' } : 'legacy';
+const capabilities = declared();
 const client = new Client(
   { name: 'ts2-peer', version: '1.0.0' },
-  { capabilities: {}, versionNegotiation: { mode: negotiation } },
+  { capabilities, versionNegotiation: { mode: negotiation } },
 );
+if (capabilities.elicitation) client.setRequestHandler('elicitation/create', answer);
+if (capabilities.sampling) client.setRequestHandler('sampling/createMessage', answer);
+if (capabilities.roots) client.setRequestHandler('roots/list', answer);
 const transport = new StreamableHTTPClientTransport(new URL(url));
 await client.connect(transport);
 await play({

@@ -5,6 +5,7 @@
 import { createServer } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, Server } from '@modelcontextprotocol/server';
+import { asking, states } from './asking.mjs';
 
 const text = (said) => ({ content: [{ type: 'text', text: String(said) }] });
 const object = (properties) => ({ type: 'object', properties });
@@ -41,6 +42,7 @@ const tools = {
       return text(extra);
     },
   },
+  ...asking,
 };
 
 async function slow({ id, steps = 3, ms = 50 }, { mcpReq }) {
@@ -70,7 +72,7 @@ const pause = (ms, signal) =>
 function make() {
   const server = new Server(
     { name: 'ts-modern', version: '1.0.0' },
-    { capabilities: { tools: { listChanged: true } } },
+    { capabilities: { tools: { listChanged: true } }, requestState: { verify: states.verify } },
   );
   server.setRequestHandler('tools/list', () => {
     const all = { ...tools };

@@ -38,7 +38,7 @@ enum Command {
     Lab(lab::LabArgs),
     /// Write the pages in docs/ that are made from the code
     Docs(docs::DocsArgs),
-    /// Install the pinned test peers into target/peers
+    /// Install the pinned test peers into target/peers, and what they need from the system
     Peers,
     /// Measure what a call through the switchboard costs
     Bench(bench::BenchArgs),
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&root, args),
         Command::Lab(args) => lab::run(&root, args),
         Command::Docs(args) => docs::run(&root, args),
-        Command::Peers => peers::install(&root),
+        Command::Peers => tool::need_system().and_then(|()| peers::install(&root)),
         Command::Bench(args) => bench::run(&root, args),
         Command::Tidy => tidy(&root),
     };

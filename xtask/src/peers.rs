@@ -2,7 +2,7 @@
 //! talk to, into `target/peers`. npm packages come from a lock file (`npm ci`), PyPI packages go
 //! into a virtual environment. Does nothing when the same lock files are installed already.
 //!
-//! It does not install system packages: `node`, `npm`, `python3` (with venv) and `git` must be there.
+//! It does not install what they need from the system, a browser too: `tool::need_system` does.
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};

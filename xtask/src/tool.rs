@@ -114,6 +114,9 @@ const NEEDS: &[Need] = &[
     Need { probe: &["node", "--version"], packages: &["nodejs"] },
     Need { probe: &["npm", "--version"], packages: &["npm"] },
     Need { probe: &["python3", "-c", "import venv, ensurepip"], packages: &["python3", "python3-venv", "python3-pip"] },
+    // For servers and clients on a TCP port and on a Unix socket, and for a server with a browser.
+    Need { probe: &["socat", "-V"], packages: &["socat"] },
+    Need { probe: &["chromium", "--version"], packages: &["chromium"] },
 ];
 
 /// Makes sure that the system has what the peers and tests need; installs it where we are root

@@ -124,13 +124,27 @@ pub enum Reach {
         /// Names of our own variables that are passed on.
         inherit_env: Vec<String>,
     },
-    /// A remote server over streamable HTTP.
+    /// A remote server over HTTP.
     Http {
         /// Its endpoint with variables expanded: may hold secrets.
         url: String,
         /// Headers for every request, in the order of the file.
         headers: Vec<(String, SecretString)>,
+        /// How messages go over HTTP.
+        dialect: HttpDialect,
     },
+}
+
+/// The transports over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpDialect {
+    /// Found out: streamable HTTP first, then HTTP+SSE.
+    #[default]
+    Any,
+    /// Streamable HTTP, and nothing else.
+    Streamable,
+    /// HTTP+SSE of 2024-11-05: a stream of events and a POST for each message.
+    Sse,
 }
 
 /// What may be shown of a [`Reach`].
@@ -258,11 +272,16 @@ impl fmt::Debug for Reach {
                 .field("cwd", cwd)
                 .field("inherit_env", inherit_env)
                 .finish(),
-            Reach::Http { url, headers } => {
+            Reach::Http { url, headers, dialect } => {
                 let host = url.parse::<http::Uri>().ok();
                 let host = host.as_ref().and_then(http::Uri::host);
                 let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-                formatter.debug_struct("Http").field("host", &host).field("headers", &names).finish()
+                formatter
+                    .debug_struct("Http")
+                    .field("host", &host)
+                    .field("headers", &names)
+                    .field("dialect", dialect)
+                    .finish()
             }
         }
     }

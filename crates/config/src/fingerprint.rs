@@ -66,8 +66,8 @@ impl Server {
                     hash.add(name).add(value.expose_secret());
                 }
             }
-            Reach::Http { url, headers } => {
-                hash.add("http").add(url);
+            Reach::Http { url, headers, dialect } => {
+                hash.add("http").add(url).add(&format!("{dialect:?}"));
                 for (name, value) in headers {
                     hash.add(name).add(value.expose_secret());
                 }

@@ -138,11 +138,15 @@ pub(crate) const TOOLS_KEYS: &[Key] = &[
     key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
 ];
 
-const TYPES: &[&str] = &["stdio", "local", "http", "streamable-http", "streamableHttp"];
+const TYPES: &[&str] = &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse"];
 
 /// Keys of an entry under `servers`.
 pub(crate) const SERVER_KEYS: &[Key] = &[
-    key("type", Shape::Word { words: TYPES, default: None }, "How the server is reached; follows from command or url."),
+    key(
+        "type",
+        Shape::Word { words: TYPES, default: None },
+        "How the server is reached; follows from command or url. A url without a type is tried as streamable HTTP, then as sse, the HTTP+SSE transport of 2024.",
+    ),
     text("command", None, "The program to run. It is not a shell line: words behind it go to args."),
     key("args", Shape::Texts, "Arguments of the program."),
     key("env", Shape::Secrets, "Environment variables of the program."),

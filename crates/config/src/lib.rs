@@ -35,8 +35,8 @@ pub mod client_files;
 
 pub use child_env::child_environment;
 pub use config::{
-    Approval, Catalog, Config, EraChoice, Isolation, Layer, Listen, Names, Origin, Prefix, RawExtra, Reach, Restart,
-    Server, ToolFilter, Written,
+    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, Origin, Prefix, RawExtra,
+    Reach, Restart, Server, ToolFilter, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
-use crate::config::{Reach, Written};
+use crate::config::{HttpDialect, Reach, Written};
 use crate::diagnostic::{Severity, Span};
 use crate::environment::{read_dotenv, read_value_file};
 use crate::raw::RawServer;
@@ -56,13 +56,13 @@ fn speaks(work: &mut Work<'_>, kind: &Located, command: bool, url: bool) -> bool
             work.problem(kind.span, &message).hint("leave `type` out, or write type = \"http\"");
             false
         }
-        "http" | "streamable-http" | "streamableHttp" if command && !url => {
+        "http" | "streamable-http" | "streamableHttp" | "sse" if command && !url => {
             let message = format!("the type `{}` does not go with `command`", kind.text);
             work.problem(kind.span, &message).hint("leave `type` out, or write type = \"stdio\"");
             false
         }
-        "stdio" | "local" | "http" | "streamable-http" | "streamableHttp" => true,
-        "sse" | "websocket" | "ws" | "tcp" | "unix" => {
+        "stdio" | "local" | "http" | "streamable-http" | "streamableHttp" | "sse" => true,
+        "websocket" | "ws" | "tcp" | "unix" => {
             let severity = match work.declaration.raw.manner {
                 Manner::Own if work.enabled => work.severity,
                 Manner::Own | Manner::Foreign => Severity::Warning,
@@ -79,7 +79,7 @@ fn speaks(work: &mut Work<'_>, kind: &Located, command: bool, url: bool) -> bool
             let message = format!("the type `{other}` is not known");
             work.problem(kind.span, &message).hint(match near {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "known: stdio, http".to_owned(),
+                None => "known: stdio, http, sse".to_owned(),
             });
             false
         }
@@ -198,7 +198,18 @@ fn http(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
         }
         headers.push((name.text.clone(), SecretString::from(expanded)));
     }
-    Some(Reach::Http { url: expanded, headers })
+    let dialect = match text_of(work.field("type")).map(|kind| kind.text.as_str()) {
+        None => HttpDialect::Any,
+        Some("sse") => HttpDialect::Sse,
+        Some(_) => HttpDialect::Streamable,
+    };
+    if dialect == HttpDialect::Sse
+        && let Some(era) = text_of(work.field("era")).filter(|era| era.text == "modern")
+    {
+        work.problem(era.span, "the era `modern` does not go with the type `sse`")
+            .hint("HTTP+SSE is of 2024 and knows only the legacy era: leave `era` out");
+    }
+    Some(Reach::Http { url: expanded, headers, dialect })
 }
 
 /// What may be shown of a server: the texts before variables were expanded.
@@ -230,5 +241,5 @@ fn points_at(url: &str, listen: SocketAddr) -> bool {
     let loopback = host == "localhost" || address.is_some_and(|address| address.is_loopback());
     let local = listen.ip().is_loopback() || listen.ip().is_unspecified();
     let same_host = (loopback && local) || address == Some(listen.ip());
-    port == listen.port() && same_host && uri.path().starts_with("/mcp")
+    port == listen.port() && same_host && (uri.path().starts_with("/mcp") || uri.path().starts_with("/sse"))
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Approval, Config, EraChoice, Isolation, Prefix, Reach, Restart, Server};
+use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, Prefix, Reach, Restart, Server};
 use crate::quantity::show_duration;
 
 /// What stands in place of a secret.
@@ -131,7 +131,12 @@ fn shown_server(server: &Server) -> Value {
             "inherit_env": inherit_env,
             "env": hidden(env.keys().collect()),
         }),
-        Reach::Http { headers, .. } => json!({
+        Reach::Http { headers, dialect, .. } => json!({
+            "type": match dialect {
+                HttpDialect::Any => None,
+                HttpDialect::Streamable => Some("http"),
+                HttpDialect::Sse => Some("sse"),
+            },
             "url": server.written.url,
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),

@@ -112,6 +112,10 @@ pub struct SseDecoder {
     has_data: bool,
     started: bool,
     skip_line_feed: bool,
+    /// The rest of an event that was too large is skipped.
+    dropping: bool,
+    /// The line that comes next is the rest of one whose beginning was dropped.
+    cut: bool,
     event_bytes_max: usize,
 }
 
@@ -127,6 +131,8 @@ impl SseDecoder {
             has_data: false,
             started: false,
             skip_line_feed: false,
+            dropping: false,
+            cut: false,
             event_bytes_max,
         }
     }
@@ -139,24 +145,45 @@ impl SseDecoder {
     /// The next whole event, if there is one.
     ///
     /// # Errors
-    /// When an event outgrows the limit; the stream cannot be read on.
+    /// When an event outgrows the limit: it is dropped, and the stream can be read on.
     pub fn next_event(&mut self) -> Result<Option<SseEvent>, EventTooLarge> {
         while let Some(line) = self.line() {
+            if std::mem::take(&mut self.cut) {
+                continue;
+            }
             if line.is_empty() {
-                if let Some(event) = self.finish() {
+                if !std::mem::take(&mut self.dropping)
+                    && let Some(event) = self.finish()
+                {
                     return Ok(Some(event));
                 }
                 continue;
             }
+            if self.dropping {
+                continue;
+            }
             self.field(&line);
             if self.data.len().max(line.len()) > self.event_bytes_max {
-                return Err(EventTooLarge { event_bytes_max: self.event_bytes_max });
+                return Err(self.drop_event());
             }
         }
         if self.buffer.len() > self.event_bytes_max {
-            return Err(EventTooLarge { event_bytes_max: self.event_bytes_max });
+            self.buffer.clear();
+            self.searched = 0;
+            self.cut = true;
+            if !self.dropping {
+                return Err(self.drop_event());
+            }
         }
         Ok(None)
+    }
+
+    fn drop_event(&mut self) -> EventTooLarge {
+        self.dropping = true;
+        self.event = SseEvent::default();
+        self.data.clear();
+        self.has_data = false;
+        EventTooLarge { event_bytes_max: self.event_bytes_max }
     }
 
     /// A line ends with CR, LF or both.
@@ -297,6 +324,29 @@ mod tests {
         let mut decoder = SseDecoder::new(16);
         decoder.feed(b"data: 0123456789012345678901234567890123456789");
         assert!(decoder.next_event().is_err());
+    }
+
+    #[test]
+    fn an_event_too_large_is_dropped_alone() {
+        let text = b"data: a\n\ndata: 01234567890123456789\ndata: b\nevent: x\n\ndata: 0123456789\ndata: 0123456789\n\ndata: c\n\n";
+        for at in 0..=text.len() {
+            let mut decoder = SseDecoder::new(16);
+            let (mut found, mut dropped) = (Vec::new(), 0);
+            for piece in [&text[..at], &text[at..]] {
+                for byte in piece.chunks(7) {
+                    decoder.feed(byte);
+                    loop {
+                        match decoder.next_event() {
+                            Ok(Some(event)) => found.push((event.event, event.data)),
+                            Ok(None) => break,
+                            Err(_) => dropped += 1,
+                        }
+                    }
+                }
+            }
+            let expected = ["a", "c"].map(|data| (String::new(), Bytes::from_static(data.as_bytes())));
+            assert_eq!((&found[..], dropped), (&expected[..], 2), "split at {at}");
+        }
     }
 
     proptest! {

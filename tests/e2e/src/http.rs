@@ -171,6 +171,16 @@ impl Answer {
     /// When the stream breaks off, or an event is not JSON.
     #[track_caller]
     pub fn next_event(&mut self) -> Option<Value> {
+        let data = self.next_data()?;
+        Some(serde_json::from_str(&data).expect("expected JSON in an event"))
+    }
+
+    /// The data of the next event of an event stream; `None` when the stream is over.
+    ///
+    /// # Panics
+    /// When the stream breaks off.
+    #[track_caller]
+    pub fn next_data(&mut self) -> Option<String> {
         let mut data = String::new();
         loop {
             let mut line = String::new();
@@ -179,7 +189,7 @@ impl Answer {
             if let Some(rest) = line.strip_prefix("data:") {
                 data.push_str(rest.trim_start());
             } else if line.is_empty() && !data.is_empty() {
-                return Some(serde_json::from_str(&data).expect("expected JSON in an event"));
+                return Some(data);
             }
             if read == 0 {
                 return None;

@@ -10,7 +10,7 @@ mod waiting;
 pub use waiting::{SOON, await_some, eventually};
 
 mod programs;
-pub use programs::{Ended, built, command, entry, entry_at, entry_of, misbehave, run, script, tell};
+pub use programs::{Ended, built, command, entry, entry_at, entry_of, entry_over, misbehave, run, script, tell};
 
 mod processes;
 pub use processes::{Process, Tree, kill};
@@ -34,7 +34,7 @@ mod page;
 pub use page::Page;
 
 mod peers;
-pub use peers::{Peers, require_peers};
+pub use peers::{Peers, require_peers, require_program};
 
 mod scenario;
-pub use scenario::{Played, Step, play};
+pub use scenario::{Played, Step, play, play_answering};

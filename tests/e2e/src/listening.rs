@@ -1,14 +1,17 @@
-//! A server of others over HTTP, started for a test. Only that it listens is known here, nothing of
-//! what it says.
+//! A server of others on a socket, started for a test. Only that it listens is known here, nothing
+//! of what it says.
 
+use crate::processes::{Process, Tree};
 use crate::waiting::{SOON, await_some};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// A server that listens. Killed when dropped.
+/// A server that listens. Killed when dropped, with all that it started.
 #[derive(Debug)]
 pub struct Listening {
     child: Child,
@@ -55,18 +58,46 @@ impl Listening {
         listening
     }
 
+    /// Starts a server that was told to make a Unix socket there; it has no address.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not take connections soon.
+    #[must_use]
+    #[track_caller]
+    pub fn start_at_path(mut command: Command, path: &Path) -> Self {
+        let child = spawn(command.stdout(Stdio::null()));
+        let listening = Self { child, address: (Ipv4Addr::LOCALHOST, 0).into() };
+        await_some(SOON, &format!("{command:?} to take connections"), || UnixStream::connect(path).ok());
+        listening
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL for clients.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/mcp", self.address)
     }
+
+    /// What descends from it now; not the server itself.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree::of(self.child.id())
+    }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
+        // A server that forks leaves its children to others when it goes.
+        let tree = self.tree();
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        tree.alive().iter().for_each(Process::kill);
     }
 }
 

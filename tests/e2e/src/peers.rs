@@ -30,6 +30,20 @@ pub fn require_peers() -> Option<Peers> {
     Some(Peers { root, scripts })
 }
 
+/// A program of the system; nothing, with a line that says so, where it is not installed.
+///
+/// # Panics
+/// It is missing in CI, where a skipped test would be a lie.
+pub fn require_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
+    if found.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "no {name} in CI: run `cargo xtask peers` first");
+        tell(&format!("SKIPPED: no {name} on this machine; `cargo xtask peers` installs it or says how"));
+    }
+    found
+}
+
 /// Node finds packages by walking up from the script, so the scripts must lie below the packages.
 fn copy_scripts(from: &Path, to: &Path) {
     let problem = |why: std::io::Error| -> ! { panic!("cannot copy the peer scripts: {why}") };
@@ -54,6 +68,11 @@ impl Peers {
     /// `dist/index.js` of an npm package of the protocol's own organisation.
     pub fn package(&self, name: &str) -> PathBuf {
         self.root.join("node_modules/@modelcontextprotocol").join(name).join("dist/index.js")
+    }
+
+    /// `dist/index.js` of any other npm package.
+    pub fn npm(&self, name: &str) -> PathBuf {
+        self.root.join("node_modules").join(name).join("dist/index.js")
     }
 
     /// Node 22, which the conformance suite and the Inspector need.
@@ -92,5 +111,10 @@ impl Peers {
         let mut suite = command(self.node22());
         suite.arg(self.package("conformance"));
         suite
+    }
+
+    /// Playwright MCP.
+    pub fn playwright(&self) -> PathBuf {
+        self.root.join("node_modules/@playwright/mcp/cli.js")
     }
 }

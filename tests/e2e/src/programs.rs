@@ -42,8 +42,9 @@ impl Ended {
 #[must_use]
 pub fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("expected to know the test's own path");
-    // target/debug/deps/it-… → target/debug
-    let folder = own.parent().and_then(Path::parent).expect("expected the test in target/*/deps");
+    // A test is target/debug/deps/it-…, a program of ours target/debug/….
+    let folder = own.parent().expect("expected the test in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().expect("expected target/*") } else { folder };
     let program = folder.join(name);
     assert!(program.is_file(), "expected {}: build it with `cargo build --workspace`", program.display());
     program
@@ -71,6 +72,12 @@ pub fn entry_of(name: &str, program: &Path, args: &[&str]) -> String {
 #[must_use]
 pub fn entry_at(name: &str, url: &str) -> String {
     format!("[servers.{name}]\nurl = {url:?}\n")
+}
+
+/// An entry of the configuration for a server that is reached at a URL over this transport.
+#[must_use]
+pub fn entry_over(name: &str, transport: &str, url: &str) -> String {
+    format!("[servers.{name}]\ntype = {transport:?}\nurl = {url:?}\n")
 }
 
 /// An entry of the configuration for a server that misbehaves as `mode` says.

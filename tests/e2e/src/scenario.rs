@@ -61,16 +61,30 @@ pub struct Played {
     pub version: String,
     /// One result per step.
     pub steps: Vec<Value>,
+    /// What it was asked by servers, in order: `method` and `params`.
+    pub asked: Vec<Value>,
 }
 
 /// Lets a client play the steps; the scenario file becomes its last argument.
 ///
 /// # Panics
 /// The client fails as a whole. A step that fails is an `error` in its result.
-pub fn play(mut client: Command, steps: &[Step]) -> Played {
+#[track_caller]
+pub fn play(client: Command, steps: &[Step]) -> Played {
+    play_answering(client, steps, &json!({}))
+}
+
+/// Lets a client play the steps that declares what it has answers for, and gives them when a server
+/// asks: `form`, `url`, `sampling` and `roots`.
+///
+/// # Panics
+/// As [`play`].
+#[track_caller]
+pub fn play_answering(mut client: Command, steps: &[Step], answers: &Value) -> Played {
     let shown = format!("{client:?}");
     let file = tempfile::NamedTempFile::new().unwrap_or_else(|why| panic!("no scenario file: {why}"));
-    let scenario = json!({"steps": steps.iter().map(|step| &step.0).collect::<Vec<_>>()});
+    let steps: Vec<&Value> = steps.iter().map(|step| &step.0).collect();
+    let scenario = json!({"steps": steps, "answers": answers});
     std::fs::write(file.path(), scenario.to_string()).unwrap_or_else(|why| panic!("no scenario: {why}"));
     client.arg(file.path());
     let outcome = run(&mut client, LIMIT);
@@ -78,8 +92,10 @@ pub fn play(mut client: Command, steps: &[Step]) -> Played {
     let Some(said) = said else {
         panic!("{shown} ended without a result: {outcome:?}");
     };
+    let list = |name: &str| said[name].as_array().cloned().unwrap_or_default();
     Played {
         version: said["version"].as_str().unwrap_or_default().to_owned(),
-        steps: said["steps"].as_array().cloned().unwrap_or_default(),
+        steps: list("steps"),
+        asked: list("asked"),
     }
 }

@@ -108,7 +108,15 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
         let engine = Engine::start(guard, config, data, &context.environment)?;
         let door = Arc::new(Door::new(engine.gateway.clone(), scope));
         let shutdown = until_told_to_end()?;
-        let served = duplex::serve(tokio::io::stdin(), tokio::io::stdout(), door, settings, shutdown).await;
+        let drained = async {
+            shutdown.cancelled().await;
+            engine.gateway.drain();
+            tokio::time::sleep(gateway::DRAIN_TIME_MAX).await;
+        };
+        let served = tokio::select! {
+            served = duplex::serve(tokio::io::stdin(), tokio::io::stdout(), door, settings, shutdown.clone()) => served,
+            () = drained => Ok(()),
+        };
         engine.end().await;
         match served {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {

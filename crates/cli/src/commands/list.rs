@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::printer::one_line;
 use crate::report::Report;
-use config::{Approval, Reach, Server};
+use config::{Approval, HttpDialect, Reach, Server};
 use control::said;
 use serde::Serialize;
 
@@ -80,6 +80,7 @@ impl From<&Server> for Listed {
         let words = server.written.command.iter().chain(&server.written.args).chain(&server.written.url);
         let transport = match server.reach {
             Reach::Stdio { .. } => "stdio",
+            Reach::Http { dialect: HttpDialect::Sse, .. } => "sse",
             Reach::Http { .. } => "http",
         };
         Self {

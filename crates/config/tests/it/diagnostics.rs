@@ -38,7 +38,7 @@ env = { TOKEN = "${MISSING_TOKEN}", PLAIN = "hunter2" }
 tools.allow = ["issue_["]
 
 [servers.old]
-type = "sse"
+type = "tcp"
 url = "https://example.com/sse"
 
 [servers.vault]

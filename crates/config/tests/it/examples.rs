@@ -61,7 +61,7 @@ fn collect(schema: &serde_json::Value, names: &mut Vec<String>) {
 #[test]
 fn files_of_other_tools_load() {
     let claude = example("claude/mcp.json").config;
-    assert_eq!(claude.servers.keys().collect::<Vec<_>>(), ["filesystem", "memory", "tickets"]);
+    assert_eq!(claude.servers.keys().collect::<Vec<_>>(), ["filesystem", "memory", "old-search", "tickets"]);
     let vscode = example("vscode/mcp.json").config;
     assert_eq!(vscode.servers.keys().collect::<Vec<_>>(), ["fetch", "github"]);
     let codex = example("codex/config.toml").config;

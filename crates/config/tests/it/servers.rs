@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::{EraChoice, Prefix, Reach, Restart, Server, child_environment};
+use config::{EraChoice, HttpDialect, Prefix, Reach, Restart, Server, child_environment};
 use secrecy::ExposeSecret;
 
 use crate::fixture::Fixture;
@@ -130,8 +130,35 @@ tool_timeout_sec = 2.5
 }
 
 #[test]
+fn a_type_says_what_is_spoken_over_http() {
+    let dialect = |name: &str, text: &str| {
+        let loaded = Fixture::named(name, text).good();
+        match loaded.config.servers["a"].reach {
+            Reach::Http { dialect, .. } => dialect,
+            Reach::Stdio { .. } => panic!("it has a URL"),
+        }
+    };
+    for (kind, expected) in [
+        ("", HttpDialect::Any),
+        ("type = \"http\"\n", HttpDialect::Streamable),
+        ("type = \"streamable-http\"\n", HttpDialect::Streamable),
+        ("type = \"sse\"\n", HttpDialect::Sse),
+    ] {
+        assert_eq!(dialect("c.toml", &format!("[servers.a]\n{kind}url = \"https://h/sse\"\n")), expected, "{kind}");
+    }
+    let other = r#"{"mcpServers": {"a": {"type": "sse", "url": "https://h/sse", "headers": {"A": "b"}}}}"#;
+    assert_eq!(dialect("c.json", other), HttpDialect::Sse);
+    let wrong = Fixture::named("c.toml", "[servers.a]\ntype = \"sse\"\ncommand = \"x\"\n");
+    assert_eq!(wrong.said(), ["error: server `a`: the type `sse` does not go with `command`"]);
+    let wrong = Fixture::named("c.toml", "[servers.a]\ntype = \"sse\"\nurl = \"https://h/\"\nera = \"modern\"\n");
+    assert_eq!(wrong.said(), ["error: server `a`: the era `modern` does not go with the type `sse`"]);
+    let own = r#"{"mcpServers": {"a": {"type": "sse", "url": "http://127.0.0.1:7420/sse"}}}"#;
+    assert_eq!(Fixture::named("c.json", own).said(), ["note: `a` is this switchboard itself and is left out"]);
+}
+
+#[test]
 fn types_that_are_not_spoken_yet() {
-    for kind in ["sse", "websocket", "tcp", "unix"] {
+    for kind in ["websocket", "tcp", "unix"] {
         let own = format!("[servers.a]\ntype = \"{kind}\"\nurl = \"https://h\"\n");
         let own = Fixture::named("c.toml", &own);
         assert!(own.load().has_errors());

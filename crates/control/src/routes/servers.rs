@@ -3,7 +3,7 @@
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
-use config::{Approval, Reach};
+use config::{Approval, HttpDialect, Reach};
 use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
 use gateway::server::Server;
@@ -40,7 +40,9 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
             let command = entry.written.command.iter().chain(&entry.written.args);
             ("stdio", command.map(String::as_str).collect::<Vec<_>>().join(" "))
         }
-        Reach::Http { .. } => ("http", entry.written.url.clone().unwrap_or_default()),
+        Reach::Http { dialect, .. } => {
+            (if *dialect == HttpDialect::Sse { "sse" } else { "http" }, entry.written.url.clone().unwrap_or_default())
+        }
     };
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
     let hint = status.hint.clone().or_else(|| action(server, &state));

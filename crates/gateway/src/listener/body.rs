@@ -3,6 +3,7 @@
 use super::drive::{Drive, Step};
 use super::edge::Exchange;
 use super::session::Stream;
+use super::sse;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use protocol::Output;
@@ -24,6 +25,8 @@ pub(super) enum AnswerBody {
     Call(Box<CallStream>),
     /// What a legacy session is told outside of its calls.
     Session(Box<SessionStream>),
+    /// A whole conversation: the event stream of HTTP+SSE.
+    Conversation(Box<sse::Events>),
 }
 
 pub(super) struct CallStream {
@@ -59,7 +62,7 @@ impl AnswerBody {
     }
 }
 
-fn keep_alive() -> Interval {
+pub(super) fn keep_alive() -> Interval {
     let mut alive = interval(KEEP_ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is due at once.
@@ -121,6 +124,7 @@ impl Body for AnswerBody {
                 Poll::Ready(chunk)
             }
             Self::Call(call) => call.poll(context),
+            Self::Conversation(events) => events.poll(context),
             Self::Session(session) => match session.stream.poll(context) {
                 Poll::Ready(Some(notification)) => {
                     session.alive.reset();

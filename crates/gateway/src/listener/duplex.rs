@@ -48,8 +48,8 @@ struct Conversation {
     calls: Mutex<HashMap<Id, Notifier>>,
 }
 
-/// Serves the conversation until the other end closes its side or `shutdown`; answers to what was
-/// asked before are still written.
+/// Serves the conversation until the other end closes its side, which cancels its calls, or until
+/// `shutdown` and no call is in flight any more.
 ///
 /// # Errors
 /// Those of the stream.
@@ -81,7 +81,7 @@ where
             conversation.clone().line(line, &calls).await;
         }
         let read = tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = idle_after(&shutdown, &calls) => break,
             read = reader.read_buf(lines.buffer()) => read?,
         };
         if read == 0 {
@@ -98,6 +98,14 @@ where
     calls.wait().await;
     drop(conversation);
     writing.await.map_err(std::io::Error::other)?
+}
+
+/// Resolves when no call is in flight after `shutdown`. Whoever drains takes no new calls, and puts
+/// a limit on the time.
+async fn idle_after(shutdown: &CancellationToken, calls: &TaskTracker) {
+    shutdown.cancelled().await;
+    calls.close();
+    calls.wait().await;
 }
 
 async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<Bytes>) -> std::io::Result<()> {

@@ -1,4 +1,5 @@
-//! The HTTP listener: `/mcp`, `/mcp/<server>` and `/health`, for clients of every revision.
+//! The HTTP listener: `/mcp`, `/mcp/<server>`, `/sse`, `/sse/<server>` and `/health`, for clients
+//! of every revision.
 //!
 //! Connections and endpoints are this file's affair; what is done with one request is in
 //! `requests.rs`.
@@ -6,6 +7,7 @@
 use super::doorkeeper::{DoorSettings, Doorkeeper};
 use super::legacy::{SessionLimits, Sessions};
 use super::respond::{self, Answer};
+use super::sse::{self, Conversations};
 use crate::{Door, Gateway, Scope};
 use config::Limits;
 use http::{Method, Request as HttpRequest};
@@ -38,6 +40,9 @@ pub(super) struct Shared {
     pub(super) session_limits: SessionLimits,
     pub(super) parse_limits: ParseLimits,
     pub(super) queue_max: usize,
+    /// Conversations over HTTP+SSE, and how many requests of each may be in flight.
+    pub(super) conversations: Arc<Conversations>,
+    pub(super) calls_max: usize,
     connections_max: usize,
 }
 
@@ -46,10 +51,10 @@ pub(super) struct Shared {
 pub struct SessionCount(Arc<Shared>);
 
 impl SessionCount {
-    /// Sessions of legacy clients, now.
+    /// Sessions of legacy clients, now; each conversation over HTTP+SSE is one.
     #[must_use]
     pub fn get(&self) -> usize {
-        self.0.sessions.len()
+        self.0.sessions.len() + self.0.conversations.len()
     }
 }
 
@@ -68,6 +73,8 @@ impl Http {
                 depth_max: u32::try_from(limits.depth_max).unwrap_or(u32::MAX),
             },
             queue_max: limits.session_queue_max,
+            conversations: Arc::default(),
+            calls_max: limits.calls_per_server_max,
             connections_max: limits.connections_max,
         };
         Self { socket, shared: Arc::new(shared) }
@@ -118,6 +125,7 @@ impl Http {
         }
         drop(self.socket);
         self.shared.sessions.end_streams();
+        self.shared.conversations.drain();
         connections.close();
         connections.wait().await;
     }
@@ -146,15 +154,19 @@ impl Shared {
             Ok(principal) => principal,
             Err(error) => return respond::refuse(None, error),
         };
-        if request.uri().path() == "/health" {
-            return self.health();
+        match request.uri().path() {
+            "/health" => return self.health(),
+            sse::MESSAGES_PATH => return self.take_message(request, &principal).await,
+            path => {
+                if let Some(service) = self.endpoint(path, "/sse") {
+                    return self.open_sse(&request, principal, service);
+                }
+            }
         }
-        let Some(service) = self.endpoint(request.uri().path()) else {
+        let Some(service) = self.endpoint(request.uri().path(), "/mcp") else {
             let error = Error::new(ErrorKind::UnknownEndpoint, format!("there is nothing at {}", request.uri().path()));
-            return respond::refuse(
-                None,
-                error.hint("the endpoints are /mcp, /mcp/<server> and /health; see: switchboard list"),
-            );
+            let known = "the endpoints are /mcp, /mcp/<server>, /sse, /sse/<server> and /health; see: switchboard list";
+            return respond::refuse(None, error.hint(known));
         };
         match *request.method() {
             Method::POST => self.post(request, principal, service).await,
@@ -174,8 +186,15 @@ impl Shared {
         respond::json(out, if draining { 503 } else { 200 })
     }
 
-    fn endpoint(&self, path: &str) -> Option<Arc<dyn Service>> {
-        let rest = path.strip_prefix("/mcp")?;
+    /// The limits of sessions that remain beside the conversations over HTTP+SSE.
+    pub(super) fn room(&self) -> SessionLimits {
+        let sessions_max = self.session_limits.sessions_max.saturating_sub(self.conversations.len());
+        SessionLimits { sessions_max, ..self.session_limits }
+    }
+
+    /// What is served at `path`, below `root`.
+    fn endpoint(&self, path: &str, root: &str) -> Option<Arc<dyn Service>> {
+        let rest = path.strip_prefix(root)?;
         match rest.strip_prefix('/') {
             None if rest.is_empty() => Some(self.all.clone()),
             Some("") => Some(self.all.clone()),

@@ -102,7 +102,7 @@ impl Sessions {
 }
 
 /// 128 random bits as visible ASCII.
-fn fresh_id() -> Result<String, Error> {
+pub(super) fn fresh_id() -> Result<String, Error> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(ErrorKind::Internal, "no randomness for a session id").cause(error))?;

@@ -16,6 +16,7 @@ mod legacy;
 mod session;
 
 mod legacy_tasks;
+mod sse;
 
 mod drive;
 mod edge;

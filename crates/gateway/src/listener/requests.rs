@@ -66,7 +66,7 @@ impl Shared {
     }
 
     /// The whole body, within the limit.
-    async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Error> {
+    pub(super) async fn read(&self, headers: &HeaderMap, mut body: Incoming) -> Result<Bytes, Error> {
         let bytes_max = self.parse_limits.bytes_max;
         let too_large = || {
             let message = format!("the body is larger than {bytes_max} bytes (limit `body_bytes_max`)");
@@ -197,8 +197,7 @@ impl Shared {
         service: Arc<dyn Service>,
     ) -> Answer {
         let opened = Session::open(request, principal, service, self.queue_max, fresh_key()).await;
-        let kept = opened
-            .and_then(|(session, result)| Ok((self.sessions.insert(session, path, self.session_limits)?, result)));
+        let kept = opened.and_then(|(session, result)| Ok((self.sessions.insert(session, path, self.room())?, result)));
         let exchange = Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Legacy };
         match kept {
             Err(error) => respond::refuse(Some(request.id.clone()), error),
@@ -279,7 +278,7 @@ fn modern_without_header(message: &Message) -> Option<Answer> {
     ))
 }
 
-fn check_content(headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn check_content(headers: &HeaderMap) -> Result<(), Error> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let json = text(CONTENT_TYPE).is_some_and(|value| {
         value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))

@@ -5,7 +5,7 @@ use super::{Core, Environment, lister};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
-use config::Reach;
+use config::{HttpDialect, Reach};
 use protocol::{Era, header};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -153,7 +153,7 @@ pub(super) async fn connect(
     events: &mpsc::Sender<UpstreamEvent>,
 ) -> Result<Live, Failed> {
     match &entry.reach {
-        Reach::Http { url, headers } => {
+        Reach::Http { url, headers, dialect } => {
             let named = headers.iter().map(|(name, value)| {
                 let parsed = http::HeaderName::try_from(name.as_str());
                 parsed
@@ -161,7 +161,12 @@ pub(super) async fn connect(
                     .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
             });
             let headers = named.collect::<Result<Vec<_>, _>>()?;
-            let link = upstream::connect_http(url, headers, options.clone(), events.clone()).await?;
+            let (options, events) = (options.clone(), events.clone());
+            let link = match dialect {
+                HttpDialect::Any => upstream::connect_url(url, headers, options, events).await?,
+                HttpDialect::Streamable => upstream::connect_http(url, headers, options, events).await?,
+                HttpDialect::Sse => upstream::connect_sse(url, headers, options, events).await?,
+            };
             Ok(Live { link: Arc::new(link), process: None, pid: None })
         }
         Reach::Stdio { command, args, cwd, .. } => {

@@ -28,6 +28,12 @@ pub enum ConnectError {
         /// What it said.
         message: String,
     },
+    /// It takes no POST as streamable HTTP does; it may speak HTTP+SSE, the transport before.
+    #[error("`initialize` was answered with HTTP {status} and no JSON-RPC message")]
+    NotStreamable {
+        /// 400, 404 or 405.
+        status: u16,
+    },
     /// It wants credentials, or others.
     #[error("it refused our credentials with HTTP {status}")]
     Unauthorized {
@@ -45,6 +51,9 @@ impl ConnectError {
             Self::Unreachable { .. } => "check that it runs and that the URL is right",
             Self::Timeout { .. } => "see its log with `switchboard logs`, or raise `startup_timeout`",
             Self::Handshake { .. } => "see its log with `switchboard logs`; is it an MCP server?",
+            Self::NotStreamable { .. } => {
+                "check its URL; if it speaks HTTP+SSE of 2024, write type = \"sse\" or leave the type out"
+            }
             Self::Unauthorized { .. } => "put a valid token into `headers` of its entry",
         }
     }

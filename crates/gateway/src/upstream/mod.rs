@@ -34,5 +34,8 @@ pub use http::connect_http;
 mod duplex;
 pub use duplex::connect_duplex;
 
+mod sse;
+pub use sse::{connect_sse, connect_url};
+
 mod in_process;
 pub use in_process::in_process;

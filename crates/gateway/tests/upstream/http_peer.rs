@@ -22,6 +22,7 @@ pub(crate) type Body = BoxBody<Bytes, Infallible>;
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) method: Method,
+    pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
@@ -52,7 +53,8 @@ impl Peer {
                             let (head, body) = request.into_parts();
                             let body = body.collect().await?.to_bytes();
                             let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                            let seen = Seen { method: head.method, headers: head.headers, body };
+                            let seen =
+                                Seen { method: head.method, path: head.uri.to_string(), headers: head.headers, body };
                             let response = answer(&seen);
                             let _ = tell.send(seen).await;
                             Ok::<_, hyper::Error>(response)

@@ -9,6 +9,7 @@ mod era;
 mod http;
 mod http_peer;
 mod pipe_peer;
+mod sse;
 mod tasks;
 
 use protocol::{Call, CallContext, Client, LogLevel, Notifier, Object, Principal, Raw, Version};

@@ -35,6 +35,14 @@ pub enum TargetError {
     /// It has a user name or password in it.
     #[error("a URL must not hold a user name or password; put them into a header")]
     Userinfo,
+    /// It leads to another scheme, host or port.
+    #[error("it leads to {authority}, away from the origin of {expected}")]
+    OtherOrigin {
+        /// Where it leads.
+        authority: String,
+        /// Where it had to stay.
+        expected: String,
+    },
 }
 
 impl Target {
@@ -70,11 +78,66 @@ impl Target {
         })
     }
 
+    /// The target that `reference` names when it is found here: a path, a query or a whole URL
+    /// (RFC 3986, section 5.2) of the same origin.
+    ///
+    /// # Errors
+    /// When it is no reference, or leaves the origin: scheme, host and port.
+    pub fn join(&self, reference: &str) -> Result<Self, TargetError> {
+        let reference = reference.split('#').next().unwrap_or_default();
+        let scheme = reference.split(['/', '?']).next().is_some_and(|start| start.contains(':'));
+        let whole = match reference.strip_prefix("//") {
+            Some(rest) => Some(Self::parse(&format!("{}://{rest}", if self.tls { "https" } else { "http" }))?),
+            None if scheme => Some(Self::parse(reference)?),
+            None => None,
+        };
+        if let Some(other) = whole {
+            let same = (other.tls, other.port) == (self.tls, self.port) && other.host.eq_ignore_ascii_case(&self.host);
+            return if same {
+                Ok(other)
+            } else {
+                Err(TargetError::OtherOrigin { authority: other.authority, expected: self.authority.clone() })
+            };
+        }
+        let (path, query) = match reference.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (reference, None),
+        };
+        let here = self.path.path();
+        let mut joined = match path {
+            "" => here.to_owned(),
+            path if path.starts_with('/') => without_dots(path),
+            path => without_dots(&format!("{}/{path}", here.rsplit_once('/').map_or("", |(folder, _)| folder))),
+        };
+        if let Some(query) = query.or_else(|| self.path.query().filter(|_| path.is_empty())) {
+            joined.push('?');
+            joined.push_str(query);
+        }
+        let path = PathAndQuery::try_from(joined).map_err(|error| TargetError::Syntax { reason: error.to_string() })?;
+        Ok(Self { path: Uri::from(path), ..self.clone() })
+    }
+
     /// Host and port, for messages.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
+}
+
+/// A path from its root with `.` and `..` taken out.
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut last = "";
+    for segment in path.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+        last = segment;
+    }
+    let folder = if matches!(last, "." | "..") && !kept.is_empty() { "/" } else { "" };
+    format!("/{}{folder}", kept.join("/"))
 }
 
 #[cfg(test)]
@@ -98,6 +161,31 @@ mod tests {
         assert!(matches!(Target::parse("ftp://host/").unwrap_err(), TargetError::Scheme { .. }));
         for url in ["", "/mcp", "host", "http://", "http:///x", "http://a b/"] {
             assert!(Target::parse(url).is_err(), "{url}");
+        }
+    }
+    #[test]
+    fn references_stay_with_their_origin() {
+        let here = Target::parse("http://Host:8080/a/sse?x=1").unwrap();
+        for (reference, path) in [
+            ("/messages?session=1", "/messages?session=1"),
+            ("messages", "/a/messages"),
+            ("../messages/./b", "/messages/b"),
+            ("./", "/a/"),
+            ("../../..", "/"),
+            ("?s=2", "/a/sse?s=2"),
+            ("", "/a/sse?x=1"),
+            ("/m?to=http://other/#part", "/m?to=http://other/"),
+            ("http://host:8080/m", "/m"),
+            ("//host:8080/m", "/m"),
+        ] {
+            let joined = here.join(reference).unwrap();
+            assert_eq!((joined.path.to_string().as_str(), joined.port), (path, 8080), "{reference}");
+        }
+        for reference in ["http://host/m", "https://host:8080/m", "//other:8080/m", "http://host.other:8080/"] {
+            assert!(matches!(here.join(reference), Err(TargetError::OtherOrigin { .. })), "{reference}");
+        }
+        for reference in ["http://a@host:8080/", "ftp://host:8080/", "/a b", "javascript:1"] {
+            assert!(here.join(reference).is_err(), "{reference}");
         }
     }
 }

@@ -425,7 +425,7 @@ fn a_token_guards_every_door() {
     let (message, headers) = good_message();
     let body = message.to_string();
     let wrong = ["Bearer wrong-token-of-32-characters-xxx", "Basic dTpw", TOKEN, "Bearer"];
-    for path in ["/mcp", "/mcp/good", "/mcp/nobody", "/api/status", "/"] {
+    for path in ["/mcp", "/mcp/good", "/mcp/nobody", "/sse", "/messages", "/api/status", "/"] {
         for method in ["POST", "GET", "DELETE"] {
             for token in [None, Some(wrong[0]), Some(wrong[1]), Some(wrong[2]), Some(wrong[3])] {
                 let mut headers = headers.clone();

@@ -114,7 +114,7 @@ fn with_arg(peers: &Peers, script: &str, args: &[&str]) -> std::process::Command
     command
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

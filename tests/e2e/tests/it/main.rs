@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod bad_input;
+mod browser;
 mod catalog;
 mod cli;
 mod conformance;
@@ -11,8 +12,11 @@ mod eras;
 mod fleet;
 mod guard;
 mod held;
+mod interactive;
 mod matrix;
 mod one_bad_server;
 mod parked;
+mod real_transports;
 mod reload;
+mod sse;
 mod tasks;

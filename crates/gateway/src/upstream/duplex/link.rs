@@ -120,6 +120,14 @@ impl DuplexLink {
         let _ = self.outbox.push(out);
     }
 
+    /// Fails the request `id`: it did not get through.
+    pub(in crate::upstream) fn fail(&self, id: u64, error: Error) {
+        if let Some(waiter) = self.waiting.remove(id) {
+            // The caller may have gone meanwhile.
+            let _ = waiter.answer.send(Err(error));
+        }
+    }
+
     /// Closes the server's stdin and fails what waits.
     pub(in crate::upstream) fn close(&self) {
         self.outbox.close();

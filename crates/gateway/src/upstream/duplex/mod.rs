@@ -45,6 +45,22 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
+    connect_known(reader, writer, options, events, |_| {}).await
+}
+
+/// The same; `known` is shown the link before anything is written, by whoever carries its messages
+/// and has to tell of those that did not get through.
+pub(in crate::upstream) async fn connect_known<R, W>(
+    reader: R,
+    writer: W,
+    options: ConnectOptions,
+    events: mpsc::Sender<UpstreamEvent>,
+    known: impl FnOnce(&Arc<DuplexLink>),
+) -> Result<Connection, ConnectError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
     let limit = options.startup_timeout;
     let link = Arc::new(DuplexLink {
         core: Core::new(options, events),
@@ -54,6 +70,7 @@ where
         gone: CancellationToken::new(),
     });
     tokio::spawn(reader::read(link.clone(), reader));
+    known(&link);
     let opening = Opening(Some(link.clone()));
     let agreed =
         timeout(limit, agree(&link)).await.unwrap_or(Err(ConnectError::Timeout { seconds: limit.as_secs().max(1) }))?;

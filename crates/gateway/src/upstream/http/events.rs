@@ -201,7 +201,7 @@ impl HttpLink {
     }
 }
 
-fn is_event_stream(answer: &Answer) -> bool {
+pub(in crate::upstream) fn is_event_stream(answer: &Answer) -> bool {
     let kind = answer.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
 }

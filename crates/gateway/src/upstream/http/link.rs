@@ -23,7 +23,7 @@ const ASIDE_MAX: Duration = Duration::from_secs(10);
 /// How many pages of tools are read to find out which headers a server wants.
 const PAGES_MAX: usize = 100;
 /// The largest body that is read only to keep its connection, in bytes.
-pub(super) const DRAIN_BYTES_MAX: usize = 64 * 1024;
+pub(in crate::upstream) const DRAIN_BYTES_MAX: usize = 64 * 1024;
 
 /// A server behind HTTP.
 pub(in crate::upstream) struct HttpLink {
@@ -312,7 +312,7 @@ fn add_mirrored(headers: &mut HeaderMap, param: &MirroredParam, params: &Object)
 }
 
 /// Reads what nobody needs, so that the connection can be used again.
-pub(super) async fn drain(answer: Answer) {
+pub(in crate::upstream) async fn drain(answer: Answer) {
     // A connection that cannot be kept is closed, which is all there is to it.
     let _ = answer.collect(DRAIN_BYTES_MAX).await;
 }

@@ -5,7 +5,8 @@ mod events;
 mod link;
 mod session;
 
-pub(super) use link::HttpLink;
+pub(super) use events::is_event_stream;
+pub(super) use link::{DRAIN_BYTES_MAX, HttpLink, drain};
 
 use super::connection::Link;
 use super::core::Core;
@@ -38,7 +39,7 @@ pub async fn connect_http(
 }
 
 /// What every request carries; the entry's own headers come last and win.
-fn base_headers(own: Vec<(HeaderName, SecretString)>) -> Result<HeaderMap, ConnectError> {
+pub(super) fn base_headers(own: Vec<(HeaderName, SecretString)>) -> Result<HeaderMap, ConnectError> {
     let mut headers = HeaderMap::with_capacity(8 + own.len());
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -64,10 +65,12 @@ async fn agree(link: &HttpLink) -> Result<Handshake, ConnectError> {
             }
         },
         (EraChoice::Auto, Some(Era::Legacy)) => match link.initialize(0).await {
-            Err(ConnectError::Handshake { message }) => match probe(link).await? {
-                Verdict::Modern(handshake) => Ok(handshake),
-                _ => Err(ConnectError::Handshake { message }),
-            },
+            Err(error @ (ConnectError::Handshake { .. } | ConnectError::NotStreamable { .. })) => {
+                match probe(link).await? {
+                    Verdict::Modern(handshake) => Ok(handshake),
+                    _ => Err(error),
+                }
+            }
             agreed => agreed,
         },
         (EraChoice::Auto, _) => match probe(link).await? {
@@ -98,7 +101,7 @@ async fn probe(link: &HttpLink) -> Result<Verdict, ConnectError> {
 }
 
 /// What no handshake can go on from.
-fn outage(answer: &outbound::relay::Answer) -> Option<ConnectError> {
+pub(super) fn outage(answer: &outbound::relay::Answer) -> Option<ConnectError> {
     match answer.status().as_u16() {
         status @ (401 | 403) => Some(ConnectError::Unauthorized { status }),
         status @ 500..=599 => Some(ConnectError::unreachable(format_args!("it answered with HTTP {status}"))),

@@ -53,14 +53,18 @@ impl HttpLink {
         }
         let status = answer.status();
         let session_id = answer.headers().get(header::SESSION_ID).cloned();
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            drain(answer).await;
+            return Err(ConnectError::NotStreamable { status: status.as_u16() });
+        }
         let heard = self.hear(answer, id, None).await.map_err(ConnectError::handshake_of)?;
         let Some(reply) = heard else {
-            let old = matches!(status.as_u16(), 400 | 404 | 405);
-            let old =
-                if old { " (the HTTP+SSE transport of 2024 comes with the next version of Switchboard)" } else { "" };
-            return Err(ConnectError::handshake(format!(
-                "`initialize` was answered with HTTP {status} and no JSON-RPC message{old}"
-            )));
+            return Err(match status.as_u16() {
+                status @ (400 | 404) => ConnectError::NotStreamable { status },
+                status => ConnectError::handshake(format!(
+                    "`initialize` was answered with HTTP {status} and no JSON-RPC message"
+                )),
+            });
         };
         let handshake = discover::initialized(reply)?;
         let sends_version = handshake.version >= Version::V2025_06_18;
