@@ -71,7 +71,13 @@ impl Kinds {
     /// What `client` declared. `elicitation: {}` means forms only (protocol.md section 1.15).
     #[must_use]
     pub fn declared(client: &Client) -> Self {
-        let Some(raw) = client.capabilities.as_ref().filter(|raw| raw.as_bytes() != b"{}") else {
+        Self::in_capabilities(client.capabilities.as_ref())
+    }
+
+    /// What these capabilities of a client declare.
+    #[must_use]
+    pub fn in_capabilities(capabilities: Option<&Raw>) -> Self {
+        let Some(raw) = capabilities.filter(|raw| raw.as_bytes() != b"{}") else {
             return Self::NONE;
         };
         let Ok(declared) = Object::of(raw) else { return Self::NONE };

@@ -13,6 +13,7 @@ use crate::parking::{Answered, Ticket};
 use crate::policy::{self, Action, Resource};
 use crate::record::Open;
 use crate::server::Server;
+use crate::tasks;
 use protocol::method::{self, RoutingKey};
 use protocol::seal::Binding;
 use protocol::{
@@ -25,8 +26,6 @@ use std::time::Duration;
 
 /// How long a list cursor is good for, in milliseconds.
 const CURSOR_TIME_MS: u64 = 60 * 60 * 1000;
-/// Servers that are asked in turn for a method nobody knows.
-const UNKNOWN_METHOD_SERVERS_MAX: usize = 16;
 
 /// What an endpoint shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,11 +70,11 @@ impl Service for Door {
 }
 
 /// What a request is about, once it is routed.
-struct Target {
-    server: Arc<Server>,
+pub(crate) struct Target {
+    pub(crate) server: Arc<Server>,
     /// The server's own name, or the URI: for rules and records.
-    own: Text,
-    action: Action,
+    pub(crate) own: Text,
+    pub(crate) action: Action,
 }
 
 /// Keeps a listener registered; ends its resource subscriptions with it.
@@ -125,7 +124,9 @@ impl Gateway {
             },
             Some(RoutingKey::Uri) => self.call_uri(scope, call, record).await,
             Some(RoutingKey::Ref) => self.complete(scope, call, record).await,
-            Some(RoutingKey::TaskId) | None => self.call_unrouted(scope, call, record).await,
+            Some(RoutingKey::TaskId) => self.call_task(scope, call, record).await,
+            Some(RoutingKey::Every) => self.call_every(scope, call).await,
+            None => self.call_unrouted(scope, call, record).await,
         }
     }
 
@@ -134,6 +135,7 @@ impl Gateway {
         let server = server(snapshot, &route.server)?.clone();
         let action = if call.method == *"tools/call" { Action::CallTool } else { Action::GetPrompt };
         check_mirrored(route, &call)?;
+        tasks::mark(route, &mut call)?;
         let public = call.params.text("name").unwrap_or_default();
         call.params.set("name", route.own_json.clone());
         let target = Target { server, own: route.own.clone(), action };
@@ -141,7 +143,7 @@ impl Gateway {
     }
 
     /// `resources/read` and other methods with a URI: URIs are the same inside and outside.
-    async fn call_uri(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
+    pub(crate) async fn call_uri(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         let uri = call
@@ -149,11 +151,9 @@ impl Gateway {
             .text("uri")
             .ok_or_else(|| Error::new(ErrorKind::InvalidParams, format!("{} needs a `uri`", call.method)))?;
         let only = if let [only] = &view.servers[..] { Some(only) } else { None };
-        let name = view.resource(&uri).or(only).ok_or_else(|| {
-            let message = format!("no server lists the resource `{uri}` or a template that fits it");
-            Error::new(ErrorKind::UnknownName, message)
-                .data(Raw::of(&serde_json::json!({"uri": &*uri, "kind": "unknown_name"})))
-        })?;
+        let Some(name) = view.resource(&uri).or(only) else {
+            return self.call_unlisted(&snapshot, &view, &uri, call, record).await;
+        };
         let target =
             Target { server: server(&snapshot, name)?.clone(), own: uri.clone(), action: Action::ReadResource };
         self.send(target, &uri, call, record).await
@@ -186,36 +186,8 @@ impl Gateway {
         self.send(target, &own, call, record).await
     }
 
-    /// A method without a row, or one that only the server itself can place: by URI, to the only
-    /// server there is, or to the first that knows it.
-    async fn call_unrouted(&self, scope: &Scope, call: Call, record: &mut Open) -> Reply {
-        if call.params.get("uri").is_some() {
-            return self.call_uri(scope, call, record).await;
-        }
-        let snapshot = self.snapshot.load_full();
-        let view = view(&snapshot, scope)?;
-        if let [only] = &view.servers[..] {
-            let target =
-                Target { server: server(&snapshot, only)?.clone(), own: call.method.clone(), action: Action::Ask };
-            return self.send(target, "", call, record).await;
-        }
-        if call.params.get("taskId").is_some() {
-            let message = "tasks of several servers behind one endpoint come with a later version of Switchboard";
-            return Err(Error::new(ErrorKind::Unsupported, message).hint("use the server's own endpoint /mcp/<server>"));
-        }
-        let ready = snapshot.servers.values().filter(|server| server.link().is_some());
-        for server in ready.take(UNKNOWN_METHOD_SERVERS_MAX) {
-            let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
-            match self.send(target, "", call.clone(), record).await {
-                Err(error) if error.code() == ErrorKind::MethodNotFound.row().code => {}
-                reply => return reply,
-            }
-        }
-        Err(method_not_found(&call.method))
-    }
-
     /// The one way to a server: authorized, counted, its questions wrapped.
-    async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
+    pub(crate) async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
         let Target { server, own, action } = target;
         let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
         policy::authorize(&call.context.principal, action, resource)?;
@@ -236,8 +208,9 @@ impl Gateway {
                 parked(self.parking.resume(ticket, &call.params, notifier, progress_token).await)
             }
             Opened::Send if asks => self.call_asking(&server, call).await,
-            Opened::Send => (server.clone().call(call, None).await, None),
+            Opened::Send => (tasks::call(&server, call, None).await, None),
         };
+        reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));
         if let (Ok(result), Some(params)) = (&mut reply, &params)
             && era::is_input_required(result)
         {
@@ -267,10 +240,12 @@ impl Gateway {
             call.params.remove("requestState");
         }
         if kinds.is_empty() {
-            return (server.call(call, None).await, None);
+            return (tasks::call(server, call, None).await, None);
         }
         let called = server.clone();
-        let start = move |call, asker| -> ReplyFuture { Box::pin(async move { called.call(call, Some(asker)).await }) };
+        let start = move |call, asker| -> ReplyFuture {
+            Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
+        };
         let (reply, ticket) = parked(self.parking.call(call, kinds, start).await);
         match reply.as_ref().err().and_then(|error| interactive::url_required(error, kinds)) {
             Some(asks) => (Ok(asks), None),
@@ -293,7 +268,7 @@ impl Gateway {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         let kind = Kind::of_method(&call.method).ok_or_else(|| method_not_found(&call.method))?;
-        let listing = view.list(kind);
+        let listing = view.list_for(kind, call.context.client.version);
         let binding =
             Binding { principal: &call.context.principal, method: kind.method(), name: scope.name(), digest: b"" };
         let page = match call.params.get("cursor") {
@@ -350,17 +325,18 @@ impl Gateway {
         if !view.capabilities.subscribe {
             filter.uris.clear();
         }
+        self.watch_tasks(&snapshot, &view, &call, &mut filter);
         let server = match scope {
             Scope::All => None,
             Scope::Server(_) => view.servers.first().cloned(),
         };
-        drop(snapshot);
+        drop((snapshot, view));
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
-        let resources = !filter.uris.is_empty();
+        let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
         let listening = self.hub.listen(server, filter, call.context.notifier.clone())?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
-        if resources {
+        if watches {
             self.sync_subscriptions();
         }
         self.draining.cancelled().await;
@@ -395,7 +371,7 @@ fn parked(answered: Result<Answered, Error>) -> (Reply, Option<Ticket>) {
     }
 }
 
-fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
+pub(crate) fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
     match scope {
         Scope::All => Ok(snapshot.catalog.all.clone()),
         Scope::Server(reduced) => {
@@ -408,7 +384,7 @@ fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
     }
 }
 
-fn server<'a>(snapshot: &'a Snapshot, name: &Arc<str>) -> Result<&'a Arc<Server>, Error> {
+pub(crate) fn server<'a>(snapshot: &'a Snapshot, name: &Arc<str>) -> Result<&'a Arc<Server>, Error> {
     snapshot
         .servers
         .get(name)
@@ -434,7 +410,7 @@ fn unknown(what: &str, name: &str, known: Vec<&Text>) -> Error {
     }
 }
 
-fn method_not_found(method: &str) -> Error {
+pub(crate) fn method_not_found(method: &str) -> Error {
     Error::new(ErrorKind::MethodNotFound, format!("no server here knows the method `{method}`"))
 }
 
@@ -473,10 +449,7 @@ fn capabilities(view: &View) -> Object {
             capabilities.set(key, EMPTY.clone());
         }
     }
-    // Task ids of several servers cannot be told apart yet.
-    let several = view.servers.len() > 1;
-    let extensions = sum.extensions.iter().filter(|(key, _)| !(several && key == "io.modelcontextprotocol/tasks"));
-    let extensions: Object = extensions.map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let extensions: Object = sum.extensions.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
     if !extensions.is_empty() {
         capabilities.set("extensions", extensions.to_raw());
     }

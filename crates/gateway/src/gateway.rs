@@ -10,6 +10,7 @@ use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
 use crate::server::{Command, Environment, Server};
+use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
 use config::Config;
 use protocol::seal::Sealer;
@@ -233,19 +234,22 @@ impl Gateway {
         (assembler::stored(&self.snapshot()), changed)
     }
 
-    /// Tells each server which of its resources somebody is subscribed to.
+    /// Tells each server which of its resources and tasks somebody wants to hear of.
     pub(crate) fn sync_subscriptions(&self) {
         let snapshot = self.snapshot();
-        let mut wanted: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        let subscribed = self.hub.subscribed();
+        let mut wanted: BTreeMap<&str, Wanted> = BTreeMap::new();
+        let (subscribed, watched) = (self.hub.subscribed(), self.hub.watched());
         for (server, uri) in &subscribed {
             let found = match server {
                 Some(server) => snapshot.servers.get(server.as_str()).map(|server| &*server.name),
                 None => snapshot.catalog.all.resource(&uri.as_str().into()).map(|name| &**name),
             };
             if let Some(name) = found {
-                wanted.entry(name).or_default().insert(uri.clone());
+                wanted.entry(name).or_default().uris.insert(uri.clone());
             }
+        }
+        for task in &watched {
+            wanted.entry(&task.server).or_default().tasks.insert(task.task.clone());
         }
         for (name, server) in &snapshot.servers {
             server.tell(Command::Subscribe(wanted.remove(&**name).unwrap_or_default()));

@@ -4,8 +4,9 @@
 //! fact: its queue is bounded and "the list changed" is idempotent.
 
 use crate::catalog::Kind;
+use crate::tasks::{self, TaskRef};
 use protocol::{Error, ErrorKind, Notification, Notifier, Object, Raw};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a listener wants to hear.
@@ -19,6 +20,17 @@ pub struct Filter {
     pub resources: bool,
     /// `notifications/resources/updated` of these URIs.
     pub uris: BTreeSet<String>,
+    /// `notifications/tasks` of these tasks.
+    pub tasks: BTreeMap<TaskRef, Watch>,
+}
+
+/// How the status of a task is told to one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    /// The id by which the listener knows the task.
+    pub token: String,
+    /// What the listener declared: only such questions are passed on.
+    pub capabilities: Option<Raw>,
 }
 
 /// All listeners.
@@ -53,6 +65,7 @@ impl Filter {
             prompts: flag("promptsListChanged"),
             resources: flag("resourcesListChanged"),
             uris: uris.unwrap_or_default(),
+            tasks: BTreeMap::new(),
         }
     }
 
@@ -71,6 +84,10 @@ impl Filter {
         }
         if !self.uris.is_empty() {
             wanted.set_json("resourceSubscriptions", &self.uris);
+        }
+        if !self.tasks.is_empty() {
+            let tokens: Vec<&str> = self.tasks.values().map(|watch| watch.token.as_str()).collect();
+            wanted.set_json("taskIds", &tokens);
         }
         [("notifications", wanted.to_raw())].into_iter().collect()
     }
@@ -135,6 +152,23 @@ impl Hub {
                 notifier.send(Notification::new("notifications/resources/updated", Some(params)));
             }
         }
+    }
+
+    /// Tells everybody who asked about the task that its status changed. `params` is the task as
+    /// its server told it.
+    pub fn task_changed(&self, task: &TaskRef, params: &Object) {
+        for (_, filter, notifier) in self.lock().open.values() {
+            if let Some(watch) = filter.tasks.get(task) {
+                let params = tasks::told(task, watch, params.clone());
+                notifier.send(Notification::new("notifications/tasks", Some(params)));
+            }
+        }
+    }
+
+    /// Every task that somebody asked about.
+    #[must_use]
+    pub fn watched(&self) -> BTreeSet<TaskRef> {
+        self.lock().open.values().flat_map(|(_, filter, _)| filter.tasks.keys().cloned()).collect()
     }
 
     /// Every URI that somebody subscribed to, with the server it was asked of (`None`: whoever

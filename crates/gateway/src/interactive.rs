@@ -126,7 +126,7 @@ pub(crate) fn wrap(
     parked: Option<Ticket>,
     answer_time: Duration,
 ) -> Result<(), Error> {
-    name_server(asked.server, context, result)?;
+    name_server(asked.server, context.client.capabilities.as_ref(), result)?;
     let inner = match result.get("requestState") {
         None => None,
         Some(state) => {
@@ -158,9 +158,12 @@ fn invalid(server: &str, why: &str) -> Error {
 
 /// Makes every question say which server asks. Only kinds that the client declared for this
 /// request may be asked.
-fn name_server(server: &str, context: &CallContext, result: &mut Object) -> Result<(), Error> {
+///
+/// # Errors
+/// [`ErrorKind::UpstreamInvalid`] for any other, or what is no question.
+pub(crate) fn name_server(server: &str, capabilities: Option<&Raw>, result: &mut Object) -> Result<(), Error> {
     let Some(requests) = result.get("inputRequests") else { return Ok(()) };
-    let declared = Kinds::declared(&context.client);
+    let declared = Kinds::in_capabilities(capabilities);
     let requests = Object::of(requests).map_err(|error| invalid(server, &error.to_string()))?;
     let mut named = Object::new();
     for (key, request) in requests.iter() {

@@ -31,5 +31,9 @@ mod hub;
 mod interactive;
 mod parking;
 
+mod skills;
+pub mod tasks;
+mod unrouted;
+
 pub mod record;
 mod redact;

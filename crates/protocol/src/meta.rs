@@ -20,6 +20,14 @@ pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 /// Names the progress notifications of a request.
 pub const PROGRESS_TOKEN: &str = "progressToken";
 
+/// Ties a message of 2025-11-25 to a task.
+pub const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+
+/// The extension of long-running calls (section 1.16).
+pub const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+/// The extension of skills (section 1.18).
+pub const SKILLS_EXTENSION: &str = "io.modelcontextprotocol/skills";
+
 /// The keys that describe the client and not the request.
 pub const CONTEXT_KEYS: [&str; 4] = [PROTOCOL_VERSION, CLIENT_CAPABILITIES, CLIENT_INFO, LOG_LEVEL];
 

@@ -16,6 +16,8 @@ pub enum RoutingKey {
     TaskId,
     /// `params.ref`: a prompt's name or a template's URI.
     Ref,
+    /// Asked of every server that knows it; the lists in the answers are joined.
+    Every,
     /// Answered from the merged catalog.
     Catalog,
     /// Answered by the gateway or the listener itself.
@@ -91,9 +93,10 @@ pub const TABLE: &[Method] = &[
     row("tasks/get", RoutingKey::TaskId, Eras::Both).header("taskId"),
     row("tasks/update", RoutingKey::TaskId, Eras::Modern).header("taskId"),
     row("tasks/cancel", RoutingKey::TaskId, Eras::Both).header("taskId"),
-    row("tasks/result", RoutingKey::TaskId, Eras::Legacy),
+    row("tasks/result", RoutingKey::TaskId, Eras::Legacy).may_ask(),
     row("tasks/list", RoutingKey::TaskId, Eras::Legacy),
-    row("skills/get", RoutingKey::Uri, Eras::Modern),
+    row("skills/list", RoutingKey::Every, Eras::Modern).cacheable(),
+    row("skills/get", RoutingKey::Uri, Eras::Modern).cacheable(),
     row("resources/directory/read", RoutingKey::Uri, Eras::Modern),
 ];
 

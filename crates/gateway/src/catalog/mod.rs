@@ -4,6 +4,7 @@
 pub mod names;
 
 mod template;
+mod ui;
 
 mod stored;
 pub use stored::{Kind, ServerCatalog, StoredCatalog};

@@ -3,9 +3,10 @@
 //! A view is immutable. The aggregate endpoint has one, each server's own endpoint has one.
 
 use super::template::Template;
-use super::{Kind, ServerInput};
+use super::{Kind, ServerInput, ui};
+use crate::tasks::{self, TaskSupport};
 use protocol::header::MirroredParam;
-use protocol::{Object, Raw, Text};
+use protocol::{Object, Raw, Text, Version, meta};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub struct Route {
     pub own_json: Raw,
     /// Arguments that clients over HTTP mirror in headers.
     pub mirrored: Arc<[MirroredParam]>,
+    /// Whether a call may become a task.
+    pub tasks: TaskSupport,
 }
 
 /// A list, sorted and rendered in pages.
@@ -56,7 +59,11 @@ pub struct View {
     lists: [Listing; 4],
     tools: HashMap<Text, Arc<Route>>,
     prompts: HashMap<Text, Arc<Route>>,
+    /// The tools as clients of 2025-11-25 must see them, where that differs.
+    tools_with_tasks: Option<Listing>,
     resources: HashMap<Text, Arc<str>>,
+    /// `ui://` resources that tools name; they need not be listed (protocol.md section 1.17).
+    linked: HashMap<Text, Arc<str>>,
     templates: Vec<(Template, Arc<str>)>,
     /// `capabilities` as we advertise them.
     pub capabilities: Capabilities,
@@ -88,10 +95,10 @@ impl View {
         let mut view = Self::default();
         let mut sorted: Vec<&ServerInput<'_>> = servers.iter().collect();
         sorted.sort_by_key(|server| server.name);
+        view.add_resources(&sorted);
         for kind in [Kind::Tools, Kind::Prompts] {
             view.add_named(kind, &sorted, exact, name_length_max);
         }
-        view.add_resources(&sorted);
         view.add_templates(&sorted);
         view.instructions = instructions(&sorted, exact);
         for server in sorted {
@@ -104,6 +111,8 @@ impl View {
     fn add_named(&mut self, kind: Kind, servers: &[&ServerInput<'_>], exact: bool, name_length_max: usize) {
         let mut rows: Vec<(Text, Raw)> = Vec::new();
         let mut routes: HashMap<Text, Arc<Route>> = HashMap::new();
+        // Rows that clients of 2025-11-25 see otherwise.
+        let mut for_tasks: Vec<(usize, Raw)> = Vec::new();
         for server in servers {
             let name: Arc<str> = server.name.into();
             for item in server.catalog.items(kind) {
@@ -135,15 +144,38 @@ impl View {
                 }
                 let own_json = Raw::of(&*own);
                 object.set("name", Raw::of(&*public));
+                let mut tasks = TaskSupport::Never;
+                if kind == Kind::Tools {
+                    tasks = TaskSupport::of(&object, server.catalog);
+                    self.link_app(&mut object, &own, server);
+                    for_tasks.extend(tasks.shown_to_legacy(&object).map(|shown| (rows.len(), shown)));
+                }
                 rows.push((public.clone(), object.to_raw()));
-                routes.insert(public, Arc::new(Route { server: name.clone(), own, own_json, mirrored }));
+                routes.insert(public, Arc::new(Route { server: name.clone(), own, own_json, mirrored, tasks }));
             }
         }
-        rows.sort_by(|left, right| left.0.cmp(&right.0));
-        self.lists[kind as usize] = Listing::render(rows.iter().map(|(_, item)| item));
+        if !for_tasks.is_empty() {
+            let mut shown = rows.clone();
+            for_tasks.into_iter().for_each(|(row, tool)| shown[row].1 = tool);
+            self.tools_with_tasks = Some(Listing::sorted(shown));
+        }
+        self.lists[kind as usize] = Listing::sorted(rows);
         match kind {
             Kind::Tools => self.tools = routes,
             _ => self.prompts = routes,
+        }
+    }
+
+    /// Remembers whose app the tool names.
+    fn link_app(&mut self, tool: &mut Object, own: &str, server: &ServerInput<'_>) {
+        let mut owners = ui::Owners { listed: &self.resources, linked: &mut self.linked };
+        if let Some((uri, first)) = owners.link(tool, &server.name.into()) {
+            let why = format!(
+                "the server `{first}` has the same URI; the tool `{own}` is offered without its app, which is at /mcp/{}",
+                server.reduced
+            );
+            let kind = Kind::Resources.member();
+            self.hidden.push(Hidden { server: server.name.into(), kind, own: uri.to_string(), why });
         }
     }
 
@@ -166,8 +198,7 @@ impl View {
                 rows.push((uri, item.clone()));
             }
         }
-        rows.sort_by(|left, right| left.0.cmp(&right.0));
-        self.lists[Kind::Resources as usize] = Listing::render(rows.iter().map(|(_, item)| item));
+        self.lists[Kind::Resources as usize] = Listing::sorted(rows);
     }
 
     fn add_templates(&mut self, servers: &[&ServerInput<'_>]) {
@@ -179,14 +210,23 @@ impl View {
                 rows.push((uri, item.clone()));
             }
         }
-        rows.sort_by(|left, right| left.0.cmp(&right.0));
-        self.lists[Kind::Templates as usize] = Listing::render(rows.iter().map(|(_, item)| item));
+        self.lists[Kind::Templates as usize] = Listing::sorted(rows);
     }
 
     /// The list of `kind`.
     #[must_use]
     pub fn list(&self, kind: Kind) -> &Listing {
         &self.lists[kind as usize]
+    }
+
+    /// The list of `kind` for a client of `version`: only 2025-11-25 knows tools that may run as
+    /// tasks when the client wants it.
+    #[must_use]
+    pub fn list_for(&self, kind: Kind, version: Version) -> &Listing {
+        match &self.tools_with_tasks {
+            Some(listing) if kind == Kind::Tools && version == Version::V2025_11_25 => listing,
+            _ => self.list(kind),
+        }
     }
 
     /// The route of a public tool name.
@@ -201,10 +241,11 @@ impl View {
         self.prompts.get(public)
     }
 
-    /// The server of a URI: the one that lists it, else the longest matching template.
+    /// The server of a URI: the one that lists it, else the one whose tool names it, else the
+    /// longest matching template.
     #[must_use]
     pub fn resource(&self, uri: &Text) -> Option<&Arc<str>> {
-        self.resources.get(uri).or_else(|| {
+        self.resources.get(uri).or_else(|| self.linked.get(uri)).or_else(|| {
             let matching =
                 self.templates.iter().filter_map(|(template, server)| Some((template.matches(uri)?, server)));
             matching.max_by_key(|(length, _)| *length).map(|(_, server)| server)
@@ -248,8 +289,9 @@ impl View {
 // === impl Listing ===
 
 impl Listing {
-    fn render<'a>(items: impl Iterator<Item = &'a Raw>) -> Self {
-        let items: Vec<&Raw> = items.collect();
+    fn sorted(mut rows: Vec<(Text, Raw)>) -> Self {
+        rows.sort_by(|left, right| left.0.cmp(&right.0));
+        let items: Vec<&Raw> = rows.iter().map(|(_, item)| item).collect();
         let mut pages: Vec<Raw> = items.chunks(PAGE_ITEMS_MAX).map(Raw::array).collect();
         if pages.is_empty() {
             pages.push(Raw::from_static("[]"));
@@ -262,12 +304,17 @@ impl Listing {
 
 impl Capabilities {
     fn add(&mut self, capabilities: &Raw) {
+        static EMPTY: Raw = Raw::from_static("{}");
         let Ok(object) = Object::of(capabilities) else { return };
         self.completions |= object.get("completions").is_some();
         self.logging |= object.get("logging").is_some();
         let subscribe = object.object("resources").and_then(|resources| resources.get("subscribe").cloned());
         self.subscribe |= subscribe.is_some_and(|value| value.as_str() == "true");
-        for (key, value) in object.object("extensions").iter().flat_map(Object::iter) {
+        let own = object.object("extensions").unwrap_or_default();
+        // Tasks of a legacy server are shown as those of the extension.
+        let tasks = (own.get(meta::TASKS_EXTENSION).is_none() && tasks::makes_tasks(capabilities))
+            .then(|| (Text::from_static(meta::TASKS_EXTENSION), &EMPTY));
+        for (key, value) in own.iter().chain(tasks) {
             if !self.extensions.iter().any(|(known, _)| *known == *key) {
                 self.extensions.push((key.to_string(), value.clone()));
             }

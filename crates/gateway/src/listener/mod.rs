@@ -20,6 +20,7 @@ mod modern;
 mod legacy;
 mod session;
 
+mod legacy_tasks;
 mod rounds;
 mod sse;
 

@@ -6,10 +6,12 @@
 use super::dialogue::DialogueLimits;
 use super::drive::{Abandoned, Drive};
 use super::events::{self, Log, OUTSIDE};
+use super::legacy_tasks;
 use super::questions::Questions;
 use super::rounds::{self, Repeat};
 use crate::era;
 use crate::hub::Filter;
+use crate::tasks::shape::undeclared;
 use bytes::Bytes;
 use protocol::method::{self, Eras};
 use protocol::{
@@ -105,11 +107,11 @@ impl Session {
         let client = Arc::new(Client {
             version,
             info: params.get("clientInfo").cloned(),
-            capabilities: params.get("capabilities").cloned(),
+            capabilities: params.get("capabilities").cloned().map(undeclared),
         });
         let session = Arc::new(Self {
             principal,
-            service,
+            service: legacy_tasks::before(service),
             key,
             client,
             limits,
@@ -257,7 +259,7 @@ impl Session {
     /// (Re)opens the session's subscription to changes.
     pub(super) fn listen(self: &Arc<Self>) {
         let uris = self.lock().uris.clone();
-        let filter = Filter { tools: true, prompts: true, resources: true, uris };
+        let filter = Filter { tools: true, prompts: true, resources: true, uris, ..Filter::default() };
         let context = self.context(self.outbox.clone(), None);
         let call = Call { method: Text::from_static("subscriptions/listen"), params: filter.to_params(), context };
         let listening = tokio::spawn(self.service.call(call)).abort_handle();

@@ -7,7 +7,8 @@ use super::start::{Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Status, lister};
 use crate::catalog::{Kind, ServerCatalog};
 use crate::hub::Hub;
-use crate::upstream::{List, UpstreamEvent};
+use crate::tasks::TaskRef;
+use crate::upstream::{List, UpstreamEvent, Wanted};
 use config::{Limits, Reach, Restart};
 use protocol::Era;
 use std::collections::BTreeSet;
@@ -64,8 +65,8 @@ pub enum Command {
     Restart,
     /// Read its lists again.
     Refresh,
-    /// Be subscribed to exactly these URIs.
-    Subscribe(BTreeSet<String>),
+    /// Be told about exactly this.
+    Subscribe(Wanted),
 }
 
 /// What ended a phase.
@@ -82,7 +83,7 @@ struct Owner {
     commands: mpsc::Receiver<Command>,
     /// Era from an earlier run or attempt; forgotten when it turns out wrong.
     remembered: Option<Era>,
-    subscribed: BTreeSet<String>,
+    subscribed: Wanted,
 }
 
 impl std::fmt::Debug for Environment {
@@ -121,7 +122,7 @@ pub(super) async fn run(
     let mut restarts = Restarts::new(policy, Jitter::seeded(u64::from_le_bytes(seed)));
     let remembered = server.catalog().era;
     let mut owner =
-        Owner { server, entry: Arc::new(entry), environment, commands, remembered, subscribed: BTreeSet::new() };
+        Owner { server, entry: Arc::new(entry), environment, commands, remembered, subscribed: Wanted::default() };
     loop {
         let left = owner.one_life(&mut restarts).await;
         owner.server.unlink();
@@ -164,7 +165,7 @@ impl Owner {
                     Some(Command::Stop(done)) => return Left::Stopped(done),
                     Some(Command::Restart) => return Left::Restart,
                     Some(Command::Refresh) => {}
-                    Some(Command::Subscribe(uris)) => self.subscribed = uris,
+                    Some(Command::Subscribe(wanted)) => self.subscribed = wanted,
                 },
             }
         };
@@ -190,9 +191,7 @@ impl Owner {
 
     async fn announce(&mut self, live: &Live, catalog: ServerCatalog, degraded: Option<String>) {
         live.link.set_mirrored(mirrored(&catalog));
-        if !self.subscribed.is_empty() {
-            live.link.subscribe(self.subscribed.iter().cloned().collect());
-        }
+        live.link.subscribe(self.subscribed.clone());
         self.server.catalog.store(Arc::new(catalog));
         self.server.listed.store(true, Ordering::Release);
         self.server.link.store(Some(live.link.clone()));
@@ -244,9 +243,9 @@ impl Owner {
                     Some(Command::Stop(done)) => return self.end_as(&live, Left::Stopped(done)).await,
                     Some(Command::Restart) => return self.end_as(&live, Left::Restart).await,
                     Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
-                    Some(Command::Subscribe(uris)) => {
-                        live.link.subscribe(uris.iter().cloned().collect());
-                        self.subscribed = uris;
+                    Some(Command::Subscribe(wanted)) => {
+                        live.link.subscribe(wanted.clone());
+                        self.subscribed = wanted;
                     }
                 },
                 event = events.recv(), if listening => match event {
@@ -291,6 +290,10 @@ impl Owner {
             UpstreamEvent::ListChanged(List::Prompts) => changed.extend([Kind::Prompts]),
             UpstreamEvent::ListChanged(List::Resources) => changed.extend([Kind::Resources, Kind::Templates]),
             UpstreamEvent::ResourceUpdated { uri } => self.environment.hub.resource_updated(&self.server.name, &uri),
+            UpstreamEvent::TaskChanged { task, params } => {
+                let task = TaskRef { server: self.server.name.to_string(), task };
+                self.environment.hub.task_changed(&task, &params);
+            }
             UpstreamEvent::HeadersOutdated => changed.extend([Kind::Tools]),
             UpstreamEvent::Oversize { bytes_max } => {
                 self.server.log.remark(format!("a message longer than {bytes_max} bytes was dropped"))
@@ -364,7 +367,7 @@ impl Owner {
                         return None;
                     }
                     Some(Command::Refresh) => {}
-                    Some(Command::Subscribe(uris)) => self.subscribed = uris,
+                    Some(Command::Subscribe(wanted)) => self.subscribed = wanted,
                 },
             }
         }

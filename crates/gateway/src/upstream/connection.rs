@@ -3,7 +3,8 @@
 use super::duplex::DuplexLink;
 use super::http::HttpLink;
 use super::in_process::InProcessLink;
-use super::{Handshake, List, UpstreamEvent, listen};
+use super::listen::Wanted;
+use super::{Handshake, List, UpstreamEvent, legacy_tasks, listen};
 use crate::asking::Asker;
 use protocol::header::MirroredParam;
 use protocol::{Call, CallContext, Notification, Object, Reply, ReplyFuture, Service};
@@ -21,8 +22,8 @@ pub struct Connection(Arc<Shared>);
 struct Shared {
     link: Link,
     handshake: Handshake,
-    /// Resources to be told about.
-    wanted: watch::Sender<Vec<String>>,
+    /// What to be told about.
+    wanted: watch::Sender<Wanted>,
     stop: CancellationToken,
 }
 
@@ -38,7 +39,7 @@ pub(super) enum Link {
 
 impl Connection {
     pub(super) fn new(link: Link, handshake: Handshake) -> Self {
-        let (wanted, changes) = watch::channel(Vec::new());
+        let (wanted, changes) = watch::channel(Wanted::default());
         let stop = CancellationToken::new();
         listen::start(&link, &handshake, changes, &stop);
         Self(Arc::new(Shared { link, handshake, wanted, stop }))
@@ -55,6 +56,14 @@ impl Connection {
     /// The same; what a legacy server asks meanwhile goes to `asker`.
     #[must_use]
     pub fn call_asking(&self, call: Call, asker: Option<Asker>) -> ReplyFuture {
+        if legacy_tasks::concerns(self.0.handshake.era, &call) {
+            return Box::pin(legacy_tasks::call(self.clone(), call, asker));
+        }
+        self.carry(call, asker)
+    }
+
+    /// Carries a request as it is.
+    pub(super) fn carry(&self, call: Call, asker: Option<Asker>) -> ReplyFuture {
         let shared = self.0.clone();
         match &self.0.link {
             Link::Http(link) => keeping(shared, link.clone().call(call, asker)),
@@ -98,11 +107,11 @@ impl Connection {
         }
     }
 
-    /// Which resources to be told about from now on: all of them, not only the new ones.
-    pub fn subscribe(&self, uris: Vec<String>) {
+    /// What to be told about from now on: all of it, not only what is new.
+    pub fn subscribe(&self, now: Wanted) {
         self.0.wanted.send_if_modified(|wanted| {
-            let changed = *wanted != uris;
-            *wanted = uris;
+            let changed = *wanted != now;
+            *wanted = now;
             changed
         });
     }

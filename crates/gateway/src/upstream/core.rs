@@ -20,6 +20,8 @@ pub(super) struct Core {
     pub(super) options: ConnectOptions,
     /// The context of requests of our own.
     pub(super) own: CallContext,
+    /// The context of requests to be told of changes.
+    pub(super) listening: CallContext,
     events: mpsc::Sender<UpstreamEvent>,
     next_id: AtomicU64,
     in_flight: AtomicUsize,
@@ -75,6 +77,7 @@ impl Core {
         Self {
             options,
             own: CallContext::internal(Principal::new("switchboard")),
+            listening: wire::listening_context(),
             events,
             next_id: AtomicU64::new(1),
             in_flight: AtomicUsize::new(0),
@@ -83,6 +86,11 @@ impl Core {
             questions: Questions::new(),
             logged: Mutex::default(),
         }
+    }
+
+    /// The context of a request of our own.
+    pub(super) fn own_for(&self, method: &str) -> &CallContext {
+        if method == "subscriptions/listen" { &self.listening } else { &self.own }
     }
 
     pub(super) fn server(&self) -> &str {
@@ -213,6 +221,12 @@ impl Core {
             "notifications/resources/updated" => {
                 if let Some(uri) = notification.params.and_then(|params| params.text("uri")) {
                     self.report(UpstreamEvent::ResourceUpdated { uri: uri.to_string() });
+                }
+            }
+            "notifications/tasks" => {
+                let told = notification.params.and_then(|params| Some((params.text("taskId")?.to_string(), params)));
+                if let Some((task, params)) = told {
+                    self.report(UpstreamEvent::TaskChanged { task, params: Box::new(params) });
                 }
             }
             "notifications/message" => self.report(UpstreamEvent::Log(Box::new(notification))),

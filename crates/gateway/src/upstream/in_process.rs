@@ -61,7 +61,7 @@ impl InProcessLink {
     /// A request of our own whose notifications are events.
     pub(super) async fn listen(&self, method: &str, params: &Object) -> Reply {
         let notifier = Notifier::bounded(NOTIFICATIONS_MAX);
-        let context = CallContext { notifier: notifier.clone(), ..self.core.own.clone() };
+        let context = CallContext { notifier: notifier.clone(), ..self.core.own_for(method).clone() };
         let mut reply = self.service.call(Call { method: method.into(), params: params.clone(), context });
         loop {
             tokio::select! {

@@ -5,7 +5,7 @@
 
 use super::connection::Link;
 use super::{Handshake, List};
-use protocol::{Era, Object, Raw};
+use protocol::{Era, Object, Raw, meta};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -20,6 +20,16 @@ const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// Subscriptions that change together are sent together.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// What to be told about, whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Resources whose changes are wanted.
+    pub uris: BTreeSet<String>,
+    /// Tasks, by the server's own ids, whose status is wanted (protocol.md section 1.16). Only a
+    /// modern server tells.
+    pub tasks: BTreeSet<String>,
+}
+
 /// What a server can tell.
 #[derive(Debug, Clone, Copy)]
 struct Offers {
@@ -27,6 +37,7 @@ struct Offers {
     prompts: bool,
     resources: bool,
     subscribe: bool,
+    tasks: bool,
 }
 
 /// The pause between two attempts: doubling, until one was good.
@@ -37,12 +48,7 @@ pub(super) struct Backoff {
 }
 
 /// Starts what this server needs; it ends with `stop`.
-pub(super) fn start(
-    link: &Link,
-    handshake: &Handshake,
-    wanted: watch::Receiver<Vec<String>>,
-    stop: &CancellationToken,
-) {
+pub(super) fn start(link: &Link, handshake: &Handshake, wanted: watch::Receiver<Wanted>, stop: &CancellationToken) {
     let offers = Offers::read(&handshake.capabilities);
     match handshake.era {
         Era::Modern if offers.any() => spawn(stop, listen(link.clone(), offers, wanted)),
@@ -64,12 +70,12 @@ fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'stat
 }
 
 /// Keeps one listen request open, with what is wanted now.
-async fn listen(link: Link, offers: Offers, mut wanted: watch::Receiver<Vec<String>>) {
+async fn listen(link: Link, offers: Offers, mut wanted: watch::Receiver<Wanted>) {
     let mut backoff = Backoff::new();
     let mut missed = false;
     loop {
-        let uris = wanted.borrow_and_update().clone();
-        let Some(params) = offers.params(&uris) else {
+        let now = wanted.borrow_and_update().clone();
+        let Some(params) = offers.params(&now) else {
             if wanted.changed().await.is_err() {
                 return;
             }
@@ -100,14 +106,14 @@ async fn listen(link: Link, offers: Offers, mut wanted: watch::Receiver<Vec<Stri
 }
 
 /// Keeps a legacy session's subscriptions as they are wanted.
-async fn subscribe(link: Link, mut wanted: watch::Receiver<Vec<String>>) {
+async fn subscribe(link: Link, mut wanted: watch::Receiver<Wanted>) {
     let mut renewals = match &link {
         Link::Http(http) => Some(http.renewals()),
         _ => None,
     };
     let mut have = BTreeSet::new();
     loop {
-        let want: BTreeSet<String> = wanted.borrow_and_update().iter().cloned().collect();
+        let want = wanted.borrow_and_update().uris.clone();
         for uri in have.difference(&want) {
             request(&link, "resources/unsubscribe", uri).await;
         }
@@ -152,16 +158,18 @@ impl Offers {
             prompts: flag("prompts", "listChanged"),
             resources: flag("resources", "listChanged"),
             subscribe: flag("resources", "subscribe"),
+            tasks: capabilities
+                .object("extensions")
+                .is_some_and(|extensions| extensions.get(meta::TASKS_EXTENSION).is_some()),
         }
     }
 
     fn any(self) -> bool {
-        self.tools || self.prompts || self.resources || self.subscribe
+        self.tools || self.prompts || self.resources || self.subscribe || self.tasks
     }
 
     /// The parameters of a listen request, when there is anything to listen for.
-    fn params(self, uris: &[String]) -> Option<Object> {
-        let uris = if self.subscribe { uris } else { &[] };
+    fn params(self, wanted: &Wanted) -> Option<Object> {
         let mut notifications = Object::new();
         for (name, offered) in [
             ("toolsListChanged", self.tools),
@@ -172,8 +180,11 @@ impl Offers {
                 notifications.set(name, Raw::from_static("true"));
             }
         }
-        if !uris.is_empty() {
-            notifications.set_json("resourceSubscriptions", uris);
+        if self.subscribe && !wanted.uris.is_empty() {
+            notifications.set_json("resourceSubscriptions", &wanted.uris);
+        }
+        if self.tasks && !wanted.tasks.is_empty() {
+            notifications.set_json("taskIds", &wanted.tasks);
         }
         (!notifications.is_empty()).then(|| [("notifications", notifications.to_raw())].into_iter().collect())
     }

@@ -24,6 +24,9 @@ mod questions;
 mod wire;
 
 mod listen;
+pub use listen::Wanted;
+
+mod legacy_tasks;
 
 mod http;
 pub use http::connect_http;

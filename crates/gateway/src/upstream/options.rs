@@ -1,7 +1,7 @@
 //! What a connection is told, what it learns at its start, and what it reports later.
 
 use crate::asking::Kinds;
-use protocol::{Era, Notification, Raw, Version};
+use protocol::{Era, Notification, Object, Raw, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +102,13 @@ pub enum UpstreamEvent {
     ResourceUpdated {
         /// Which.
         uri: String,
+    },
+    /// A task that was asked about has another status.
+    TaskChanged {
+        /// The server's own id of it.
+        task: String,
+        /// The whole task.
+        params: Box<Object>,
     },
     /// A log message that belongs to no one call.
     Log(Box<Notification>),

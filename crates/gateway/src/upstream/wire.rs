@@ -3,7 +3,7 @@
 //! Written straight into the output: the parameters keep their bytes, only `_meta` is composed.
 
 use crate::asking::Kinds;
-use protocol::{CallContext, Client, Era, Object, Output, Raw, Version, meta};
+use protocol::{CallContext, Client, Era, Object, Output, Principal, Raw, Version, meta};
 use std::io::Write as _;
 
 /// Who we are towards servers.
@@ -73,6 +73,15 @@ fn push_context(out: &mut Output, context: &CallContext) {
     }
 }
 
+/// The context of our own requests to be told of changes: status of tasks is told only to who
+/// declares the extension (section 1.16).
+pub(super) fn listening_context() -> CallContext {
+    let own = CallContext::internal(Principal::new("switchboard"));
+    let capabilities = Raw::from_static("{\"extensions\":{\"io.modelcontextprotocol/tasks\":{}}}");
+    let client = Client { capabilities: Some(capabilities), ..(*own.client).clone() };
+    CallContext { client: client.into(), ..own }
+}
+
 /// The parameters of `server/discover`, whose era is not agreed yet: the context goes in as it is.
 pub(super) fn modern_params(context: &CallContext) -> Object {
     let mut out = Output::with_capacity(256);
@@ -136,7 +145,7 @@ fn push_number(out: &mut Output, number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{LogLevel, Principal};
+    use protocol::LogLevel;
     use std::sync::Arc;
 
     fn written(era: Era, params: &'static str, context: &CallContext) -> String {

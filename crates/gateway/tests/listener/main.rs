@@ -9,11 +9,12 @@ mod web;
 mod batches;
 mod rounds;
 mod streams;
+mod tasks;
 
 use fake::Fake;
 use gateway::listener::DialogueLimits;
 use gateway::listener::duplex::{self, DuplexSettings};
-use protocol::{ParseLimits, Principal};
+use protocol::{ParseLimits, Principal, Service};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,15 +36,20 @@ fn dialogue() -> DialogueLimits {
 
 impl Peer {
     fn connect() -> Self {
-        let (ours, theirs) = tokio::io::duplex(1 << 20);
         let fake = Fake::default();
+        Self::before(Arc::new(fake.clone()), fake)
+    }
+
+    /// A conversation with `service`; `fake` is what the tests ask what happened.
+    fn before(service: Arc<dyn Service>, fake: Fake) -> Self {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
         let settings = DuplexSettings {
             principal: Principal::new("local"),
             parse_limits: ParseLimits { bytes_max: 64 * 1024, depth_max: 32 },
             dialogue: dialogue(),
         };
         let (reader, writer) = tokio::io::split(theirs);
-        tokio::spawn(duplex::serve(reader, writer, Arc::new(fake.clone()), settings, CancellationToken::new()));
+        tokio::spawn(duplex::serve(reader, writer, service, settings, CancellationToken::new()));
         let (reader, writer) = tokio::io::split(ours);
         Self { lines: BufReader::new(reader).lines(), writer, fake }
     }

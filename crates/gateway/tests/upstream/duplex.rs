@@ -2,10 +2,14 @@
 
 use crate::pipe_peer::{connect, legacy, modern};
 use crate::{call, modern_call, noisy_call, object};
-use gateway::upstream::{ConnectOptions, List, UpstreamEvent};
+use gateway::upstream::{ConnectOptions, List, UpstreamEvent, Wanted};
 use protocol::{ErrorKind, LogLevel, Version};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+fn wanted(uri: &str) -> Wanted {
+    Wanted { uris: [uri.to_owned()].into(), ..Wanted::default() }
+}
 
 #[tokio::test]
 async fn many_calls_are_answered_out_of_order() {
@@ -252,7 +256,7 @@ async fn a_modern_server_is_listened_to_and_resubscribed() {
     assert_eq!(listen["params"]["notifications"], json!({"toolsListChanged": true}));
     peer.tell("notifications/tools/list_changed", json!({})).await;
     assert!(matches!(events.recv().await.unwrap(), UpstreamEvent::ListChanged(List::Tools)));
-    connection.subscribe(vec!["a:b".to_owned()]);
+    connection.subscribe(wanted("a:b"));
     assert_eq!(peer.next().await["params"]["requestId"], listen["id"]);
     let listen = peer.next().await;
     assert_eq!(listen["params"]["notifications"], json!({"toolsListChanged": true, "resourceSubscriptions": ["a:b"]}));
@@ -263,11 +267,11 @@ async fn a_modern_server_is_listened_to_and_resubscribed() {
 #[tokio::test]
 async fn a_legacy_server_is_subscribed_by_difference() {
     let (connection, mut peer, _events) = legacy(json!({"resources": {"subscribe": true}})).await;
-    connection.subscribe(vec!["a:1".to_owned()]);
+    connection.subscribe(wanted("a:1"));
     let request = peer.next().await;
     assert_eq!((&request["method"], &request["params"]["uri"]), (&json!("resources/subscribe"), &json!("a:1")));
     peer.answer(&request, json!({})).await;
-    connection.subscribe(vec!["a:2".to_owned()]);
+    connection.subscribe(wanted("a:2"));
     for (method, uri) in [("resources/unsubscribe", "a:1"), ("resources/subscribe", "a:2")] {
         let request = peer.next().await;
         assert_eq!((&request["method"], &request["params"]["uri"]), (&json!(method), &json!(uri)));

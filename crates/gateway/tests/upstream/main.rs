@@ -10,6 +10,7 @@ mod http;
 mod http_peer;
 mod pipe_peer;
 mod sse;
+mod tasks;
 
 use protocol::{Call, CallContext, Client, LogLevel, Notifier, Object, Principal, Raw, Version};
 use std::sync::Arc;

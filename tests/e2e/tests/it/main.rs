@@ -21,3 +21,4 @@ mod reload;
 mod rounds;
 mod sockets;
 mod sse;
+mod tasks;

@@ -63,7 +63,7 @@ impl DuplexLink {
 
     /// A request of our own that may stay open for ever.
     pub(in crate::upstream) async fn listen(&self, method: &str, params: &Object) -> Reply {
-        let (mut unanswered, answer) = self.send(method, params, &self.core.own, None)?;
+        let (mut unanswered, answer) = self.send(method, params, self.core.own_for(method), None)?;
         let reply = answer.await.map_err(|_| failure::gone(self.core.server()))?;
         unanswered.answered = true;
         reply

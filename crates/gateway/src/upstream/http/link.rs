@@ -163,7 +163,7 @@ impl HttpLink {
 
     /// A request of our own that may stay open for ever.
     pub(in crate::upstream) async fn listen(&self, method: &str, params: &Object) -> Reply {
-        self.exchange(method, params, &self.core.own, None).await
+        self.exchange(method, params, self.core.own_for(method), None).await
     }
 
     async fn exchange(&self, method: &str, params: &Object, context: &CallContext, route: Option<&Route>) -> Reply {
