@@ -11,6 +11,7 @@ use crate::record::Records;
 use crate::server::{Command, Environment, Server};
 use arc_swap::ArcSwap;
 use config::Config;
+use outbound::oauth::Vault;
 use protocol::seal::Sealer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub sealer: Sealer,
     /// Writes the log files of servers into this folder.
     pub logs: Option<(LogWriter, PathBuf)>,
+    /// Keeps what was signed in to.
+    pub vault: Option<Arc<dyn Vault>>,
 }
 
 /// Everything a call looks at, at one moment.
@@ -86,6 +89,7 @@ impl Gateway {
             facts,
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
             logs: parts.logs,
+            vault: parts.vault,
         };
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;

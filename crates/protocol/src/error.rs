@@ -112,6 +112,7 @@ kinds! {
     NotRunning "not_running" -31017 200 11 Client false "The server is disabled or waits for approval.";
     Draining "draining" -31018 503 10 Switchboard true "Switchboard is shutting down.";
     UnknownEndpoint "unknown_endpoint" -31019 404 12 Client false "Nothing is served at this path.";
+    NeedsAuth "needs_auth" -31030 200 11 Upstream false "The server wants a person to sign in: `switchboard auth login`.";
     Internal "internal" -32603 200 70 Switchboard false "A bug of ours.";
     Upstream "upstream" -32603 200 1 Upstream false "The server answered with an error of its own; code and data are passed on.";
 }

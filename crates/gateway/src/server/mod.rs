@@ -15,6 +15,7 @@ use crate::catalog::ServerCatalog;
 use crate::policy::ToolRules;
 use crate::upstream::Connection;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use outbound::oauth::SignIn;
 use protocol::{Call, Error, ErrorKind, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,6 +47,8 @@ pub struct Core {
     pub log: ServerLog,
     /// What was counted.
     pub counters: Counters,
+    /// Shared by all connections to it.
+    sign_in: Option<Arc<SignIn>>,
     link: ArcSwapOption<Connection>,
     status: watch::Sender<Status>,
     catalog: ArcSwap<ServerCatalog>,
@@ -81,6 +84,7 @@ impl Server {
             name: entry.name.as_str().into(),
             log: environment.log(&entry.reduced),
             counters: Counters::default(),
+            sign_in: start::sign_in(&entry, environment),
             link: ArcSwapOption::empty(),
             status: watch::Sender::new(status),
             listed: stored.is_some().into(),

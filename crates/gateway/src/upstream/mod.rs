@@ -24,6 +24,8 @@ mod wire;
 
 mod listen;
 
+mod signed;
+
 mod http;
 pub use http::connect_http;
 

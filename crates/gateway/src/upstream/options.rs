@@ -1,6 +1,7 @@
 //! What a connection is told, what it learns at its start, and what it reports later.
 
-use protocol::{Era, Notification, Raw, Version};
+use outbound::oauth::SignIn;
+use protocol::{Era, Error, Notification, Raw, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct ConnectOptions {
     pub server: Arc<str>,
     /// How many calls may be in flight.
     pub calls_max: usize,
+    /// Signs requests over HTTP, where the server may ask for that.
+    pub sign_in: Option<Arc<SignIn>>,
 }
 
 impl ConnectOptions {
@@ -56,6 +59,7 @@ impl ConnectOptions {
             roots: Vec::new(),
             server: server.into(),
             calls_max: 1024,
+            sign_in: None,
         }
     }
 }
@@ -117,6 +121,11 @@ pub enum UpstreamEvent {
     },
     /// The server refused mirrored parameters: its tools are to be listed again.
     HeadersOutdated,
+    /// The server refuses us until a person has signed in; the error is what calls are told.
+    SignedOut {
+        /// Why, and what to do.
+        error: Error,
+    },
     /// The server forgot our session; a new one was opened.
     SessionRenewed,
 }

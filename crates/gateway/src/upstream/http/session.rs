@@ -4,6 +4,7 @@
 use super::link::{HttpLink, drain};
 use super::outage;
 use crate::upstream::listen::Backoff;
+use crate::upstream::signed::SendError;
 use crate::upstream::{ConnectError, Handshake, UpstreamEvent, discover, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header as names};
 use outbound::relay::Payload;
@@ -41,7 +42,7 @@ impl HttpLink {
     pub(super) async fn initialize(&self, generation: u64) -> Result<Handshake, ConnectError> {
         let id = self.core.next_id();
         let out = wire::request(Era::Legacy, id, "initialize", &wire::initialize_params(), &self.core.own);
-        let answer = self.post(self.base.clone(), out).await.map_err(ConnectError::unreachable)?;
+        let answer = self.post(self.base.clone(), out).await.map_err(|error| self.refused(&error))?;
         if let Some(error) = outage(&answer) {
             return Err(error);
         }
@@ -65,7 +66,7 @@ impl HttpLink {
         });
         let mut out = Output::default();
         Notification::new("notifications/initialized", None).write(&mut out);
-        let answer = self.post(self.legacy_headers(&session), out).await.map_err(ConnectError::unreachable)?;
+        let answer = self.post(self.legacy_headers(&session), out).await.map_err(|error| self.refused(&error))?;
         drain(answer).await;
         self.session.store(session);
         Ok(handshake)
@@ -79,7 +80,9 @@ impl HttpLink {
         }
         self.initialize(forgotten + 1).await.map_err(|error| {
             let message = format!("server `{}` forgot our session and gave no new one: {error}", self.core.server());
-            Error::new(ErrorKind::UpstreamDown, message).hint(error.hint())
+            let signed_out = matches!(error, ConnectError::NeedsAuth { .. });
+            let kind = if signed_out { ErrorKind::NeedsAuth } else { ErrorKind::UpstreamDown };
+            Error::new(kind, message).hint(error.hint().to_owned())
         })?;
         self.core.forget_level();
         self.core.report(UpstreamEvent::SessionRenewed);
@@ -110,7 +113,8 @@ impl HttpLink {
         }
         // A server that does not hear it forgets the session in its own time.
         let _ = tokio::time::timeout(DELETE_MAX, async {
-            if let Ok(answer) = self.relay.send(Method::DELETE, self.legacy_headers(&session), Payload::default()).await
+            if let Ok(answer) =
+                self.relay.send_once(Method::DELETE, self.legacy_headers(&session), Payload::default()).await
             {
                 drain(answer).await;
             }
@@ -149,7 +153,7 @@ impl HttpLink {
         &self,
         session: &Session,
         after: Option<&str>,
-    ) -> Result<outbound::relay::Answer, outbound::relay::RelayError> {
+    ) -> Result<outbound::relay::Answer, SendError> {
         let mut headers = self.legacy_headers(session);
         headers.remove(names::CONTENT_TYPE);
         headers.insert(names::ACCEPT, HeaderValue::from_static("text/event-stream"));
