@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::report::Report;
 use crate::vault;
 use bytes::Bytes;
-use config::{OAuth, Reach, Server};
+use config::{OAuth, Reach, Server, Sources};
 use control::Problem;
 use control::said;
 use outbound::oauth::{SignIn, SignInError, Vault};
@@ -61,8 +61,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 }
 
 fn logout(args: &LogoutArgs, context: &Context) -> Result<(), Report> {
-    let servers = context.load()?.config.servers;
-    let place = Place::find(servers.into_values(), &args.server, context)?;
+    let place = Place::find(&args.server, context)?;
     let (was, trouble) = context.block_on(async {
         let done = place.sign_in.logout().await.map_err(|error| place.report(&error))?;
         place.tell_daemon(context).await;
@@ -90,12 +89,13 @@ struct Place {
 }
 
 impl Place {
-    fn find(servers: impl Iterator<Item = Server>, name: &str, context: &Context) -> Result<Self, Report> {
-        let mut servers = servers;
-        let found = servers.find(|server| server.name == name || server.reduced == name).ok_or_else(|| {
-            let problem = Problem::new(ErrorKind::UnknownName, format!("there is no server `{name}`"));
-            Report::from(problem.hint("see what is declared: switchboard list"))
-        })?;
+    fn find(name: &str, context: &Context) -> Result<Self, Report> {
+        let servers = declared(name, context)?;
+        let found =
+            servers.into_iter().find(|server| server.name == name || server.reduced == name).ok_or_else(|| {
+                let problem = Problem::new(ErrorKind::UnknownName, format!("there is no server `{name}`"));
+                Report::from(problem.hint("see what is declared: switchboard list"))
+            })?;
         let Some((url, oauth)) = remote(&found) else {
             let message = format!("the server `{}` is not signed in to", found.name);
             let hint = match found.reach {
@@ -125,6 +125,22 @@ impl Place {
             false => Report::failed(message).hint(hint),
         }
     }
+}
+
+/// The servers of the configuration that is meant: the one that was named, else that of the daemon
+/// which knows `name`, else the one that is found here.
+fn declared(name: &str, context: &Context) -> Result<Vec<Server>, Report> {
+    if context.settings.config.is_empty() {
+        let client = context.client()?;
+        let path = format!("/api/servers/{}", encoded(name));
+        let known: Option<said::Server> = context.block_on(async { Ok(client.try_get(&path).await.ok().flatten()) })?;
+        let file = known.as_ref().and_then(|server| server.origin.rsplit_once(':'));
+        if let Some((file, _)) = file {
+            let loaded = config::load(&Sources { files: vec![file.into()], ..context.sources() });
+            return Ok(loaded.config.servers.into_values().collect());
+        }
+    }
+    Ok(context.load()?.config.servers.into_values().collect())
 }
 
 /// Where a server is, and how it is signed in to, if it is.

@@ -13,3 +13,4 @@ mod guard;
 mod matrix;
 mod one_bad_server;
 mod reload;
+mod sign_in;

@@ -35,8 +35,7 @@ pub(super) struct Args {
 /// # Errors
 /// Why it did not work, and what to do about it.
 pub(super) fn run(args: &Args, context: &Context) -> Result<(), Report> {
-    let servers = context.load()?.config.servers;
-    let place = Place::find(servers.into_values(), &args.server, context)?;
+    let place = Place::find(&args.server, context)?;
     let (issuer, tokens) = context.block_on(async {
         let login = place.sign_in.login().await.map_err(|error| place.report(&error))?;
         let issuer = login.issuer().to_owned();

@@ -37,10 +37,9 @@ struct Standing {
 /// # Errors
 /// An unknown server; a vault that cannot be read.
 pub(super) fn run(args: &Args, context: &Context) -> Result<(), Report> {
-    let servers = context.load()?.config.servers;
-    let shown: Vec<String> = match &args.server {
-        Some(name) => vec![Place::find(servers.into_values(), name, context)?.name],
-        None => servers.values().filter(|server| remote(server).is_some()).map(|server| server.name.clone()).collect(),
+    let shown = match &args.server {
+        Some(name) => vec![Place::find(name, context)?.name],
+        None => remote_names(context)?,
     };
     let vault = open_vault(context)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -62,6 +61,20 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         }
     }
     Ok(())
+}
+
+/// The servers that can be signed in to, as the daemon knows them or as the files say.
+fn remote_names(context: &Context) -> Result<Vec<String>, Report> {
+    if context.settings.config.is_empty() {
+        let client = context.client()?;
+        let running: Option<serde_json::Value> = context.block_on(client.try_get("/api/config"))?;
+        if let Some(servers) = running.as_ref().and_then(|config| config["servers"].as_object()) {
+            let remote = servers.iter().filter(|(_, server)| server["auth"] == "auto");
+            return Ok(remote.map(|(name, _)| name.clone()).collect());
+        }
+    }
+    let servers = context.load()?.config.servers;
+    Ok(servers.values().filter(|server| remote(server).is_some()).map(|server| server.name.clone()).collect())
 }
 
 impl Standing {
