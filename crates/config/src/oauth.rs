@@ -4,13 +4,18 @@
 use secrecy::SecretString;
 
 use crate::config::{OAuth, Reach};
-use crate::read::{Fields, Value, flag_of, text_of, texts_of};
+use crate::read::{Fields, Manner, Value, flag_of, text_of, texts_of};
 use crate::server::{Work, owned};
 
 /// `None` for a local server, where it is not wanted, and where the entry brings a header of its own.
 pub(crate) fn oauth(work: &mut Work<'_>, reach: &Reach) -> Option<OAuth> {
     let section = work.field("oauth");
+    // What another tool means by it is not ours to judge.
+    let judged = work.declaration.raw.manner == Manner::Own;
     let Reach::Http { headers, .. } = reach else {
+        if !judged {
+            return None;
+        }
         for field in [work.field("auth"), section].into_iter().flatten() {
             work.problem(field.key_span, "`auth` and `oauth` go with `url`");
         }
@@ -23,6 +28,7 @@ pub(crate) fn oauth(work: &mut Work<'_>, reach: &Reach) -> Option<OAuth> {
     let wanted = text_of(work.field("auth")).is_none_or(|word| word.text != "none");
     let own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
     if let Some(field) = section
+        && judged
         && (own || !wanted)
     {
         let message = if own { "`oauth` beside an Authorization header" } else { "`oauth` beside auth = \"none\"" };
@@ -47,7 +53,7 @@ fn read(work: &mut Work<'_>, fields: &Fields) -> OAuth {
         headless: flag_of(fields.get("headless")).unwrap_or(false),
     };
     for name in ["client_secret", "issuer"] {
-        if let (Some(field), None) = (fields.get(name), &oauth.client_id) {
+        if let (Some(field), None, Manner::Own) = (fields.get(name), &oauth.client_id, work.declaration.raw.manner) {
             work.problem(field.key_span, &format!("`oauth.{name}` belongs to a `client_id`, which is not there"));
         }
     }

@@ -97,6 +97,9 @@ impl SignInError {
             Self::Unreachable { error: GuardError::Blocked { .. }, .. } => {
                 format!("if you trust that place, set `allow_private = true` under [servers.{name}.oauth]")
             }
+            Self::Unreachable { error: GuardError::Plain { .. }, .. } => {
+                "tokens travel only with TLS: use an https URL, or put a token into `headers` of its entry".to_owned()
+            }
             Self::Unacceptable { .. } => "tell whoever runs the server; it is not safe to go on".to_owned(),
             Self::Unreachable { .. } | Self::Failed { .. } => {
                 format!("try again later: switchboard auth login {name}")
