@@ -69,8 +69,7 @@ impl Guard {
     /// The guard for what the server at `own` leads to.
     #[must_use]
     pub fn new(own: &Target, allow_private: bool) -> Self {
-        let loopback = own.host == "localhost" || own.host.parse().is_ok_and(|ip| reach(ip) == Reach::Loopback);
-        Self { own: Origin::of(own), loopback, private: allow_private }
+        Self { own: Origin::of(own), loopback: names_loopback(&own.host), private: allow_private }
     }
 
     /// Whether `target` is at the place that a person named.
@@ -114,7 +113,8 @@ impl Guard {
     fn judge(&self, target: &Target, address: IpAddr) -> Result<(), GuardError> {
         let reach = reach(address);
         let authority = || target.authority().to_owned();
-        if !target.tls && reach != Reach::Loopback {
+        // A name that leads to loopback today may lead elsewhere tomorrow.
+        if !target.tls && !(reach == Reach::Loopback && names_loopback(&target.host)) {
             return Err(GuardError::Plain { authority: authority() });
         }
         let open = match reach {
@@ -139,6 +139,12 @@ impl Origin {
     fn of(target: &Target) -> Self {
         Self { tls: target.tls, host: target.host.to_ascii_lowercase(), port: target.port }
     }
+}
+
+/// Whether `host` can only be this machine (RFC 6761).
+fn names_loopback(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost") || host.parse().is_ok_and(|ip| reach(ip) == Reach::Loopback)
 }
 
 fn reach(address: IpAddr) -> Reach {
@@ -270,6 +276,9 @@ mod tests {
         assert!(judge(&local, "http://127.0.0.1:9000/token", "127.0.0.1"));
         assert!(!judge(&local, "https://sso.corp/token", "10.0.0.6"));
         assert!(!judge(&local, "http://as.example.com/", "93.184.216.34"));
+        assert!(!judge(&local, "http://rebound.example.com/", "127.0.0.1"));
+        assert!(judge(&local, "http://as.localhost/", "127.0.0.1"));
+        assert!(!judge(&local, "http://localhost/", "93.184.216.34"));
         let allowed = guard("https://mcp.example.com/", true);
         assert!(judge(&allowed, "https://sso.corp/token", "192.168.0.6"));
         assert!(judge(&allowed, "https://sso.corp/token", "fd00::6"));

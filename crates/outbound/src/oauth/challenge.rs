@@ -39,8 +39,19 @@ impl Challenge {
 }
 
 /// The words of a scope.
-pub(super) fn scopes(text: &str) -> BTreeSet<String> {
-    text.split_ascii_whitespace().map(str::to_owned).collect()
+fn scopes(text: &str) -> BTreeSet<String> {
+    kept(text.split_ascii_whitespace().map(str::to_owned))
+}
+
+/// The most scopes that a server can name, and the most characters of one.
+const SCOPES_MAX: usize = 200;
+const SCOPE_BYTES_MAX: usize = 200;
+
+/// Those that are words as RFC 6749 has them: they are shown to a person and sent on.
+pub(super) fn kept(scopes: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    let word = |scope: &String| (1..=SCOPE_BYTES_MAX).contains(&scope.len()) && scope.bytes().all(legal);
+    scopes.filter(word).take(SCOPES_MAX).collect()
 }
 
 /// The words of a scope, as they are sent.
@@ -147,6 +158,14 @@ mod tests {
         let challenge = read(403, &[r#"Bearer error="insufficient_scope", scope="w""#]).unwrap();
         assert!(challenge.insufficient && challenge.scopes.contains("w"));
         assert_eq!(read(200, &["Bearer"]), None);
+    }
+
+    #[test]
+    fn what_is_no_scope_is_dropped() {
+        let named = ["a:b/c.d", "", "two words", "\u{1b}[2J", "\"", "\\", "ü"].map(str::to_owned);
+        assert_eq!(joined(&kept(named.into_iter())), "a:b/c.d");
+        assert_eq!(kept((0..999).map(|number| number.to_string())).len(), SCOPES_MAX);
+        assert!(kept([String::from_utf8(vec![b'x'; 201]).unwrap()].into_iter()).is_empty());
     }
 
     #[test]

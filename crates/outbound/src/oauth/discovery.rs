@@ -3,7 +3,7 @@
 //! order of protocol.md section 1.19, with every check that keeps one party from speaking for
 //! another. Nothing is asked of a person here and no secret is sent.
 
-use super::challenge::Challenge;
+use super::challenge::{Challenge, kept};
 use super::fetch::Fetcher;
 use super::{SignInError, error};
 use crate::relay::Target;
@@ -127,7 +127,7 @@ fn judge_resource(document: ResourceDocument, server: &str) -> Result<Resource, 
     Ok(Resource {
         id,
         issuers: document.authorization_servers,
-        scopes: document.scopes_supported.into_iter().collect(),
+        scopes: kept(document.scopes_supported.into_iter()),
         old: false,
     })
 }

@@ -128,8 +128,14 @@ impl HttpLink {
         loop {
             backoff.opened();
             let session = self.session.load_full();
-            if let Ok(answer) = self.get(&session, None).await {
-                match answer.status() {
+            match self.get(&session, None).await {
+                Err(error) if error.ends_all() => {
+                    // The owner is told, and ends this with the rest.
+                    let _ = self.failed(&error);
+                    return;
+                }
+                Err(_) => {}
+                Ok(answer) => match answer.status() {
                     StatusCode::NOT_FOUND if session.id.is_some() => {
                         drain(answer).await;
                         // The next round tells whether it helped.
@@ -142,7 +148,7 @@ impl HttpLink {
                     status if status.is_server_error() => drain(answer).await,
                     // No stream here (405), or not for us.
                     _ => return,
-                }
+                },
             }
             backoff.pause().await;
         }
