@@ -128,6 +128,7 @@ impl Gateway {
     /// Waits, within `first_list_wait` of the start, until every server that was never listed
     /// before has been listed or has failed (DESIGN.md section 14).
     pub async fn first_listed(&self) {
+        self.snapshot().servers.values().for_each(|server| server.look_for_sign_in());
         if !self.is_first_listing() {
             return;
         }

@@ -97,7 +97,7 @@ impl Place {
                 Report::from(problem.hint("see what is declared: switchboard list"))
             })?;
         let Some((url, oauth)) = remote(&found) else {
-            let message = format!("the server `{}` is not signed in to", found.name);
+            let message = format!("the server `{}` is not one to sign in to", found.name);
             let hint = match found.reach {
                 Reach::Http { .. } => "its entry says auth = \"none\" or brings an Authorization header of its own",
                 _ => "only remote servers are; a local one gets its credentials in `env`",
@@ -137,6 +137,10 @@ fn declared(name: &str, context: &Context) -> Result<Vec<Server>, Report> {
         let file = known.as_ref().and_then(|server| server.origin.rsplit_once(':'));
         if let Some((file, _)) = file {
             let loaded = config::load(&Sources { files: vec![file.into()], ..context.sources() });
+            if known.is_some_and(|known| !loaded.config.servers.contains_key(&known.name)) {
+                // Most likely a variable that the daemon has and this shell has not.
+                context.printer.diagnostics(&loaded.diagnostics);
+            }
             return Ok(loaded.config.servers.into_values().collect());
         }
     }

@@ -167,6 +167,14 @@ impl Core {
         link.call(call).await
     }
 
+    /// Another process may have signed in, with nobody there to tell: who asks now may not see it
+    /// yet, the next one does.
+    pub(crate) fn look_for_sign_in(&self) {
+        if self.status.borrow().state == State::NeedsAuth {
+            self.tell(Command::SignInChanged);
+        }
+    }
+
     async fn wait_for_link(&self) -> Result<Arc<Connection>, Error> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -197,6 +205,7 @@ impl Core {
                 }
                 _ => false,
             };
+            self.look_for_sign_in();
             if !worth_waiting {
                 return Err(seen.refusal(&self.name));
             }

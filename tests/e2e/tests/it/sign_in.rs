@@ -216,6 +216,14 @@ fn without_a_daemon_the_same_sign_in_serves_a_client_of_its_own() {
         command.args(["--config", &config, "auth"]).args(args);
         command
     };
+    // It runs since before anybody signed in, and nobody tells it.
+    let words = home.words(&["connect"]);
+    let mut client = e2e::command(&words[0]);
+    client.args(&words[1..]).env("HOME", home.folder());
+    let mut talk = e2e::Talk::start(client);
+    let read = json!({"name": "notes__read_notes", "arguments": {}});
+    let tools = talk.ask(&Modern::message(json!("before"), "tools/list", json!({})));
+    assert_eq!(tools["result"]["tools"], json!([]), "{tools}");
     let mut waiting = Login::start(login(&["login", "notes", "--no-browser"]));
     // Strangers at the door change nothing.
     let landing = waiting.url.split("redirect_uri=http%3A%2F%2F127.0.0.1%3A").nth(1).unwrap();
@@ -235,10 +243,12 @@ fn without_a_daemon_the_same_sign_in_serves_a_client_of_its_own() {
     let call: Ended = run(home.command().args(["--config", &config, "auth", "status", "--json"]), SOON);
     assert!(call.stdout.contains("\"signed_in\""), "{call:?}");
 
-    let words = home.words(&["connect"]);
-    let mut client = e2e::command(&words[0]);
-    client.args(&words[1..]).env("HOME", home.folder());
-    let mut talk = e2e::Talk::start(client);
-    let tools = talk.ask(&Modern::message(json!(1), "tools/list", json!({})));
-    assert!(tools.to_string().contains("notes__read_notes"), "{tools}");
+    let mut id = 0;
+    eventually(SOON, "a list that finds the sign-in", || {
+        id += 1;
+        let tools = talk.ask(&Modern::message(json!(id), "tools/list", json!({})));
+        tools.to_string().contains("notes__read_notes")
+    });
+    let answer = talk.ask(&Modern::message(json!("read"), "tools/call", read));
+    assert!(answer["error"].is_null(), "{answer}");
 }
