@@ -114,7 +114,8 @@ impl Guard {
         let reach = reach(address);
         let authority = || target.authority().to_owned();
         // A name that leads to loopback today may lead elsewhere tomorrow.
-        if !target.tls && !(reach == Reach::Loopback && names_loopback(&target.host)) {
+        let local = reach == Reach::Loopback && names_loopback(&target.host);
+        if !target.tls && !local {
             return Err(GuardError::Plain { authority: authority() });
         }
         let open = match reach {
