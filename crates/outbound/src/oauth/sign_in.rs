@@ -16,12 +16,17 @@ use crate::relay::{Target, TargetError};
 use config::OAuth;
 use secrecy::ExposeSecret as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Where the answer of a sign-in without a browser is sent. Nobody listens there: it is read off
 /// the redirect.
 const HEADLESS_PORT: u16 = 7421;
 /// How often one request may be followed by a sign-in for more scopes.
 const STEPS_MAX: u8 = 2;
+/// How long a renewal that failed without a refusal is not tried again: those who waited behind it
+/// would each wait as long.
+const TROUBLE_TIME: Duration = Duration::from_secs(5);
 /// How often one request may be sent again with a token that came from elsewhere.
 const ADOPTED_MAX: u8 = 2;
 
@@ -36,6 +41,8 @@ pub struct SignIn {
     current: Mutex<Current>,
     /// Held by whoever renews.
     turn: tokio::sync::Mutex<()>,
+    /// When a renewal failed, and why.
+    trouble: Mutex<Option<(Instant, String)>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +75,7 @@ impl SignIn {
             vault,
             current: Mutex::new(Current::Unread),
             turn: tokio::sync::Mutex::default(),
+            trouble: Mutex::default(),
         }))
     }
 
@@ -87,6 +95,9 @@ impl SignIn {
         match tokens {
             Some(tokens) if tokens.refresh.is_some() && tokens.is_due(now()) => {
                 let over = tokens.is_over(now());
+                if !over && self.trouble().is_some() {
+                    return Ok(Some(tokens));
+                }
                 let renewed = apart(self.clone().renew_due(tokens.clone())).await;
                 match renewed {
                     Err(error) if over || error.needs_person() => Err(error),
@@ -328,6 +339,9 @@ impl SignIn {
         let Some(client) = self.client(&account, &kept) else {
             return Err(SignInError::NeedsPerson { why: "the client that it was signed in with is gone".to_owned() });
         };
+        if let Some(why) = self.trouble() {
+            return Err(SignInError::failed("the refresh", why));
+        }
         match Source::refresh(&self.fetcher, &client, &kept, now()).await {
             Ok(tokens) => {
                 account.tokens = Some(tokens.clone());
@@ -344,8 +358,18 @@ impl SignIn {
                 self.adopt(None);
                 Err(SignInError::NeedsPerson { why: format!("its sign-in has ended: {refused}") })
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                let trouble = Some((Instant::now(), error.to_string()));
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+                Err(error)
+            }
         }
+    }
+
+    /// Why a renewal failed just now.
+    fn trouble(&self) -> Option<String> {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.as_ref().filter(|(at, _)| at.elapsed() < TROUBLE_TIME).map(|(_, why)| why.clone())
     }
 
     async fn keep(&self, held: Box<dyn Held>, mut account: Account, done: Done) -> Result<Arc<Tokens>, SignInError> {

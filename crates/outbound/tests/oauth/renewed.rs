@@ -86,8 +86,12 @@ async fn a_renewal_that_only_failed_is_no_end() {
     let error = recover(&sign_in, Challenge::default()).await.unwrap_err();
     assert!(matches!(error, SignInError::Failed { .. }) && !error.needs_person(), "{error}");
     assert!(world.account().unwrap().tokens.is_some());
+    // Who comes right behind does not wait for the same.
+    recover(&sign_in, Challenge::default()).await.unwrap_err();
+    assert_eq!(world.asked("POST /token").len(), 2);
     world.change(|script| script.refresh = None);
-    assert_eq!(recover(&sign_in, Challenge::default()).await.unwrap().access.expose_secret(), "a2");
+    let later = world.sign_in(&OAuth::default());
+    assert_eq!(recover(&later, Challenge::default()).await.unwrap().access.expose_secret(), "a2");
 }
 
 #[tokio::test]
