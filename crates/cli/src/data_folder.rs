@@ -55,6 +55,11 @@ impl DataFolder {
         self.root.join("keys")
     }
 
+    /// What was signed in to.
+    pub(crate) fn sign_ins(&self) -> PathBuf {
+        self.root.join("sign-ins")
+    }
+
     /// Where the daemon listens.
     pub(crate) fn listen(&self) -> PathBuf {
         self.root.join("listen.json")
@@ -192,7 +197,7 @@ impl Drop for Lock {
     }
 }
 
-fn create_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn create_private(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 

@@ -28,6 +28,8 @@ variables! {
     VERBOSE "SWITCHBOARD_VERBOSE" "`1` or `2`: say more, as `-v` and `-vv`.";
     NO_COLOR "NO_COLOR" "Anything but empty: no colour, even on a terminal.";
     TERM "TERM" "`dumb`: no colour.";
+    DISPLAY "DISPLAY" "Whether there is a screen for a browser, where the system has one through this.";
+    WAYLAND_DISPLAY "WAYLAND_DISPLAY" "The same.";
     STATE_HOME "XDG_STATE_HOME" "Where the default data folder lies; `~/.local/state` where it is not set.";
     CONFIG_HOME "XDG_CONFIG_HOME" "Where the user's `switchboard/switchboard.toml` lies; `~/.config` where it is not set.";
     RUNTIME_DIR "XDG_RUNTIME_DIR" "Where sockets go whose path in the data folder would be longer than 100 bytes.";

@@ -15,6 +15,7 @@ mod commands;
 mod client;
 mod data_folder;
 mod store_files;
+mod vault;
 
 mod daemon;
 mod log_format;

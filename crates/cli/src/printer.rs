@@ -73,7 +73,7 @@ impl Printer {
     }
 
     /// Says what a person should know even with `-q`.
-    fn complain(&self, text: &str) {
+    pub(crate) fn complain(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 

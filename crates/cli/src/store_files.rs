@@ -57,7 +57,9 @@ pub(crate) fn sealer(data: &DataFolder) -> Result<Sealer, Report> {
     let path = data.keys();
     let failed = |cause: String| {
         let message = format!("the sealing keys in {} cannot be used", path.display());
-        Report::failed(message).cause(cause).hint("remove the file: new keys are made, clients only list again")
+        Report::failed(message)
+            .cause(cause)
+            .hint("remove the file: new keys are made; clients list again, and servers are signed in to again")
     };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,

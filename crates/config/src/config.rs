@@ -92,6 +92,8 @@ pub struct Server {
     pub tags: Vec<String>,
     /// What it is for, in the words of whoever declared it.
     pub description: Option<String>,
+    /// How to sign in to it; `None` for local servers, and where that is not wanted.
+    pub oauth: Option<OAuth>,
     /// Which tools are offered.
     pub tools: ToolFilter,
     /// Whether public names begin with the server's name.
@@ -166,6 +168,27 @@ pub enum HttpDialect {
     Streamable,
     /// HTTP+SSE of 2024-11-05: a stream of events and a POST for each message.
     Sse,
+}
+
+/// How to sign in to a remote server.
+#[derive(Debug, Clone, Default)]
+pub struct OAuth {
+    /// The client that a person registered.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<SecretString>,
+    /// The only issuer that `client_id` is good for.
+    pub issuer: Option<String>,
+    /// HTTPS URL of a client metadata document.
+    pub client_metadata_url: Option<String>,
+    /// Scopes to ask for instead of those that the server names.
+    pub scopes: Vec<String>,
+    /// Port on loopback that the browser comes back to; 0 for any.
+    pub redirect_port: u16,
+    /// Whether the authorization server may be in a private network.
+    pub allow_private: bool,
+    /// Whether to sign in without a browser when the server asks.
+    pub headless: bool,
 }
 
 /// What may be shown of a [`Reach`].

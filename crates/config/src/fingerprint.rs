@@ -6,7 +6,7 @@
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use crate::config::{Config, Reach, Server};
+use crate::config::{Config, OAuth, Reach, Server};
 
 /// The difference between two configurations, by declared name, each list sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +84,14 @@ impl Server {
             Reach::Unix { path } => {
                 hash.add("unix").add(&path.to_string_lossy());
             }
+        }
+        if let Some(oauth) = &self.oauth {
+            let OAuth { client_id, client_secret, issuer, client_metadata_url, scopes, redirect_port, .. } = oauth;
+            for text in [client_id, issuer, client_metadata_url] {
+                hash.add(text.as_deref().unwrap_or_default());
+            }
+            hash.add(client_secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default());
+            hash.list(scopes).add(&format!("{:?}", (redirect_port, oauth.allow_private, oauth.headless)));
         }
         let times = [self.startup_timeout, self.request_timeout, self.request_timeout_max, self.stop_timeout];
         for time in times {

@@ -46,11 +46,21 @@ pub(crate) fn normalise(entries: &[Entry]) -> Vec<Entry> {
         let all_lists = lists.clone().all(|each| matches!(each.value.kind, Kind::List(_)));
         matches!(one.value.kind, Kind::Table(_)) && all_lists
     };
+    let own_oauth = |one: &Entry| {
+        let known = |key: &str| crate::keys::find(crate::keys::OAUTH_KEYS, key).is_some();
+        one.key == "oauth" && one.value.entries().iter().all(|inner| known(&inner.key))
+    };
     for one in entries {
         if meaning(&one.key).is_none() {
             let mut kept = one.clone();
-            if one.key == "tools" && !own_tools(one) {
-                kept.key = "tools (of another tool)".to_owned();
+            let other = match one.key.as_str() {
+                "tools" => !own_tools(one),
+                // Our `auth` is a word, and `oauth` has names of our own.
+                "auth" | "oauth" => matches!(one.value.kind, Kind::Table(_)) && !own_oauth(one),
+                _ => false,
+            };
+            if other {
+                kept.key = format!("{} (of another tool)", one.key);
             }
             ours.push(kept);
         }

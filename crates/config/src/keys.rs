@@ -144,6 +144,38 @@ pub(crate) const TOOLS_KEYS: &[Key] = &[
     key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
 ];
 
+/// Keys of `oauth` of a server.
+pub(crate) const OAUTH_KEYS: &[Key] = &[
+    text("client_id", None, "The client that you registered with the authorization server yourself."),
+    key("client_secret", Shape::Secret, "Its secret. Take it from a variable or a file."),
+    text(
+        "issuer",
+        None,
+        "The authorization server that client_id belongs to; another one is refused. Without it, the first one that is met.",
+    ),
+    text(
+        "client_metadata_url",
+        None,
+        "HTTPS URL of a client metadata document that stands for this switchboard, for authorization servers that read such documents.",
+    ),
+    key("scopes", Shape::Texts, "Scopes to ask for instead of those that the server names."),
+    key(
+        "redirect_port",
+        Shape::Count { default: 0, min: 0, max: 65_535 },
+        "Port on 127.0.0.1 that the browser comes back to; 0 lets the system choose.",
+    ),
+    flag(
+        "allow_private",
+        Some(false),
+        "Whether the authorization server may be in a private network. One on the server's own host always may.",
+    ),
+    flag(
+        "headless",
+        Some(false),
+        "Sign in without a browser, by itself, when the server asks: for authorization servers that agree without a person.",
+    ),
+];
+
 const TYPES: &[&str] =
     &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse", "websocket", "ws", "tcp", "unix"];
 
@@ -166,6 +198,12 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         "URL of a server: https:// or http:// (streamable HTTP), wss:// or ws:// (WebSocket), tcp://host:port, unix:///path.",
     ),
     key("headers", Shape::Secrets, "HTTP headers sent to a remote server, or with the handshake of a WebSocket."),
+    key(
+        "auth",
+        Shape::Word { words: &["auto", "none"], default: Some("auto") },
+        "Whether to sign in to a remote server that asks for it. An Authorization header of your own means none.",
+    ),
+    key("oauth", Shape::Section { keys: OAUTH_KEYS }, "How to sign in to a remote server."),
     flag("enabled", Some(true), "Whether the server is used."),
     flag("disabled", None, "The opposite of enabled, as other tools write it."),
     text("description", None, "What the server is for, in your words."),

@@ -21,6 +21,7 @@ mod raw;
 mod read;
 mod variables;
 
+mod oauth;
 mod reach;
 mod server;
 mod settings;
@@ -35,8 +36,8 @@ pub mod client_files;
 
 pub use child_env::child_environment;
 pub use config::{
-    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, Origin, Prefix, RawExtra,
-    Reach, Restart, Server, ToolFilter, Written,
+    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
+    RawExtra, Reach, Restart, Server, ToolFilter, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};

@@ -137,6 +137,7 @@ impl<'a> Work<'a> {
     fn assemble(&mut self, reduced: String, reach: crate::config::Reach, approval: Approval) -> Server {
         let declaration = self.declaration;
         let raw = declaration.raw;
+        let oauth = crate::oauth::oauth(self, &reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let startup_timeout = duration("startup_timeout");
         let stop_timeout = duration("stop_timeout");
@@ -185,6 +186,7 @@ impl<'a> Work<'a> {
             origin: declaration.document.origin(raw.name_span.start),
             written: written(raw),
             raw_extra: RawExtra(extra.collect()),
+            oauth,
             tools: self.tools(),
         }
     }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, Prefix, Reach, Restart, Server};
+use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, Prefix, Reach, Restart, Server};
 use crate::quantity::show_duration;
 
 /// What stands in place of a secret.
@@ -56,7 +56,7 @@ fn line(text: &mut String, key: &str, value: &Value, comment: &str) {
 fn filled(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let says = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
     members(value).filter(move |(_, value)| match value.as_object() {
-        Some(inner) => inner.values().any(says),
+        Some(inner) => inner.values().any(|value| !value.is_null() && says(value)),
         None => says(value),
     })
 }
@@ -178,6 +178,8 @@ fn shown_server(server: &Server) -> Value {
         },
         "record_arguments": server.record_arguments,
         "record_results": server.record_results,
+        "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),
+        "oauth": server.oauth.as_ref().map_or(Value::Null, shown_oauth),
         "tools": {
             "allow": server.tools.allow,
             "deny": server.tools.deny,
@@ -187,4 +189,19 @@ fn shown_server(server: &Server) -> Value {
         shown.extend(details);
     }
     shown
+}
+
+/// The keys of `oauth` that say something.
+fn shown_oauth(oauth: &OAuth) -> Value {
+    let on = |flag: bool| flag.then_some(true);
+    json!({
+        "client_id": oauth.client_id,
+        "client_secret": oauth.client_secret.as_ref().map(|_| HIDDEN),
+        "issuer": oauth.issuer,
+        "client_metadata_url": oauth.client_metadata_url,
+        "scopes": oauth.scopes,
+        "redirect_port": (oauth.redirect_port > 0).then_some(oauth.redirect_port),
+        "allow_private": on(oauth.allow_private),
+        "headless": on(oauth.headless),
+    })
 }

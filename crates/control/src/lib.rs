@@ -69,6 +69,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/status", get(routes::status::status))
         .route("/api/servers", get(routes::servers::all))
         .route("/api/servers/{name}", get(routes::servers::one))
+        .route("/api/servers/{name}/sign-in", post(routes::servers::sign_in_changed))
         .route("/api/tools", get(routes::tools::list))
         .route("/api/tool", get(routes::tools::one))
         .route("/api/call", post(routes::call::call))

@@ -56,7 +56,7 @@ pub struct Server {
     pub name: String,
     /// Name in public names and in the path of its own endpoint.
     pub public: String,
-    /// `ready`, `starting`, …; also `disabled` and `pending`.
+    /// `ready`, `starting`, `needs_auth`, …; also `disabled` and `pending`.
     pub state: String,
     /// `healthy`, `degraded`, `unhealthy` or `unknown`.
     pub health: String,

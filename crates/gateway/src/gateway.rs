@@ -13,6 +13,7 @@ use crate::server::{Command, Environment, Server};
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
 use config::Config;
+use outbound::oauth::Vault;
 use protocol::seal::Sealer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub sealer: Sealer,
     /// Writes the log files of servers into this folder.
     pub logs: Option<(LogWriter, PathBuf)>,
+    /// Keeps what was signed in to.
+    pub vault: Option<Arc<dyn Vault>>,
 }
 
 /// Everything a call looks at, at one moment.
@@ -93,6 +96,7 @@ impl Gateway {
             facts,
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
             logs: parts.logs,
+            vault: parts.vault,
         };
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;
@@ -138,6 +142,7 @@ impl Gateway {
     /// Waits, within `first_list_wait` of the start, until every server that was never listed
     /// before has been listed or has failed (DESIGN.md section 14).
     pub async fn first_listed(&self) {
+        self.snapshot().servers.values().for_each(|server| server.look_for_sign_in());
         if !self.is_first_listing() {
             return;
         }

@@ -1,7 +1,12 @@
 //! Every byte that we send over HTTP.
 //!
-//! For now that is [`relay`], the connections to MCP servers. This crate deliberately does not
-//! know what it carries, who calls and why, nor when to try again: it only tells whether a
-//! request that failed can have reached anybody.
+//! [`relay`] is the connections to MCP servers, [`oauth`] signing in to them, [`guard`] what keeps
+//! us from being sent into places that nobody meant. This crate deliberately does not know what it
+//! carries and who calls; [`relay`] only tells whether a request that failed can have reached
+//! anybody.
 
 pub mod relay;
+
+pub mod guard;
+
+pub mod oauth;

@@ -113,7 +113,8 @@ kinds! {
     Draining "draining" -31018 503 10 Switchboard true "Switchboard is shutting down.";
     UnknownEndpoint "unknown_endpoint" -31019 404 12 Client false "Nothing is served at this path.";
     StateLost "state_lost" -32603 200 10 Switchboard true "The call that waited for an answer ended with an earlier run of Switchboard.";
-    Unanswered "unanswered" -31030 200 1 Client false "The client did not answer a question that the call needed answered.";
+    Unanswered "unanswered" -31020 200 1 Client false "The client did not answer a question that the call needed answered.";
+    NeedsAuth "needs_auth" -31021 200 11 Upstream false "The server wants a person to sign in: `switchboard auth login`.";
     Internal "internal" -32603 200 70 Switchboard false "A bug of ours.";
     Upstream "upstream" -32603 200 1 Upstream false "The server answered with an error of its own; code and data are passed on.";
 }

@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 ///     │            │ stop     │ └─ backoff ◄───────────────┤            │
 ///     │            │          │                again later │            │
 ///     │       any that runs   ├─── crash_loop ◄────────────┤            │
-///     │                       ├─── failed ◄────────────────┘            │
+///     │                       ├─── failed ◄────────────────┤            │
+///     │                       ├─── needs_auth ◄────────────┘            │
 ///     │ stop                  └─────────────────────────────────────────┘
-///     └── asleep, backoff, crash_loop, failed               start (wake)
+///     └── asleep, backoff, crash_loop, failed, needs_auth   start (wake)
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -42,6 +43,8 @@ pub enum State {
     CrashLoop,
     /// Ended, and only a person can help.
     Failed,
+    /// A remote server that waits for a person to sign in.
+    NeedsAuth,
 }
 
 /// What happens to an instance.
@@ -65,6 +68,8 @@ pub enum Event {
     TooOften,
     /// It ended and no timer helps.
     GiveUp,
+    /// It refuses us until a person has signed in.
+    SignedOut,
 }
 
 /// An event that makes no sense in a state.
@@ -79,7 +84,7 @@ pub struct Refused {
 
 impl State {
     /// Every state, in the order of a life.
-    pub const ALL: [State; 9] = [
+    pub const ALL: [State; 10] = [
         State::Stopped,
         State::Asleep,
         State::Starting,
@@ -89,6 +94,7 @@ impl State {
         State::Backoff,
         State::CrashLoop,
         State::Failed,
+        State::NeedsAuth,
     ];
 
     /// The state after an event.
@@ -100,8 +106,8 @@ impl State {
         use Event as E;
         use State as S;
         let next = match (self, event) {
-            (S::Stopped | S::Asleep | S::Backoff | S::CrashLoop | S::Failed, E::Start) => S::Starting,
-            (S::Asleep | S::Backoff | S::CrashLoop | S::Failed, E::Stop) => S::Stopped,
+            (S::Stopped | S::Asleep | S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth, E::Start) => S::Starting,
+            (S::Asleep | S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth, E::Stop) => S::Stopped,
             (S::Starting, E::Ready) => S::Ready,
             (S::Ready, E::Idle) => S::Asleep,
             (S::Ready, E::Drain) => S::Draining,
@@ -110,6 +116,7 @@ impl State {
             (S::Starting | S::Ready, E::AgainLater) => S::Backoff,
             (S::Starting | S::Ready, E::TooOften) => S::CrashLoop,
             (S::Starting | S::Ready | S::Backoff | S::CrashLoop, E::GiveUp) => S::Failed,
+            (S::Starting | S::Ready, E::SignedOut) => S::NeedsAuth,
             _ => return Err(Refused { state: self, event }),
         };
         Ok(next)
@@ -132,6 +139,7 @@ impl State {
             State::Backoff => "backoff",
             State::CrashLoop => "crash_loop",
             State::Failed => "failed",
+            State::NeedsAuth => "needs_auth",
         }
     }
 }
@@ -146,7 +154,7 @@ impl fmt::Display for State {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 10] = [
         Event::Start,
         Event::Ready,
         Event::Idle,
@@ -156,6 +164,7 @@ mod tests {
         Event::AgainLater,
         Event::TooOften,
         Event::GiveUp,
+        Event::SignedOut,
     ];
 
     #[test]

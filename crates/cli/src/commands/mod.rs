@@ -14,6 +14,8 @@ mod logs;
 
 mod connect;
 
+mod auth;
+
 mod config;
 
 mod limits;
@@ -55,6 +57,7 @@ pub(crate) enum Command {
     Call(call::Args),
     Logs(logs::Args),
     Connect(connect::Args),
+    Auth(auth::Args),
     Config(config::Args),
     Limits(limits::Args),
     Reload(reload::Args),
@@ -89,6 +92,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Call(args) => call::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
+        Command::Auth(args) => auth::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Limits(args) => limits::run(&args, context),
         Command::Reload(args) => reload::run(&args, context),

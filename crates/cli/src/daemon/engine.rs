@@ -55,6 +55,7 @@ impl Engine {
             spawner: Arc::new(guard.clone()),
             process: Arc::new(environment.clone()),
             sealer: store_files::sealer(&data)?,
+            vault: Some(crate::vault::open(&data)?),
             logs: Some((logs.clone(), data.logs())),
         };
         let gateway = Gateway::start(parts).map_err(|error| {

@@ -4,6 +4,7 @@
 
 mod sandbox;
 
+mod auth;
 mod call;
 mod config;
 mod connect;

@@ -33,7 +33,10 @@ fn each_key_of_the_schema_is_read() {
     for line in &server {
         let reach = match line.split(' ').next() {
             Some("command" | "url") => "",
-            Some("type" | "headers") => "url = \"https://h/mcp\"\n",
+            Some(key) if key.starts_with("oauth.") && key != "oauth.client_id" => {
+                "url = \"https://h/mcp\"\noauth.client_id = \"me\"\n"
+            }
+            Some("oauth.client_id" | "auth" | "type" | "headers") => "url = \"https://h/mcp\"\n",
             _ => "command = \"x\"\n",
         };
         let line = line.replace("type = \"stdio\"", "type = \"http\"");

@@ -173,3 +173,63 @@ fn a_child_gets_a_short_environment() {
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(child, expected);
 }
+
+#[test]
+fn a_remote_server_says_how_it_is_signed_in_to() {
+    let text = r#"
+[servers.a]
+url = "https://h/mcp"
+
+[servers.b]
+url = "https://h/b"
+auth = "auto"
+oauth = { client_id = "me", client_secret = "${SECRET}", scopes = ["x"], redirect_port = 99, headless = true }
+
+[servers.c]
+url = "https://h/c"
+auth = "none"
+
+[servers.d]
+url = "https://h/d"
+headers = { authorization = "Bearer x" }
+
+[servers.e]
+command = "x"
+"#;
+    let fixture = Fixture::named("c.toml", text).var("SECRET", "hush");
+    let loaded = fixture.good();
+    let oauth = |name: &str| loaded.config.servers[name].oauth.as_ref();
+    assert!(oauth("a").is_some_and(|oauth| oauth.client_id.is_none() && !oauth.headless && !oauth.allow_private));
+    let b = oauth("b").expect("it is signed in to");
+    assert_eq!((b.client_id.as_deref(), b.redirect_port, b.headless), (Some("me"), 99, true));
+    assert_eq!(b.client_secret.as_ref().map(ExposeSecret::expose_secret), Some("hush"));
+    assert!(oauth("c").is_none() && oauth("d").is_none() && oauth("e").is_none());
+    let shown = config::show(&loaded.config);
+    assert!(shown.contains("client_secret = \"***\"") && !shown.contains("hush"), "{shown}");
+    assert!(!format!("{:?}", loaded.config).contains("hush"));
+    let mut changed = loaded.config.clone();
+    changed.servers.get_mut("b").and_then(|server| server.oauth.as_mut()).expect("it").redirect_port = 98;
+    assert_eq!(config::changes(&loaded.config, &changed).changed, ["b"]);
+}
+
+#[test]
+fn what_cannot_sign_in_is_said() {
+    let wrong = [
+        ("command = \"x\"\nauth = \"auto\"", "`auth` and `oauth` go with `url`"),
+        ("url = \"https://h\"\noauth.client_secret = \"s\"", "belongs to a `client_id`"),
+        ("url = \"https://h\"\noauth.client_metadata_url = \"http://h/c\"", "is not an https URL with a path"),
+        ("url = \"https://h\"\noauth.scopes = [\"a b\"]", "this cannot be a scope"),
+        ("url = \"https://h\"\nauth = \"none\"\noauth.headless = true", "has no effect"),
+        ("url = \"https://h\"\nheaders.Authorization = \"x\"\noauth.headless = true", "has no effect"),
+        ("url = \"https://h\"\noauth.clientid = \"x\"", "unknown key `servers.a.oauth.clientid`"),
+    ];
+    for (entry, expected) in wrong {
+        let fixture = Fixture::named("c.toml", &format!("[servers.a]\n{entry}\n"));
+        let said = fixture.said().join("; ");
+        assert!(fixture.load().has_errors() && said.contains(expected), "{entry}: {said}");
+    }
+    // Other tools have an `auth` and an `oauth` of their own.
+    let text = r#"{"mcpServers": {"a": {"url": "https://h", "auth": {"CLIENT_ID": "x"}, "oauth": {"clientId": "y"}}}}"#;
+    let loaded = Fixture::named("c.json", text).good();
+    assert!(loaded.config.servers["a"].oauth.is_some());
+}

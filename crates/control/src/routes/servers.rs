@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use config::{Approval, Reach};
 use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
-use gateway::server::Server;
+use gateway::server::{Command, Server};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -21,6 +21,17 @@ pub(crate) async fn one(
 ) -> Result<Json<said::Server>, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name)?;
+    Ok(Json(describe(&snapshot, server)))
+}
+
+/// A person signed in or out by another process: the server is told to look. Says how it was then.
+pub(crate) async fn sign_in_changed(
+    State(control): State<Control>,
+    Path(name): Path<String>,
+) -> Result<Json<said::Server>, Problem> {
+    let snapshot = control.parts.gateway.snapshot();
+    let server = find::server(&snapshot, &name)?;
+    server.tell(Command::SignInChanged);
     Ok(Json(describe(&snapshot, server)))
 }
 
@@ -81,6 +92,7 @@ fn action(server: &Server, state: &str) -> Option<String> {
             let file = server.entry.origin.file.as_ref()?.display();
             Some(format!("look at it, then approve it by naming the file: switchboard --config {file}"))
         }
+        "needs_auth" => Some(format!("switchboard auth login {}", server.name)),
         "failed" | "crash_loop" | "backoff" => Some(format!("see its log: switchboard logs {}", server.name)),
         _ => None,
     }

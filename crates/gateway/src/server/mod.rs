@@ -18,6 +18,7 @@ use crate::catalog::ServerCatalog;
 use crate::policy::ToolRules;
 use crate::upstream::Connection;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use outbound::oauth::SignIn;
 use protocol::{Call, Error, ErrorKind, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,6 +50,8 @@ pub struct Core {
     pub log: ServerLog,
     /// What was counted.
     pub counters: Counters,
+    /// Shared by all connections to it.
+    sign_in: Option<Arc<SignIn>>,
     link: ArcSwapOption<Connection>,
     /// Instances beside the one of `link`, where there may be any.
     pool: ArcSwapOption<Pool>,
@@ -86,6 +89,7 @@ impl Server {
             name: entry.name.as_str().into(),
             log: environment.log(&entry.reduced),
             counters: Counters::default(),
+            sign_in: start::sign_in(&entry, environment),
             link: ArcSwapOption::empty(),
             pool: ArcSwapOption::empty(),
             status: watch::Sender::new(status),
@@ -181,6 +185,14 @@ impl Core {
         link.call_asking(call, asker).await
     }
 
+    /// Another process may have signed in, with nobody there to tell: who asks now may not see it
+    /// yet, the next one does.
+    pub(crate) fn look_for_sign_in(&self) {
+        if self.status.borrow().state == State::NeedsAuth {
+            self.tell(Command::SignInChanged);
+        }
+    }
+
     async fn wait_for_link(&self) -> Result<Arc<Connection>, Error> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -211,6 +223,7 @@ impl Core {
                 }
                 _ => false,
             };
+            self.look_for_sign_in();
             if !worth_waiting {
                 return Err(seen.refusal(&self.name));
             }

@@ -10,7 +10,8 @@ use crate::hub::Hub;
 use crate::tasks::TaskRef;
 use crate::upstream::{List, UpstreamEvent, Wanted};
 use config::{Limits, Reach, Restart};
-use protocol::Era;
+use outbound::oauth::Vault;
+use protocol::{Era, Error, ErrorKind};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct Environment {
     pub starting: Arc<Semaphore>,
     /// Writes the log files; none keeps logs in memory only.
     pub logs: Option<(LogWriter, PathBuf)>,
+    /// Keeps what was signed in to; none signs in to nothing.
+    pub vault: Option<Arc<dyn Vault>>,
 }
 
 /// What an owner reports.
@@ -63,6 +66,8 @@ pub enum Command {
     Stop(oneshot::Sender<()>),
     /// End it and start it again now.
     Restart,
+    /// A person signed in or out.
+    SignInChanged,
     /// Read its lists again.
     Refresh,
     /// Be told about exactly this.
@@ -164,7 +169,7 @@ impl Owner {
                     None => return Left::Stopped(nobody()),
                     Some(Command::Stop(done)) => return Left::Stopped(done),
                     Some(Command::Restart) => return Left::Restart,
-                    Some(Command::Refresh) => {}
+                    Some(Command::Refresh | Command::SignInChanged) => {}
                     Some(Command::Subscribe(wanted)) => self.subscribed = wanted,
                 },
             }
@@ -234,14 +239,25 @@ impl Owner {
                             ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
                             reason: self.with_last_words(format!("the process ended: {exit}")),
                             hint: exit.hint().map(str::to_owned),
+                            needs_auth: false,
                         },
-                        None => Down { ending: Ending::Failure, reason: "the connection was closed".to_owned(), hint: None },
+                        None => Down {
+                            ending: Ending::Failure,
+                            reason: "the connection was closed".to_owned(),
+                            hint: None,
+                            needs_auth: false,
+                        },
                     });
                 }
                 command = self.commands.recv() => match command {
                     None => return self.end_as(&live, Left::Stopped(nobody())).await,
                     Some(Command::Stop(done)) => return self.end_as(&live, Left::Stopped(done)).await,
                     Some(Command::Restart) => return self.end_as(&live, Left::Restart).await,
+                    Some(Command::SignInChanged) => {
+                        if let Some(down) = self.signed_out().await {
+                            return self.end_as(&live, Left::Down(down)).await;
+                        }
+                    }
                     Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
                     Some(Command::Subscribe(wanted)) => {
                         live.link.subscribe(wanted.clone());
@@ -249,10 +265,26 @@ impl Owner {
                     }
                 },
                 event = events.recv(), if listening => match event {
+                    Some(UpstreamEvent::SignedOut { error }) => {
+                        return self.end_as(&live, Left::Down(Down::signed_out(&error))).await;
+                    }
                     Some(event) => self.on_event(event, &live, &mut events).await,
                     None => listening = false,
                 },
             }
+        }
+    }
+
+    /// Whether the person who was signed in is not any more.
+    async fn signed_out(&self) -> Option<Down> {
+        let sign_in = self.server.sign_in.as_ref().filter(|sign_in| sign_in.is_signed_in())?;
+        match sign_in.look_again().await {
+            Ok(None) => {
+                let error = Error::new(ErrorKind::NeedsAuth, "it was signed out");
+                Some(Down::signed_out(&error.hint(format!("switchboard auth login {}", self.server.name))))
+            }
+            // What cannot be read now is read again by the next request that needs it.
+            Ok(Some(_)) | Err(_) => None,
         }
     }
 
@@ -301,6 +333,7 @@ impl Owner {
             UpstreamEvent::RequestRefused { method } => {
                 self.server.log.remark(format!("it asked `{method}`, which is not served yet"))
             }
+            UpstreamEvent::SignedOut { error } => self.server.log.remark(error.message.into_owned()),
             UpstreamEvent::SessionRenewed => self.server.log.remark("it forgot our session; a new one was opened"),
             UpstreamEvent::Log(notification) => {
                 let said = notification.params.map(|params| params.to_raw().as_str().to_owned()).unwrap_or_default();
@@ -344,6 +377,7 @@ impl Owner {
     async fn pause(&mut self, down: Down, restarts: &mut Restarts) -> Option<oneshot::Sender<()>> {
         let now = Instant::now();
         let (state, until) = match restarts.ended(down.ending, now) {
+            _ if down.needs_auth => (State::NeedsAuth, None),
             Decision::RestartAfter(delay) => (State::Backoff, Some(now + delay)),
             Decision::CrashLoop { until } => (State::CrashLoop, Some(until)),
             Decision::Stop => (State::Failed, None),
@@ -366,10 +400,21 @@ impl Owner {
                         restarts.reset();
                         return None;
                     }
-                    Some(Command::Refresh) => {}
+                    Some(Command::SignInChanged) if state == State::NeedsAuth && self.is_signed_in().await => {
+                        restarts.reset();
+                        return None;
+                    }
+                    Some(Command::Refresh | Command::SignInChanged) => {}
                     Some(Command::Subscribe(wanted)) => self.subscribed = wanted,
                 },
             }
+        }
+    }
+
+    async fn is_signed_in(&self) -> bool {
+        match &self.server.sign_in {
+            Some(sign_in) => matches!(sign_in.look_again().await, Ok(Some(_))),
+            None => false,
         }
     }
 

@@ -64,7 +64,10 @@ impl Pool {
                 server: Arc::downgrade(server),
                 entry: entry.clone(),
                 environment: environment.clone(),
-                options: options(entry, &server.name, environment, Some(first.handshake().era)),
+                options: ConnectOptions {
+                    sign_in: server.sign_in.clone(),
+                    ..options(entry, &server.name, environment, Some(first.handshake().era))
+                },
                 events,
                 by_kinds,
                 born: Instant::now(),

@@ -6,7 +6,8 @@ use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
 use config::{HttpDialect, Reach};
-use protocol::{Era, header};
+use outbound::oauth::SignIn;
+use protocol::{Era, Error, ErrorKind, header};
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,14 +33,32 @@ pub(super) struct Down {
     pub(super) ending: Ending,
     pub(super) reason: String,
     pub(super) hint: Option<String>,
+    /// Whether a person must sign in: then no timer helps.
+    pub(super) needs_auth: bool,
 }
 
 impl Down {
     fn of(error: &ConnectError) -> Self {
-        let ending =
-            if matches!(error, ConnectError::Unauthorized { .. }) { Ending::Hopeless } else { Ending::Failure };
-        Self { ending, reason: error.to_string(), hint: Some(error.hint().to_owned()) }
+        let needs_auth = matches!(error, ConnectError::NeedsAuth { .. });
+        let hopeless = needs_auth || matches!(error, ConnectError::Unauthorized { .. });
+        let ending = if hopeless { Ending::Hopeless } else { Ending::Failure };
+        Self { ending, reason: error.to_string(), hint: Some(error.hint().to_owned()), needs_auth }
     }
+
+    /// The server refuses every call until a person has signed in.
+    pub(super) fn signed_out(error: &Error) -> Self {
+        let hint = error.hint.as_ref().map(|hint| hint.clone().into_owned());
+        Self { ending: Ending::Hopeless, reason: error.message.clone().into_owned(), hint, needs_auth: true }
+    }
+}
+
+/// The sign-in of a server that may ask for one.
+pub(super) fn sign_in(entry: &config::Server, environment: &Environment) -> Option<Arc<SignIn>> {
+    let (Reach::Http { url, .. }, Some(oauth), Some(vault)) = (&entry.reach, &entry.oauth, &environment.vault) else {
+        return None;
+    };
+    // A URL that cannot be read is reported when it is connected to.
+    SignIn::new(&entry.name, url, oauth, vault.clone()).ok()
 }
 
 /// Why an attempt to connect failed.
@@ -77,7 +96,8 @@ pub(super) async fn attempt(
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
     let _permit = environment.starting.acquire().await;
-    let options = options(&entry, &server.name, &environment, remembered);
+    let options =
+        ConnectOptions { sign_in: server.sign_in.clone(), ..options(&entry, &server.name, &environment, remembered) };
     let startup = entry.startup_timeout;
     let work = async {
         let live = match connect(&server, &entry, &environment, &options, &events).await {
@@ -105,10 +125,14 @@ pub(super) async fn attempt(
         let listed = lister::read_all(&live.link, &environment.limits, &mut catalog).await;
         match listed {
             Ok(degraded) => Ok((live, catalog, degraded)),
+            Err(error) if error.kind == ErrorKind::NeedsAuth => {
+                live.link.close().await;
+                Err(Down::signed_out(&error))
+            }
             Err(error) => {
                 live.link.close().await;
                 let reason = with_last_words(&server, format!("its lists could not be read: {error}"));
-                Err(Down { ending: Ending::Failure, reason, hint: None })
+                Err(Down { ending: Ending::Failure, reason, hint: None, needs_auth: false })
             }
         }
     };
@@ -118,7 +142,7 @@ pub(super) async fn attempt(
             let reason = with_last_words(&server, format!("not ready within {} s", startup.as_secs_f32()));
             let hint =
                 format!("raise startup_timeout of `{}` or look at: switchboard logs {}", server.name, server.name);
-            Err(Down { ending: Ending::Failure, reason, hint: Some(hint) })
+            Err(Down { ending: Ending::Failure, reason, hint: Some(hint), needs_auth: false })
         }
     }
 }
@@ -149,6 +173,7 @@ pub(super) fn options(
         server: name.clone(),
         calls_max: limits.calls_per_server_max,
         kinds: Kinds::ALL,
+        sign_in: None,
     }
 }
 
@@ -185,7 +210,7 @@ pub(super) async fn connect(
             };
             let spawned = environment.spawner.spawn(request).await.map_err(|error| {
                 let ending = if error.can_pass() { Ending::Failure } else { Ending::Hopeless };
-                Failed::Down(Down { ending, reason: error.to_string(), hint: error.hint() })
+                Failed::Down(Down { ending, reason: error.to_string(), hint: error.hint(), needs_auth: false })
             })?;
             tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
             let process = spawned.handle;

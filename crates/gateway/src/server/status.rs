@@ -71,6 +71,10 @@ impl Status {
             State::Starting => {
                 Error::new(ErrorKind::UpstreamStarting, format!("the server `{name}` is still starting")).hint(hint)
             }
+            State::NeedsAuth => {
+                Error::new(ErrorKind::NeedsAuth, format!("the server `{name}` waits for a person to sign in{why}"))
+                    .hint(hint)
+            }
             state => {
                 Error::new(ErrorKind::UpstreamDown, format!("the server `{name}` is in state {state}{why}")).hint(hint)
             }

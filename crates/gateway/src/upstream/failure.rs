@@ -40,13 +40,22 @@ pub enum ConnectError {
         /// 401 or 403.
         status: u16,
     },
+    /// It wants a person to sign in.
+    #[error("a person must sign in: {message}")]
+    NeedsAuth {
+        /// Why.
+        message: String,
+        /// The command.
+        hint: String,
+    },
 }
 
 impl ConnectError {
     /// What to do next.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
+            Self::NeedsAuth { hint, .. } => hint,
             Self::ExitedDuringProbe => "it is started once more in legacy mode",
             Self::Unreachable { .. } => "check that it runs and that the URL is right",
             Self::Timeout { .. } => "see its log with `switchboard logs`, or raise `startup_timeout`",

@@ -28,6 +28,8 @@ pub use listen::Wanted;
 
 mod legacy_tasks;
 
+mod signed;
+
 mod http;
 pub use http::connect_http;
 

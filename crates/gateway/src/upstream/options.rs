@@ -1,7 +1,8 @@
 //! What a connection is told, what it learns at its start, and what it reports later.
 
 use crate::asking::Kinds;
-use protocol::{Era, Notification, Object, Raw, Version};
+use outbound::oauth::SignIn;
+use protocol::{Era, Error, Notification, Object, Raw, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct ConnectOptions {
     pub calls_max: usize,
     /// What a legacy server is told that it may ask.
     pub kinds: Kinds,
+    /// Signs requests over HTTP, where the server may ask for that.
+    pub sign_in: Option<Arc<SignIn>>,
 }
 
 impl ConnectOptions {
@@ -60,6 +63,7 @@ impl ConnectOptions {
             server: server.into(),
             calls_max: 1024,
             kinds: Kinds::ALL,
+            sign_in: None,
         }
     }
 }
@@ -128,6 +132,11 @@ pub enum UpstreamEvent {
     },
     /// The server refused mirrored parameters: its tools are to be listed again.
     HeadersOutdated,
+    /// The server refuses us until a person has signed in; the error is what calls are told.
+    SignedOut {
+        /// Why, and what to do.
+        error: Error,
+    },
     /// The server forgot our session; a new one was opened.
     SessionRenewed,
 }

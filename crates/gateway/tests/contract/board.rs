@@ -64,6 +64,7 @@ impl Board {
             process: Arc::new(Environment::default()),
             sealer: Sealer::new(&[7; KEY_BYTES], &[8; KEY_BYTES]),
             logs: None,
+            vault: None,
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

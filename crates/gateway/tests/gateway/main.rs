@@ -50,6 +50,7 @@ impl World {
             process: Arc::default(),
             sealer: Sealer::new(&[1; KEY_BYTES], &[2; KEY_BYTES]),
             logs: None,
+            vault: None,
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

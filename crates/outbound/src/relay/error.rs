@@ -54,7 +54,7 @@ impl RelayError {
         }
     }
 
-    pub(super) fn connect(authority: &str, reason: impl fmt::Display) -> Self {
+    pub(crate) fn connect(authority: &str, reason: impl fmt::Display) -> Self {
         Self::Connect { authority: authority.to_owned(), reason: reason.to_string() }
     }
 
@@ -62,7 +62,7 @@ impl RelayError {
         Self::Tls { authority: authority.to_owned(), reason: reason.to_string() }
     }
 
-    pub(super) fn hyper(error: &hyper::Error, sent: bool) -> Self {
+    pub(crate) fn hyper(error: &hyper::Error, sent: bool) -> Self {
         if error.is_parse() {
             return Self::NotHttp { reason: error.to_string() };
         }

@@ -10,7 +10,7 @@ pub use payload::Payload;
 mod target;
 pub use target::{Target, TargetError};
 
-mod stream;
+pub(crate) mod stream;
 pub use stream::Stream;
 
 mod pool;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A body of known length, in chunks that are not copied.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Payload {
     chunks: VecDeque<Bytes>,
     left: u64,

@@ -49,6 +49,11 @@ impl Stream {
         let tcp = TcpStream::connect((target.host.as_str(), target.port))
             .await
             .map_err(|error| RelayError::connect(&target.authority, error))?;
+        Self::over(tcp, target).await
+    }
+
+    /// The stream to `target` over a connection that stands.
+    pub(crate) async fn over(tcp: TcpStream, target: &Target) -> Result<Self, RelayError> {
         tcp.set_nodelay(true).map_err(|error| RelayError::connect(&target.authority, error))?;
         if !target.tls {
             return Ok(Self(Kind::Plain(tcp)));

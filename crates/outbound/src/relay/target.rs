@@ -6,15 +6,15 @@ use http::{HeaderValue, Uri};
 /// The place that one URL names.
 #[derive(Debug, Clone)]
 pub struct Target {
-    pub(super) tls: bool,
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) tls: bool,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// Host and port for messages.
     pub(super) authority: String,
     /// The `Host` header.
-    pub(super) host_header: HeaderValue,
+    pub(crate) host_header: HeaderValue,
     /// Path and query, as the request line has them.
-    pub(super) path: Uri,
+    pub(crate) path: Uri,
 }
 
 /// A URL that we cannot send to.

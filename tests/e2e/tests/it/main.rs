@@ -19,6 +19,7 @@ mod parked;
 mod real_transports;
 mod reload;
 mod rounds;
+mod sign_in;
 mod sockets;
 mod sse;
 mod tasks;

@@ -36,7 +36,7 @@ impl HttpLink {
             return Ok(Some(Box::pin(self.hear_events(answer, id, route)).await));
         }
         let success = answer.status().is_success();
-        let body = answer.collect(self.core.options.frame_bytes_max).await.map_err(|error| self.failed(&error))?;
+        let body = answer.collect(self.core.options.frame_bytes_max).await.map_err(|error| self.broken(&error))?;
         if body.is_empty() {
             return Ok(None);
         }
@@ -110,7 +110,7 @@ impl HttpLink {
         let bytes_max = self.core.options.frame_bytes_max;
         let mut decoder = SseDecoder::new(bytes_max);
         while let Some(chunk) = answer.chunk().await {
-            decoder.feed(&chunk.map_err(|error| self.failed(&error))?);
+            decoder.feed(&chunk.map_err(|error| self.broken(&error))?);
             loop {
                 let event = decoder.next_event().map_err(|error| {
                     self.core.report(UpstreamEvent::Oversize { bytes_max });

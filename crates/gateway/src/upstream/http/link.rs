@@ -5,10 +5,11 @@ use super::session::Session;
 use crate::asking::Asker;
 use crate::upstream::core::{Core, LogRoute, Route, title};
 use crate::upstream::questions::Asking;
-use crate::upstream::{failure, wire};
+use crate::upstream::signed::{SendError, SignedRelay};
+use crate::upstream::{ConnectError, UpstreamEvent, failure, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use arc_swap::ArcSwap;
-use outbound::relay::{Answer, Payload, Relay, RelayError};
+use outbound::relay::{Answer, Payload, RelayError};
 use protocol::header::{self, MirroredParam};
 use protocol::{
     Call, CallContext, Era, Error, Notification, Object, Output, Raw, Reply, Response, Text, Version, method,
@@ -30,7 +31,7 @@ pub(in crate::upstream) const DRAIN_BYTES_MAX: usize = 64 * 1024;
 /// A server behind HTTP.
 pub(in crate::upstream) struct HttpLink {
     pub(in crate::upstream) core: Core,
-    pub(super) relay: Arc<Relay>,
+    pub(super) relay: SignedRelay,
     pub(super) base: HeaderMap,
     pub(super) session: ArcSwap<Session>,
     pub(super) renewing: tokio::sync::Mutex<()>,
@@ -85,7 +86,7 @@ struct Unanswered<'a> {
 }
 
 impl HttpLink {
-    pub(super) fn new(core: Core, relay: Arc<Relay>, base: HeaderMap) -> Arc<Self> {
+    pub(super) fn new(core: Core, relay: SignedRelay, base: HeaderMap) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
             core,
@@ -233,11 +234,25 @@ impl HttpLink {
         self.logging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn post(&self, headers: HeaderMap, body: Output) -> Result<Answer, RelayError> {
+    pub(super) async fn post(&self, headers: HeaderMap, body: Output) -> Result<Answer, SendError> {
         self.relay.send(Method::POST, headers, Payload::new(body.into_chunks())).await
     }
 
-    pub(super) fn failed(&self, error: &RelayError) -> Error {
+    /// A call that was not answered. A refusal that concerns every call is told to the owner.
+    pub(super) fn failed(&self, error: &SendError) -> Error {
+        let failed = error.to_error(self.core.server());
+        if error.ends_all() {
+            self.core.report(UpstreamEvent::SignedOut { error: failed.clone() });
+        }
+        failed
+    }
+
+    /// A handshake that was not answered.
+    pub(super) fn refused(&self, error: &SendError) -> ConnectError {
+        error.to_connect_error(self.core.server())
+    }
+
+    pub(super) fn broken(&self, error: &RelayError) -> Error {
         failure::relay(self.core.server(), error)
     }
 

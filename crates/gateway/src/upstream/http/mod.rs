@@ -11,6 +11,7 @@ pub(super) use link::{DRAIN_BYTES_MAX, HttpLink, drain};
 use super::connection::Link;
 use super::core::Core;
 use super::discover::{self, Verdict};
+use super::signed::SignedRelay;
 use super::{ConnectError, ConnectOptions, Connection, EraChoice, Handshake, UpstreamEvent, wire};
 use ::http::{HeaderMap, HeaderName, HeaderValue, header};
 use outbound::relay::{Relay, Target};
@@ -31,7 +32,8 @@ pub async fn connect_http(
 ) -> Result<Connection, ConnectError> {
     let target = Target::parse(url).map_err(ConnectError::unreachable)?;
     let limit = options.startup_timeout;
-    let link = HttpLink::new(Core::new(options, events), Relay::new(target), base_headers(headers)?);
+    let relay = SignedRelay::new(Relay::new(target), options.sign_in.clone());
+    let link = HttpLink::new(Core::new(options, events), relay, base_headers(headers)?);
     let agreed = timeout(limit, agree(&link)).await;
     let handshake = agreed.unwrap_or(Err(ConnectError::Timeout { seconds: limit.as_secs().max(1) }))?;
     link.core.agree(&handshake);
@@ -88,7 +90,7 @@ async fn probe(link: &HttpLink) -> Result<Verdict, ConnectError> {
     let params = protocol::Object::new();
     let out = wire::request(Era::Modern, id, "server/discover", &params, &link.core.own);
     let answer =
-        link.post(link.modern_headers("server/discover", &params), out).await.map_err(ConnectError::unreachable)?;
+        link.post(link.modern_headers("server/discover", &params), out).await.map_err(|error| link.refused(&error))?;
     let status = answer.status();
     if let Some(error) = outage(&answer) {
         return Err(error);

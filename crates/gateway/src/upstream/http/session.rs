@@ -4,6 +4,7 @@
 use super::link::{HttpLink, drain};
 use super::outage;
 use crate::upstream::listen::Backoff;
+use crate::upstream::signed::SendError;
 use crate::upstream::{ConnectError, Handshake, UpstreamEvent, discover, wire};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header as names};
 use outbound::relay::Payload;
@@ -49,7 +50,7 @@ impl HttpLink {
             &wire::initialize_params(self.core.options.kinds),
             &self.core.own,
         );
-        let answer = self.post(self.base.clone(), out).await.map_err(ConnectError::unreachable)?;
+        let answer = self.post(self.base.clone(), out).await.map_err(|error| self.refused(&error))?;
         if let Some(error) = outage(&answer) {
             return Err(error);
         }
@@ -77,7 +78,7 @@ impl HttpLink {
         });
         let mut out = Output::default();
         Notification::new("notifications/initialized", None).write(&mut out);
-        let answer = self.post(self.legacy_headers(&session), out).await.map_err(ConnectError::unreachable)?;
+        let answer = self.post(self.legacy_headers(&session), out).await.map_err(|error| self.refused(&error))?;
         drain(answer).await;
         self.session.store(session);
         Ok(handshake)
@@ -91,7 +92,9 @@ impl HttpLink {
         }
         self.initialize(forgotten + 1).await.map_err(|error| {
             let message = format!("server `{}` forgot our session and gave no new one: {error}", self.core.server());
-            Error::new(ErrorKind::UpstreamDown, message).hint(error.hint())
+            let signed_out = matches!(error, ConnectError::NeedsAuth { .. });
+            let kind = if signed_out { ErrorKind::NeedsAuth } else { ErrorKind::UpstreamDown };
+            Error::new(kind, message).hint(error.hint().to_owned())
         })?;
         self.core.forget_level();
         self.core.report(UpstreamEvent::SessionRenewed);
@@ -122,7 +125,8 @@ impl HttpLink {
         }
         // A server that does not hear it forgets the session in its own time.
         let _ = tokio::time::timeout(DELETE_MAX, async {
-            if let Ok(answer) = self.relay.send(Method::DELETE, self.legacy_headers(&session), Payload::default()).await
+            if let Ok(answer) =
+                self.relay.send_once(Method::DELETE, self.legacy_headers(&session), Payload::default()).await
             {
                 drain(answer).await;
             }
@@ -138,8 +142,14 @@ impl HttpLink {
             let session = self.session.load_full();
             let opened = self.get(&session, None).await;
             self.streaming.cancel();
-            if let Ok(answer) = opened {
-                match answer.status() {
+            match opened {
+                Err(error) if error.ends_all() => {
+                    // The owner is told, and ends this with the rest.
+                    let _ = self.failed(&error);
+                    return;
+                }
+                Err(_) => {}
+                Ok(answer) => match answer.status() {
                     StatusCode::NOT_FOUND if session.id.is_some() => {
                         drain(answer).await;
                         // The next round tells whether it helped.
@@ -152,7 +162,7 @@ impl HttpLink {
                     status if status.is_server_error() => drain(answer).await,
                     // No stream here (405), or not for us.
                     _ => return,
-                }
+                },
             }
             backoff.pause().await;
         }
@@ -173,7 +183,7 @@ impl HttpLink {
         &self,
         session: &Session,
         after: Option<&str>,
-    ) -> Result<outbound::relay::Answer, outbound::relay::RelayError> {
+    ) -> Result<outbound::relay::Answer, SendError> {
         let mut headers = self.legacy_headers(session);
         headers.remove(names::CONTENT_TYPE);
         headers.insert(names::ACCEPT, HeaderValue::from_static("text/event-stream"));

@@ -10,6 +10,7 @@ mod post;
 use super::duplex::connect_known;
 use super::http::{base_headers, connect_http, is_event_stream, outage};
 use super::{ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
+use crate::upstream::signed::SignedRelay;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use events::Events;
 use outbound::relay::{Payload, Relay, Target};
@@ -34,10 +35,11 @@ pub async fn connect_sse(
     let target = Target::parse(url).map_err(ConnectError::unreachable)?;
     let headers = base_headers(headers)?;
     let limit = options.startup_timeout;
-    let opened = timeout(limit, open(&target, &headers, options.frame_bytes_max)).await;
+    let opened = timeout(limit, open(&target, &headers, &options)).await;
     let (reader, endpoint) = opened.unwrap_or(Err(ConnectError::Timeout { seconds: limit.as_secs().max(1) }))?;
     let options = ConnectOptions { era: EraChoice::Legacy, ..options };
-    let poster = Poster::new(Relay::new(endpoint), headers, &options);
+    let relay = SignedRelay::new(Relay::new(endpoint), options.sign_in.clone());
+    let poster = Poster::new(relay, headers, &options);
     let (writer, lines) = tokio::io::duplex(PIPE_BYTES);
     connect_known(reader, writer, options, events, |link| drop(tokio::spawn(poster.run(link.clone(), lines)))).await
 }
@@ -66,14 +68,18 @@ pub async fn connect_url(
 }
 
 /// Opens the stream and waits for the event that says where messages go.
-async fn open(target: &Target, headers: &HeaderMap, bytes_max: usize) -> Result<(Events, Target), ConnectError> {
+async fn open(
+    target: &Target,
+    headers: &HeaderMap,
+    options: &ConnectOptions,
+) -> Result<(Events, Target), ConnectError> {
     let mut headers = headers.clone();
     headers.remove(header::CONTENT_TYPE);
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-    let answer = Relay::new(target.clone())
+    let answer = SignedRelay::new(Relay::new(target.clone()), options.sign_in.clone())
         .send(Method::GET, headers, Payload::default())
         .await
-        .map_err(ConnectError::unreachable)?;
+        .map_err(|error| error.to_connect_error(&options.server))?;
     if let Some(error) = outage(&answer) {
         return Err(error);
     }
@@ -81,7 +87,7 @@ async fn open(target: &Target, headers: &HeaderMap, bytes_max: usize) -> Result<
         let status = answer.status().as_u16();
         return Err(ConnectError::handshake(format!("GET was answered with HTTP {status} and no event stream")));
     }
-    let mut events = Events::new(answer, bytes_max);
+    let mut events = Events::new(answer, options.frame_bytes_max);
     let endpoint = events.endpoint().await?;
     let endpoint = target
         .join(&endpoint)

@@ -9,10 +9,11 @@
 
 use crate::upstream::duplex::DuplexLink;
 use crate::upstream::http::{DRAIN_BYTES_MAX, drain};
+use crate::upstream::signed::SignedRelay;
 use crate::upstream::{ConnectOptions, failure};
 use ::http::{HeaderMap, Method};
 use bytes::Bytes;
-use outbound::relay::{Answer, Payload, Relay};
+use outbound::relay::{Answer, Payload};
 use protocol::framing::{Line, LineDecoder};
 use protocol::{Error, Message, ParseLimits, Response, parse_upstream};
 use std::collections::VecDeque;
@@ -33,7 +34,7 @@ const REFUSALS_MAX: u32 = 2;
 
 /// Sends lines to one URL.
 pub(super) struct Poster {
-    relay: Arc<Relay>,
+    relay: SignedRelay,
     headers: HeaderMap,
     server: Arc<str>,
     limits: ParseLimits,
@@ -45,7 +46,7 @@ pub(super) struct Poster {
 }
 
 impl Poster {
-    pub(super) fn new(relay: Arc<Relay>, headers: HeaderMap, options: &ConnectOptions) -> Arc<Self> {
+    pub(super) fn new(relay: SignedRelay, headers: HeaderMap, options: &ConnectOptions) -> Arc<Self> {
         Arc::new(Self {
             relay,
             headers,
@@ -121,7 +122,7 @@ impl Poster {
     async fn post(&self, line: Bytes) -> Result<(), Error> {
         let payload = Payload::new(VecDeque::from([line]));
         let sent = self.relay.send(Method::POST, self.headers.clone(), payload).await;
-        let answer = sent.map_err(|error| failure::relay(&self.server, &error))?;
+        let answer = sent.map_err(|error| error.to_error(&self.server))?;
         match answer.status().as_u16() {
             400 | 401 | 403 | 404 | 410 => self.refusals.fetch_add(1, Ordering::Relaxed),
             _ => self.refusals.swap(0, Ordering::Relaxed),

@@ -1,0 +1,125 @@
+//! Requests that carry the token of a sign-in, and are sent again with another when the server
+//! refuses it (protocol.md section 1.19). For every transport that speaks HTTP to a server.
+//!
+//! What a refusal means and how a token is renewed is `outbound::oauth`'s affair; here is only the
+//! loop around a request that was refused and so was not executed.
+
+use super::ConnectError;
+use ::http::{HeaderMap, Method, header};
+use outbound::oauth::{Challenge, SignIn, SignInError, Trial};
+use outbound::relay::{Answer, Payload, Relay, RelayError};
+use protocol::{Error, ErrorKind};
+use std::sync::Arc;
+
+/// How often one request is sent at most. The sign-in gives up earlier; this is the end in any case.
+const SENDS_MAX: usize = 6;
+
+/// A relay, with the sign-in of its server where there is one.
+#[derive(Debug)]
+pub(super) struct SignedRelay {
+    relay: Arc<Relay>,
+    sign_in: Option<Arc<SignIn>>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    /// On the way.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
+    /// For want of a token. The server refused the request, so it has not executed it.
+    #[error("{error}")]
+    SignIn {
+        /// What is missing.
+        error: SignInError,
+        /// Whether it concerns this request only: others are permitted still.
+        one_request: bool,
+    },
+}
+
+impl SignedRelay {
+    pub(super) fn new(relay: Arc<Relay>, sign_in: Option<Arc<SignIn>>) -> Self {
+        Self { relay, sign_in }
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(&self, method: Method, headers: HeaderMap, payload: Payload) -> Result<Answer, SendError> {
+        let Some(sign_in) = &self.sign_in else {
+            return Ok(self.relay.send(method, headers, payload).await?);
+        };
+        let failed = |error, one_request| SendError::SignIn { error, one_request };
+        let mut tokens = sign_in.tokens().await.map_err(|error| failed(error, false))?;
+        let mut trial = Trial::default();
+        for _ in 0..SENDS_MAX {
+            let mut signed = headers.clone();
+            if let Some(value) = tokens.as_ref().and_then(|tokens| tokens.header()) {
+                signed.insert(header::AUTHORIZATION, value);
+            }
+            let answer = self.relay.send(method.clone(), signed, payload.clone()).await?;
+            let Some(challenge) = Challenge::read(answer.status(), answer.headers()) else {
+                return Ok(answer);
+            };
+            drop(answer);
+            let one_request = challenge.insufficient;
+            let recovered = Box::pin(sign_in.recover(challenge, tokens, &mut trial)).await;
+            tokens = Some(recovered.map_err(|error| failed(error, one_request))?);
+        }
+        let why = "it refuses every token".to_owned();
+        Err(failed(SignInError::NeedsPerson { why }, false))
+    }
+}
+
+impl SignedRelay {
+    /// Sends a request once, with the token that there is: for what is not worth a sign-in.
+    pub(super) async fn send_once(
+        &self,
+        method: Method,
+        mut headers: HeaderMap,
+        payload: Payload,
+    ) -> Result<Answer, SendError> {
+        let tokens = match &self.sign_in {
+            Some(sign_in) if sign_in.is_signed_in() => sign_in.tokens().await.unwrap_or_default(),
+            _ => None,
+        };
+        headers.extend(tokens.and_then(|tokens| tokens.header()).map(|value| (header::AUTHORIZATION, value)));
+        Ok(self.relay.send(method, headers, payload).await?)
+    }
+}
+
+impl SendError {
+    /// Whether the request may have reached the server and been executed.
+    pub(super) fn was_sent(&self) -> bool {
+        match self {
+            Self::Relay(error) => error.was_sent(),
+            Self::SignIn { .. } => false,
+        }
+    }
+
+    /// Whether the server can do nothing for us until a person has signed in.
+    pub(super) fn ends_all(&self) -> bool {
+        matches!(self, Self::SignIn { error, one_request: false } if error.needs_person())
+    }
+
+    /// As a failed call of the server called `server`.
+    pub(super) fn to_error(&self, server: &str) -> Error {
+        match self {
+            Self::Relay(error) => super::failure::relay(server, error),
+            Self::SignIn { error, .. } => {
+                let kind = if error.needs_person() { ErrorKind::NeedsAuth } else { ErrorKind::UpstreamDown };
+                Error::new(kind, format!("server `{server}`: {error}")).hint(error.hint(server))
+            }
+        }
+    }
+
+    /// As a connection of the server called `server` that did not come about.
+    pub(super) fn to_connect_error(&self, server: &str) -> ConnectError {
+        match self {
+            Self::Relay(error) => ConnectError::unreachable(error),
+            Self::SignIn { error, .. } if error.needs_person() => {
+                ConnectError::NeedsAuth { message: error.to_string(), hint: error.hint(server) }
+            }
+            Self::SignIn { error: SignInError::NotOffered { .. }, .. } => ConnectError::Unauthorized { status: 401 },
+            Self::SignIn { error, .. } => ConnectError::unreachable(error),
+        }
+    }
+}
