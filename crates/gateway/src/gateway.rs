@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const FACTS_MAX: usize = 1024;
-/// How much longer a parked call waits than the person behind a legacy client is given.
+/// How much longer a parked call waits than the person behind a legacy client is given, at most.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
 /// How many servers may be starting at once (handshake and lists): processes are heavy.
 const STARTING_MAX: usize = 64;
@@ -120,7 +120,7 @@ impl Gateway {
                 all_max: limits.parked_calls_max,
                 per_principal_max: limits.parked_calls_per_principal_max,
                 // A session that asks its client in time must still find the call.
-                answer_timeout: limits.answer_timeout + ANSWER_GRACE,
+                answer_timeout: limits.answer_timeout + ANSWER_GRACE.min(limits.answer_timeout / 8),
             }),
             answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),
