@@ -122,11 +122,11 @@ impl Gateway {
                 "subscriptions/listen" => self.listen(scope, call).await,
                 other => Err(method_not_found(other)),
             },
-            Some(RoutingKey::Uri) => self.call_uri(scope, call, record).await,
-            Some(RoutingKey::Ref) => self.complete(scope, call, record).await,
-            Some(RoutingKey::TaskId) => self.call_task(scope, call, record).await,
-            Some(RoutingKey::Every) => self.call_every(scope, call).await,
-            None => self.call_unrouted(scope, call, record).await,
+            Some(RoutingKey::Uri) => Box::pin(self.call_uri(scope, call, record)).await,
+            Some(RoutingKey::Ref) => Box::pin(self.complete(scope, call, record)).await,
+            Some(RoutingKey::TaskId) => Box::pin(self.call_task(scope, call, record)).await,
+            Some(RoutingKey::Every) => Box::pin(self.call_every(scope, call)).await,
+            None => Box::pin(self.call_unrouted(scope, call, record)).await,
         }
     }
 
@@ -205,10 +205,10 @@ impl Gateway {
         let (mut reply, parked) = match opened {
             Opened::Parked(ticket) => {
                 let CallContext { notifier, progress_token, .. } = call.context;
-                parked(self.parking.resume(ticket, &call.params, notifier, progress_token).await)
+                parked(Box::pin(self.parking.resume(ticket, &call.params, notifier, progress_token)).await)
             }
             Opened::Send if asks => self.call_asking(&server, call).await,
-            Opened::Send => (tasks::call(&server, call, None).await, None),
+            Opened::Send => (server.call(call, None).await, None),
         };
         reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));
         if let (Ok(result), Some(params)) = (&mut reply, &params)
@@ -239,14 +239,20 @@ impl Gateway {
             call.params.remove("inputResponses");
             call.params.remove("requestState");
         }
+        if !legacy && call.context.era() == Era::Modern {
+            // Nothing to translate.
+            let client = call.context.client.clone();
+            let reply = server.call(call, None).await;
+            return (reply.and_then(|result| tasks::permitted(server, &client, result)), None);
+        }
         if kinds.is_empty() {
-            return (tasks::call(server, call, None).await, None);
+            return (Box::pin(tasks::call(server, call, None)).await, None);
         }
         let called = server.clone();
         let start = move |call, asker| -> ReplyFuture {
             Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
         };
-        let (reply, ticket) = parked(self.parking.call(call, kinds, start).await);
+        let (reply, ticket) = parked(Box::pin(self.parking.call(call, kinds, start)).await);
         match reply.as_ref().err().and_then(|error| interactive::url_required(error, kinds)) {
             Some(asks) => (Ok(asks), None),
             None => (reply, ticket),

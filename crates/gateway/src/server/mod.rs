@@ -66,6 +66,15 @@ pub struct Core {
     wait_max: Duration,
 }
 
+/// A call that waits for its server; gives its place back, however it ends.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Server {
     /// Starts the owner of `entry`. `stored` is what it said in an earlier run, if anything.
     #[must_use]
@@ -174,11 +183,14 @@ impl Core {
     pub async fn call(&self, call: Call, asker: Option<Asker>) -> Reply {
         let link = match self.link() {
             Some(link) => link,
-            None => self.wait_for_link().await?,
+            None => Box::pin(self.wait_for_link()).await?,
         };
         let pool = self.pool.load();
         let link = match &*pool {
-            Some(pool) => Pool::instance(pool, link, &call.context).await?,
+            Some(pool) => match pool.ready(&link, &call.context) {
+                Some(ready) => ready,
+                None => Box::pin(Pool::instance(pool, link, &call.context)).await?,
+            },
             None => link,
         };
         drop(pool);
@@ -194,8 +206,8 @@ impl Core {
     }
 
     async fn wait_for_link(&self) -> Result<Arc<Connection>, Error> {
+        let _waiting = Waiting(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
             let message = format!(
                 "{} calls already wait for the server `{}` (limit `calls_waiting_max`)",
                 self.waiting_max, self.name
@@ -203,9 +215,7 @@ impl Core {
             return Err(Error::new(ErrorKind::Overloaded, message)
                 .hint(format!("see why it is not ready: switchboard logs {}", self.name)));
         }
-        let waited = self.until_ready().await;
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        waited
+        self.until_ready().await
     }
 
     async fn until_ready(&self) -> Result<Arc<Connection>, Error> {

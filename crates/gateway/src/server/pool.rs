@@ -81,6 +81,19 @@ impl Pool {
         self.lock().len()
     }
 
+    /// The instance for this caller, when it is there already.
+    pub(super) fn ready(&self, first: &Arc<Connection>, context: &CallContext) -> Option<Arc<Connection>> {
+        let key = self.key(context);
+        if key.who.is_none() && key.kinds == Kinds::ALL {
+            return Some(first.clone());
+        }
+        let open = self.lock();
+        let instance = open.get(&key).filter(|instance| !instance.is_over())?;
+        let live = instance.live.get()?;
+        instance.use_at(self.born);
+        Some(live.link.clone())
+    }
+
     /// The instance for this caller; `first` when it needs none of its own.
     ///
     /// # Errors

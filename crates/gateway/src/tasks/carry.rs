@@ -56,6 +56,17 @@ pub(crate) async fn call(server: &Arc<Server>, call: Call, asker: Option<Asker>)
     }
 }
 
+/// A result of a modern server as its modern client may have it.
+///
+/// # Errors
+/// A task for a client that declared none.
+pub(crate) fn permitted(server: &Arc<Server>, client: &protocol::Client, result: Object) -> Reply {
+    if shape::is_task(&result) && !shape::is_declared(client) {
+        return Err(invalid(server, "it made a task for a client that knows no tasks"));
+    }
+    Ok(result)
+}
+
 /// Asks about the task until it has ended, within the time of a call.
 async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object, asker: Option<Asker>) -> Reply {
     let own = task.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;

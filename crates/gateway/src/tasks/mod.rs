@@ -20,6 +20,6 @@ mod ask;
 mod carry;
 mod watch;
 
-pub(crate) use carry::{call, sealed};
+pub(crate) use carry::{call, permitted, sealed};
 pub(crate) use support::{makes_tasks, mark};
 pub(crate) use watch::told;

@@ -35,6 +35,19 @@ pub(super) enum Link {
     InProcess(Arc<InProcessLink>),
 }
 
+/// The link lives as long as its calls. A macro, since a future that is handed in is held twice by the
+/// one that awaits it.
+macro_rules! keeping {
+    ($shared:ident, $link:ident, $reply:expr) => {{
+        let $link = $link.clone();
+        Box::pin(async move {
+            let reply = $reply.await;
+            drop($shared);
+            reply
+        })
+    }};
+}
+
 // === impl Connection ===
 
 impl Connection {
@@ -66,9 +79,9 @@ impl Connection {
     pub(super) fn carry(&self, call: Call, asker: Option<Asker>) -> ReplyFuture {
         let shared = self.0.clone();
         match &self.0.link {
-            Link::Http(link) => keeping(shared, link.clone().call(call, asker)),
-            Link::Duplex(link) => keeping(shared, link.clone().call(call, asker)),
-            Link::InProcess(link) => keeping(shared, link.clone().call(call)),
+            Link::Http(link) => keeping!(shared, link, link.call(call, asker)),
+            Link::Duplex(link) => keeping!(shared, link, link.call(call, asker)),
+            Link::InProcess(link) => keeping!(shared, link, link.call(call)),
         }
     }
 
@@ -155,15 +168,6 @@ impl Connection {
             Link::Http(_) | Link::InProcess(_) => std::future::pending().await,
         }
     }
-}
-
-/// The link lives as long as its calls.
-fn keeping(shared: Arc<Shared>, reply: impl Future<Output = Reply> + Send + 'static) -> ReplyFuture {
-    Box::pin(async move {
-        let reply = reply.await;
-        drop(shared);
-        reply
-    })
 }
 
 impl Service for Connection {

@@ -238,7 +238,8 @@ impl Core {
     /// Enters a call that may be asked, when it is its turn.
     pub(super) async fn enter(&self, asker: Option<&Asker>, patience: &Patience) -> Result<Option<Asking>, Error> {
         let Some(asker) = asker.filter(|_| self.era() == Era::Legacy) else { return Ok(None) };
-        match patience.wait_for(self.questions.clone().enter(asker.clone())).await {
+        let mut turn = Box::pin(self.questions.clone().enter(asker.clone()));
+        match Box::pin(patience.wait_for(turn.as_mut())).await {
             Ok(asking) => Ok(Some(asking)),
             Err(_) => Err(failure::busy_asking(self.server())),
         }

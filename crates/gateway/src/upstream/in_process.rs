@@ -5,6 +5,7 @@ use super::core::{Core, title};
 use super::discover::{self, Verdict};
 use super::{ConnectError, ConnectOptions, Connection, UpstreamEvent};
 use protocol::{Call, CallContext, Notification, Notifier, Object, Reply, Service, Text};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -48,7 +49,7 @@ impl InProcessLink {
         let in_all = self.core.options.request_timeout_max;
         let patience = super::patience::Patience::start(in_all, in_all, false, None);
         let (method, params, client) = (call.method.clone(), call.params.clone(), call.context.client.clone());
-        match patience.wait_for(self.service.call(call)).await {
+        match patience.wait_for(pin!(self.service.call(call))).await {
             Ok(reply) => self.core.settle(&method, &client, reply),
             Err(expired) => Err(expired.error(self.core.server(), &title(&method, &params))),
         }

@@ -66,6 +66,7 @@ pub(super) fn start(link: &Link, handshake: &Handshake, wanted: watch::Receiver<
 
 fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
     let stop = stop.clone();
+    let work = Box::pin(work);
     tokio::spawn(async move { stop.run_until_cancelled(work).await });
 }
 

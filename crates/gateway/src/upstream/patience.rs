@@ -4,7 +4,7 @@ use super::failure;
 use crate::asking::Hold;
 use protocol::Error;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, ready};
@@ -68,9 +68,9 @@ impl Patience {
         due
     }
 
-    /// Waits for `work` as long as the limits allow.
-    pub(super) async fn wait_for<F: Future>(&self, work: F) -> Result<F::Output, Expired> {
-        let mut work = pin!(work);
+    /// Waits for `work` as long as the limits allow. It comes pinned: a future that takes another one
+    /// by value holds it twice.
+    pub(super) async fn wait_for<F: Future>(&self, mut work: Pin<&mut F>) -> Result<F::Output, Expired> {
         let mut alarm = pin!(sleep_until(self.due()));
         std::future::poll_fn(|context| {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
@@ -126,10 +126,10 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let expired: Expired = patience.wait_for(work).await.map(|(): ()| ()).unwrap_err();
+        let expired: Expired = patience.wait_for(pin!(work)).await.map(|(): ()| ()).unwrap_err();
         assert!(expired.in_all && begun.elapsed() >= Duration::from_secs(24));
         let silent = Patience::start(Duration::from_secs(10), Duration::from_secs(25), true, None);
-        let expired = silent.wait_for(std::future::pending::<()>()).await.unwrap_err();
+        let expired = silent.wait_for(pin!(std::future::pending::<()>())).await.unwrap_err();
         assert_eq!(expired, Expired { limit: Duration::from_secs(10), in_all: false });
     }
 
@@ -144,10 +144,10 @@ mod tests {
             hold.release();
             std::future::pending::<()>().await;
         };
-        let expired = patience.wait_for(answered).await.unwrap_err();
+        let expired = patience.wait_for(pin!(answered)).await.unwrap_err();
         assert_eq!((expired.in_all, begun.elapsed().as_secs()), (false, 60));
         hold.hold();
         let patience = Patience::start(Duration::from_secs(10), Duration::from_secs(100), false, Some(hold));
-        assert!(patience.wait_for(std::future::pending::<()>()).await.unwrap_err().in_all);
+        assert!(patience.wait_for(pin!(std::future::pending::<()>())).await.unwrap_err().in_all);
     }
 }

@@ -44,24 +44,62 @@ impl SignedRelay {
 
     /// Sends a request and waits for the head of its answer.
     pub(super) async fn send(&self, method: Method, headers: HeaderMap, payload: Payload) -> Result<Answer, SendError> {
+        self.send_made(method, || (headers.clone(), payload.clone())).await
+    }
+
+    /// The same; `make` makes the request, once for each time that it is sent.
+    pub(super) async fn send_made(
+        &self,
+        method: Method,
+        make: impl Fn() -> (HeaderMap, Payload) + Send + Sync,
+    ) -> Result<Answer, SendError> {
         let Some(sign_in) = &self.sign_in else {
+            let (headers, payload) = make();
             return Ok(self.relay.send(method, headers, payload).await?);
         };
+        let mut challenge = None;
+        if sign_in.is_unsigned() {
+            let (headers, payload) = make();
+            let answer = self.relay.send(method.clone(), headers, payload).await?;
+            challenge = Challenge::read(answer.status(), answer.headers());
+            if challenge.is_none() {
+                return Ok(answer);
+            }
+        }
+        Box::pin(self.send_signed(sign_in, method, make, challenge)).await
+    }
+
+    /// Sends it with a token; `challenge` is how it was refused without one.
+    async fn send_signed(
+        &self,
+        sign_in: &Arc<SignIn>,
+        method: Method,
+        make: impl Fn() -> (HeaderMap, Payload),
+        mut challenge: Option<Challenge>,
+    ) -> Result<Answer, SendError> {
         let failed = |error, one_request| SendError::SignIn { error, one_request };
-        let mut tokens = sign_in.tokens().await.map_err(|error| failed(error, false))?;
+        let mut tokens = match challenge {
+            Some(_) => None,
+            None => sign_in.tokens().await.map_err(|error| failed(error, false))?,
+        };
         let mut trial = Trial::default();
         for _ in 0..SENDS_MAX {
-            let mut signed = headers.clone();
-            if let Some(value) = tokens.as_ref().and_then(|tokens| tokens.header()) {
-                signed.insert(header::AUTHORIZATION, value);
-            }
-            let answer = self.relay.send(method.clone(), signed, payload.clone()).await?;
-            let Some(challenge) = Challenge::read(answer.status(), answer.headers()) else {
-                return Ok(answer);
+            let refused = match challenge.take() {
+                Some(refused) => refused,
+                None => {
+                    let (mut signed, payload) = make();
+                    if let Some(value) = tokens.as_ref().and_then(|tokens| tokens.header()) {
+                        signed.insert(header::AUTHORIZATION, value);
+                    }
+                    let answer = self.relay.send(method.clone(), signed, payload).await?;
+                    match Challenge::read(answer.status(), answer.headers()) {
+                        Some(refused) => refused,
+                        None => return Ok(answer),
+                    }
+                }
             };
-            drop(answer);
-            let one_request = challenge.insufficient;
-            let recovered = Box::pin(sign_in.recover(challenge, tokens, &mut trial)).await;
+            let one_request = refused.insufficient;
+            let recovered = sign_in.recover(refused, tokens, &mut trial).await;
             tokens = Some(recovered.map_err(|error| failed(error, one_request))?);
         }
         let why = "it refuses every token".to_owned();

@@ -115,6 +115,12 @@ impl SignIn {
         matches!(&*self.current(), Current::Read(Some(_)))
     }
 
+    /// Whether it was read that there is no token.
+    #[must_use]
+    pub fn is_unsigned(&self) -> bool {
+        matches!(&*self.current(), Current::Read(None))
+    }
+
     /// Reads the vault again: a person may have signed in or out by another process.
     ///
     /// # Errors

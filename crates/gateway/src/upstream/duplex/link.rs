@@ -7,6 +7,7 @@ use crate::upstream::core::{Core, Route, title};
 use crate::upstream::questions::Asking;
 use crate::upstream::{failure, wire};
 use protocol::{Call, CallContext, Error, LogLevel, Notification, Object, Output, Raw, Reply};
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -41,7 +42,7 @@ impl DuplexLink {
         }
         let route = Route::new(&call.context, &patience, asker);
         let (mut unanswered, answer) = self.send(&call.method, &call.params, &call.context, Some(route))?;
-        match patience.wait_for(answer).await {
+        match patience.wait_for(pin!(answer)).await {
             Ok(Ok(reply)) => {
                 unanswered.answered = true;
                 asking.iter_mut().for_each(Asking::answered);
@@ -55,7 +56,7 @@ impl DuplexLink {
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
         let patience = self.core.patience(&self.core.own, None);
-        match patience.wait_for(self.listen(method, params)).await {
+        match patience.wait_for(pin!(self.listen(method, params))).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),
         }

@@ -15,6 +15,7 @@ use protocol::{
     Call, CallContext, Era, Error, Notification, Object, Output, Raw, Reply, Response, Text, Version, method,
 };
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -135,7 +136,7 @@ impl HttpLink {
         let patience = self.core.patience(&call.context, asker.as_ref());
         let mut asking = self.core.enter(asker.as_ref(), &patience).await?;
         let route = Route::new(&call.context, &patience, asker);
-        let work = async {
+        let work = pin!(async {
             self.until_streaming().await;
             let reply = self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
             // Refused headers mean that nothing was executed (section 1.5).
@@ -143,7 +144,7 @@ impl HttpLink {
                 return self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
             }
             reply
-        };
+        });
         match patience.wait_for(work).await {
             Ok(reply) => {
                 asking.iter_mut().for_each(Asking::answered);
@@ -156,7 +157,7 @@ impl HttpLink {
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
         let patience = self.core.patience(&self.core.own, None);
-        match patience.wait_for(self.listen(method, params)).await {
+        match patience.wait_for(pin!(self.listen(method, params))).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),
         }
@@ -182,8 +183,11 @@ impl HttpLink {
         route: Option<&Route>,
     ) -> Reply {
         let id = self.core.next_id();
-        let out = wire::request(Era::Modern, id, method, params, context);
-        let answer = self.post(self.modern_headers(method, params), out).await.map_err(|error| self.failed(&error))?;
+        let make = || {
+            let out = wire::request(Era::Modern, id, method, params, context);
+            (self.modern_headers(method, params), Payload::new(out.into_chunks()))
+        };
+        let answer = self.relay.send_made(Method::POST, make).await.map_err(|error| self.failed(&error))?;
         let status = answer.status();
         self.hear(answer, id, route).await?.unwrap_or_else(|| Err(self.no_message(status)))
     }
@@ -204,12 +208,15 @@ impl HttpLink {
             }
             let session = self.session.load_full();
             let id = self.core.next_id();
-            let out = wire::request(Era::Legacy, id, method, params, context);
+            let make = || {
+                let out = wire::request(Era::Legacy, id, method, params, context);
+                (self.legacy_headers(&session), Payload::new(out.into_chunks()))
+            };
             let mut unanswered = Unanswered { link: self, id, answered: false };
             if let Some(route) = route.filter(|_| self.core.logs_aside()) {
                 self.logging().in_flight.insert(id, route.logs().clone());
             }
-            let answer = match self.post(self.legacy_headers(&session), out).await {
+            let answer = match self.relay.send_made(Method::POST, make).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     unanswered.answered = !error.was_sent();

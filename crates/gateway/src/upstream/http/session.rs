@@ -173,7 +173,7 @@ impl HttpLink {
     pub(super) async fn until_streaming(&self) {
         if self.core.era() == Era::Legacy && !self.streaming.is_cancelled() {
             // A server that says nothing before it has something to say must not hold calls up.
-            let _ = tokio::time::timeout(STREAM_MAX, self.streaming.cancelled()).await;
+            let _ = Box::pin(tokio::time::timeout(STREAM_MAX, self.streaming.cancelled())).await;
             self.streaming.cancel();
         }
     }
