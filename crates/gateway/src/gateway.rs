@@ -10,6 +10,7 @@ use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
 use crate::server::{Command, Environment, Server};
+use crate::tasks::Inquiries;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
 use config::Config;
@@ -67,6 +68,8 @@ pub struct Gateway {
     pub(crate) sealer: Sealer,
     pub(crate) hub: Arc<Hub>,
     pub(crate) parking: Arc<Parking>,
+    /// What tasks of legacy servers ask.
+    pub(crate) inquiries: Arc<Inquiries>,
     /// How long a person may take to answer.
     pub(crate) answer_timeout: Duration,
     /// What happened to calls.
@@ -110,18 +113,20 @@ impl Gateway {
         let unlisted = unlisted.map(|server| server.name.clone()).collect();
         let mut snapshot = Snapshot { config: parts.config, servers, catalog: Catalog::default() };
         snapshot.catalog = assembler::build(&snapshot);
+        let parking = ParkingLimits {
+            all_max: limits.parked_calls_max,
+            per_principal_max: limits.parked_calls_per_principal_max,
+            // A session that asks its client in time must still find the call.
+            answer_timeout: limits.answer_timeout + ANSWER_GRACE,
+        };
         let gateway = Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             change: Mutex::new(()),
             environment,
             sealer: parts.sealer,
             hub,
-            parking: Parking::new(ParkingLimits {
-                all_max: limits.parked_calls_max,
-                per_principal_max: limits.parked_calls_per_principal_max,
-                // A session that asks its client in time must still find the call.
-                answer_timeout: limits.answer_timeout + ANSWER_GRACE,
-            }),
+            parking: Parking::new(parking),
+            inquiries: Inquiries::new(parking),
             answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),
             draining: CancellationToken::new(),
@@ -277,10 +282,10 @@ impl Gateway {
         self.hub.len()
     }
 
-    /// How many calls wait for the answer of a person.
+    /// How many calls and tasks wait for the answer of a person.
     #[must_use]
     pub fn parked_calls(&self) -> usize {
-        self.parking.len()
+        self.parking.len() + self.inquiries.len()
     }
 
     /// How long this gateway has run.
