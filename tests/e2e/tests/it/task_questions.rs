@@ -2,9 +2,10 @@
 //! client sees it in `tasks/get` and answers with `tasks/update`, a legacy one is sent requests
 //! while it waits for `tasks/result`. The legacy server is `server-everything`.
 
+use crate::interactive::everything_over_http;
 use e2e::{
     Answer, Client, Legacy, Listening, Modern, SOON, Switchboard, await_some, built, command, entry_at, entry_of,
-    misbehave, require_peers, send,
+    entry_over, misbehave, require_peers, send,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -125,12 +126,30 @@ impl Session {
 #[test]
 fn tasks_of_a_legacy_server_ask_a_modern_client_each_its_own() {
     let Some(board) = everything() else { return };
-    let client = board.modern();
+    each_asks_its_own(&board.modern());
+}
+
+#[test]
+fn so_do_those_of_one_that_is_reached_over_the_net() {
+    let Some(peers) = require_peers() else { return };
+    let server = everything_over_http(&peers, "streamableHttp");
+    let board = Switchboard::start(&(entry_at("everything", &server.url()) + &misbehave("another", "ok", "dual")));
+    board.server_in("everything", "ready");
+    each_asks_its_own(&board.modern());
+    let server = everything_over_http(&peers, "sse");
+    let entry = entry_over("everything", "sse", &format!("http://{}/sse", server.address()));
+    let board = Switchboard::start(&(entry + &misbehave("another", "ok", "dual")));
+    board.server_in("everything", "ready");
+    each_asks_its_own(&board.modern());
+}
+
+#[track_caller]
+fn each_asks_its_own(client: &Modern) {
     let made = || client.result("tools/call", declaring(ambiguous()))["taskId"].clone();
     let ids = [made(), made()];
-    let questions = [0, 1].map(|number| question(&after_work(&client, &ids[number])));
+    let questions = [0, 1].map(|number| question(&after_work(client, &ids[number])));
     assert_ne!(questions[0].0, questions[1].0, "expected keys of their own");
-    let again = question(&after_work(&client, &ids[0]));
+    let again = question(&after_work(client, &ids[0]));
     assert_eq!(again, questions[0], "expected the question to stand");
     let message = again.1["message"].as_str().unwrap();
     assert!(message.contains("everything") && message.contains("python"), "expected to be told who asks: {message}");
@@ -143,7 +162,7 @@ fn tasks_of_a_legacy_server_ask_a_modern_client_each_its_own() {
         assert_eq!(taken["resultType"], "complete", "expected an acknowledgement: {taken}");
     }
     for (id, meant) in ids.iter().zip(["comedy", "snake"]) {
-        let task = after_work(&client, id);
+        let task = after_work(client, id);
         assert_eq!(task["status"], "completed", "expected the research to end: {task}");
         let text = task["result"]["content"][0]["text"].as_str().unwrap_or_default();
         assert!(text.contains(&format!("Research Report: python ({meant})")), "expected the answer to count: {text}");
