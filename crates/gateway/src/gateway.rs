@@ -113,20 +113,19 @@ impl Gateway {
         let unlisted = unlisted.map(|server| server.name.clone()).collect();
         let mut snapshot = Snapshot { config: parts.config, servers, catalog: Catalog::default() };
         snapshot.catalog = assembler::build(&snapshot);
-        let parking = ParkingLimits {
-            all_max: limits.parked_calls_max,
-            per_principal_max: limits.parked_calls_per_principal_max,
-            // A session that asks its client in time must still find the call.
-            answer_timeout: limits.answer_timeout + ANSWER_GRACE,
-        };
         let gateway = Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             change: Mutex::new(()),
             environment,
             sealer: parts.sealer,
             hub,
-            parking: Parking::new(parking),
-            inquiries: Inquiries::new(parking),
+            parking: Parking::new(ParkingLimits {
+                all_max: limits.parked_calls_max,
+                per_principal_max: limits.parked_calls_per_principal_max,
+                // A session that asks its client in time must still find the call.
+                answer_timeout: limits.answer_timeout + ANSWER_GRACE,
+            }),
+            inquiries: Inquiries::new(),
             answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),
             draining: CancellationToken::new(),

@@ -108,6 +108,11 @@ impl Parking {
         Arc::new(Self { limits, instance: u64::from_be_bytes(instance), lots: Mutex::default() })
     }
 
+    /// What bounds them, and whatever else waits for a person.
+    pub(crate) fn limits(&self) -> ParkingLimits {
+        self.limits
+    }
+
     /// How many calls are parked.
     pub(crate) fn len(&self) -> usize {
         self.lock().open.len()

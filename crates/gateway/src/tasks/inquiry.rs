@@ -30,7 +30,6 @@ const ANSWERS_MAX: usize = 16;
 
 /// The open inquiries.
 pub(crate) struct Inquiries {
-    limits: ParkingLimits,
     table: Mutex<Table>,
 }
 
@@ -131,7 +130,7 @@ impl Gateway {
                 let ask = move |asker| -> ReplyFuture {
                     Box::pin(async move { server.call(about_result, Some(asker)).await })
                 };
-                self.inquiries.opened(key, kinds, ask).await?
+                self.inquiries.opened(self.parking.limits(), key, kinds, ask).await?
             }
             Some(status) if status.is_terminal() => {
                 self.inquiries.close(&key);
@@ -152,8 +151,8 @@ impl Gateway {
 // === impl Inquiries ===
 
 impl Inquiries {
-    pub(crate) fn new(limits: ParkingLimits) -> Arc<Self> {
-        Arc::new(Self { limits, table: Mutex::new(Table { next: now_ms(), open: HashMap::new() }) })
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { table: Mutex::new(Table { next: now_ms(), open: HashMap::new() }) })
     }
 
     /// How many tasks ask now.
@@ -169,17 +168,19 @@ impl Inquiries {
     /// What a task asks that waits for input. `ask` asks for its result, when nobody does yet.
     async fn opened(
         self: &Arc<Self>,
+        limits: ParkingLimits,
         key: Key,
         kinds: Kinds,
         ask: impl FnOnce(Asker) -> ReplyFuture,
     ) -> Result<Object, Error> {
-        let mut requests = self.open(key, kinds, ask)?;
+        let mut requests = self.open(limits, key, kinds, ask)?;
         let asks = timeout(QUESTION_WAIT, requests.wait_for(|requests| !requests.is_empty())).await;
         Ok(asks.ok().and_then(Result::ok).map(|requests| requests.clone()).unwrap_or_default())
     }
 
     fn open(
         self: &Arc<Self>,
+        limits: ParkingLimits,
         key: Key,
         kinds: Kinds,
         ask: impl FnOnce(Asker) -> ReplyFuture,
@@ -189,7 +190,7 @@ impl Inquiries {
             return Ok(inquiry.requests.clone());
         }
         let own = table.open.keys().filter(|other| other.principal == key.principal).count();
-        self.limits.admit(table.open.len(), own)?;
+        limits.admit(table.open.len(), own)?;
         let number = table.next;
         table.next += 1;
         let (asker, asked) = Asker::new(kinds);
@@ -197,7 +198,7 @@ impl Inquiries {
         let (sender, requests) = watch::channel(Object::new());
         let owner = Owner {
             place: Place { inquiries: self.clone(), key: key.clone(), number },
-            answer_timeout: self.limits.answer_timeout,
+            answer_timeout: limits.answer_timeout,
             asked,
             answers: given,
             requests: sender,
@@ -349,11 +350,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn questions_stand_until_they_are_answered() {
-        let inquiries = Inquiries::new(LIMITS);
+        let inquiries = Inquiries::new();
         let (sender, mut ended) = mpsc::channel(4);
         let mine = key("me", "t");
-        let first = inquiries.opened(mine.clone(), Kinds::ALL, asks(2, sender.clone())).await.unwrap();
-        let again = inquiries.opened(mine.clone(), Kinds::ALL, asks(2, sender.clone())).await.unwrap();
+        let first = inquiries.opened(LIMITS, mine.clone(), Kinds::ALL, asks(2, sender.clone())).await.unwrap();
+        let again = inquiries.opened(LIMITS, mine.clone(), Kinds::ALL, asks(2, sender.clone())).await.unwrap();
         assert!(!first.is_empty() && !again.is_empty() && inquiries.len() == 1);
         assert!(!inquiries.answer(&key("you", "t"), answer_to(&again)).await, "it is not theirs");
         let mut part = again.clone();
@@ -365,20 +366,21 @@ mod tests {
         assert_eq!(ended.recv().await, Some(2));
         tokio::task::yield_now().await;
         assert!(!inquiries.answer(&mine, answer_to(&left)).await && inquiries.lock().open.is_empty());
-        let anew = inquiries.opened(mine, Kinds::ALL, asks(1, sender)).await.unwrap();
+        let anew = inquiries.opened(LIMITS, mine, Kinds::ALL, asks(1, sender)).await.unwrap();
         assert!(anew.iter().all(|(key, _)| again.get(&key).is_none()), "keys are used once: {anew:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_is_waited_for_for_ever_and_there_are_not_too_many() {
-        let inquiries = Inquiries::new(LIMITS);
+        let inquiries = Inquiries::new();
         let (sender, mut ended) = mpsc::channel(4);
         for (principal, task) in [("me", "1"), ("me", "2"), ("you", "1")] {
-            let asks = inquiries.opened(key(principal, task), Kinds::ALL, asks(1, sender.clone())).await.unwrap();
+            let asks =
+                inquiries.opened(LIMITS, key(principal, task), Kinds::ALL, asks(1, sender.clone())).await.unwrap();
             assert_eq!(asks.len(), 1);
         }
         for principal in ["me", "you", "they"] {
-            let refused = inquiries.opened(key(principal, "3"), Kinds::ALL, asks(1, sender.clone())).await;
+            let refused = inquiries.opened(LIMITS, key(principal, "3"), Kinds::ALL, asks(1, sender.clone())).await;
             assert_eq!(refused.unwrap_err().kind, ErrorKind::Overloaded);
         }
         inquiries.close(&key("me", "1"));

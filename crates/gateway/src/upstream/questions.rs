@@ -172,8 +172,10 @@ enum Fit<'a> {
 fn only<'a>(asking: &'a BTreeMap<u64, Entered>, kind: Kinds, task: Option<&str>) -> Fit<'a> {
     let able = || asking.values().filter(|entered| entered.asker.kinds().contain(kind));
     if let Some(task) = task {
-        let waits = able().find(|entered| entered.task.as_deref() == Some(task));
-        return waits.map_or(Fit::Unclear, |entered| Fit::One(&entered.asker));
+        let Some(waits) = asking.values().find(|entered| entered.task.as_deref() == Some(task)) else {
+            return Fit::Unclear;
+        };
+        return if waits.asker.kinds().contain(kind) { Fit::One(&waits.asker) } else { Fit::None };
     }
     let mut calls = able().filter(|entered| entered.task.is_none());
     match (calls.next(), calls.next()) {
@@ -276,7 +278,10 @@ mod tests {
         let (asked, _) = of("1");
         assert!(questions.place(asked).is_none() && first_asked.try_recv().is_ok());
         assert!(!questions.is_shown() && call_asked.try_recv().is_err());
-        let (asked, given_up) = of("3");
+        let (nothing, _) = Asker::new(Kinds::NONE);
+        let _third = questions.clone().enter_task(nothing, Text::from_static("3"));
+        assert!(questions.place(of("3").0).is_some(), "who declared nothing is not asked, and nobody in its place");
+        let (asked, given_up) = of("4");
         assert!(questions.place(asked).is_none() && given_up.await.unwrap());
         let (asked, _) = question();
         assert!(questions.place(asked).is_none() && call_asked.try_recv().is_ok());

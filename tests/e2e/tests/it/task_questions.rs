@@ -196,6 +196,28 @@ fn a_task_of_a_legacy_server_asks_a_legacy_client() {
 }
 
 #[test]
+fn a_task_goes_on_without_who_can_answer_nothing() {
+    let Some(board) = everything() else { return };
+    let modern = board.modern();
+    let tasks = json!({"extensions": {"io.modelcontextprotocol/tasks": {}}});
+    let mut made = ambiguous();
+    made["_meta"] = json!({CAPABILITIES: tasks});
+    let id = modern.result("tools/call", made)["taskId"].clone();
+    for client in [&modern as &dyn Client, &board.legacy()] {
+        let result = client.result("tools/call", ambiguous());
+        let text = result["content"][0]["text"].as_str().unwrap_or_default();
+        assert!(text.contains("elicitation unavailable"), "expected the research to do without: {result}");
+    }
+    let task = await_some(SOON, "the end of the task", || {
+        let task = modern.result("tasks/get", json!({"taskId": id, "_meta": {CAPABILITIES: tasks}}));
+        assert_eq!(task["inputRequests"], Value::Null, "expected not to be asked: {task}");
+        (task["status"] == "completed").then_some(task)
+    });
+    let text = task["result"]["content"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("elicitation unavailable"), "expected the research to do without: {task}");
+}
+
+#[test]
 fn a_task_of_a_modern_server_asks_a_legacy_client() {
     let (board, _fixture) = fixture();
     let session = Session::open(board);
