@@ -13,7 +13,7 @@ use crate::gateway::Gateway;
 use crate::interactive::now_ms;
 use crate::parking::{ParkingLimits, read_answers};
 use crate::server::Server;
-use protocol::{Call, CallContext, Era, Error, ErrorKind, Notifier, Object, Principal, Reply, ReplyFuture, Text};
+use protocol::{Call, CallContext, Era, Error, ErrorKind, Notifier, Object, Principal, Raw, Reply, ReplyFuture, Text};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -138,14 +138,24 @@ impl Gateway {
             }
             _ => self.inquiries.asks(&key),
         };
-        // Without a question there is nothing to do but to ask again, which is what `working` says.
-        let status = if requests.is_empty() { Status::Working } else { Status::InputRequired };
-        task.set_json("status", status.as_str());
-        if !requests.is_empty() {
+        if requests.is_empty() || !requests.iter().all(|(_, request)| may_be_asked(kinds, request)) {
+            // Nothing to do for this client but to ask again, which is what `working` says.
+            task.set_json("status", Status::Working.as_str());
+        } else {
+            task.set_json("status", Status::InputRequired.as_str());
             task.set("inputRequests", requests.to_raw());
         }
         Ok(task)
     }
+}
+
+/// Whether a client that declared `kinds` may see this. Another of the same principal may have
+/// declared more when the question was taken.
+fn may_be_asked(kinds: Kinds, request: &Raw) -> bool {
+    let Ok(request) = Object::of(request) else { return false };
+    let params = request.object("params").unwrap_or_default();
+    let needed = request.text("method").and_then(|method| Kinds::needed(&method, &params));
+    needed.is_some_and(|needed| kinds.contain(needed))
 }
 
 // === impl Inquiries ===
@@ -305,7 +315,6 @@ impl Owner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::Raw;
 
     const LIMITS: ParkingLimits =
         ParkingLimits { all_max: 3, per_principal_max: 2, answer_timeout: Duration::from_secs(60) };

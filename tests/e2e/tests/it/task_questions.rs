@@ -5,7 +5,7 @@
 use crate::interactive::everything_over_http;
 use e2e::{
     Answer, Client, Legacy, Listening, Modern, SOON, Switchboard, await_some, built, command, entry_at, entry_of,
-    entry_over, misbehave, require_peers, send,
+    entry_over, eventually, kill, misbehave, require_peers, send,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -16,10 +16,16 @@ const RESEARCH: &str = "everything__simulate-research-query";
 
 /// The real legacy server beside another one; nothing where the peers are not installed.
 fn everything() -> Option<Switchboard> {
+    everything_with("")
+}
+
+/// The same, with this before it in the configuration.
+fn everything_with(limits: &str) -> Option<Switchboard> {
     let peers = require_peers()?;
     let package = peers.package("server-everything").display().to_string();
     let everything = entry_of("everything", Path::new("node"), &[&package, "stdio"]);
-    let board = Switchboard::start(&(everything + &misbehave("another", "ok", "dual")));
+    let another = misbehave("another", "ok", "dual");
+    let board = Switchboard::start(&format!("{limits}{everything}{another}"));
     board.server_in("everything", "ready");
     board.server_in("another", "ready");
     Some(board)
@@ -182,6 +188,32 @@ fn a_task_that_asks_can_be_cancelled_and_blocks_nobody() {
     assert!(echoed["content"][0]["text"].as_str().unwrap().contains("hi"), "expected other calls to go on: {echoed}");
     client.result("tasks/cancel", declaring(json!({"taskId": id})));
     assert_eq!(after_work(&client, &id)["status"], "cancelled");
+}
+
+#[test]
+fn what_a_task_asks_ends_with_the_time_to_answer_and_with_the_server() {
+    let Some(board) = everything_with("[limits]\nanswer_timeout = \"1s\"\n\n") else { return };
+    let client = board.modern();
+    let id = client.result("tools/call", declaring(ambiguous()))["taskId"].clone();
+    question(&after_work(&client, &id));
+    let task = await_some(SOON, "the task to go on", || {
+        Some(after_work(&client, &id)).filter(|task| task["status"] != "input_required")
+    });
+    let text = task["result"]["content"][0]["text"].as_str().unwrap_or_default();
+    assert!(text.contains("python (User cancelled"), "expected the server to be told: {task}");
+
+    let Some(board) = everything() else { return };
+    let client = board.modern();
+    let id = client.result("tools/call", declaring(ambiguous()))["taskId"].clone();
+    question(&after_work(&client, &id));
+    let waiting = || board.cli_json(&["status"])["parked_calls"].clone();
+    assert_eq!(waiting(), 1, "expected to be told that somebody is asked");
+    kill(u32::try_from(board.server("everything")["pid"].as_u64().unwrap()).unwrap());
+    eventually(SOON, "the question to be gone", || waiting() == 0);
+    await_some(SOON, "the task to be unknown", || {
+        let (_, answer) = client.request("tasks/get", declaring(json!({"taskId": id})));
+        (answer["error"]["code"] == -32602).then_some(())
+    });
 }
 
 #[test]
