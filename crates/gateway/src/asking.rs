@@ -4,7 +4,8 @@
 //! Only legacy servers send questions; modern ones answer `input_required`. Nothing here knows
 //! sessions, transports or tokens.
 
-use protocol::{Client, Error, ErrorKind, Object, Raw, Reply, Text};
+use crate::tasks::shape;
+use protocol::{Client, Error, ErrorKind, Object, Raw, Reply, Text, meta};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -164,6 +165,25 @@ impl Question {
         if let Some(respond) = self.respond.take() {
             respond(reply);
         }
+    }
+
+    /// As an entry of `inputRequests`: without what belongs to the server's own revision.
+    #[must_use]
+    pub(crate) fn entry(&self) -> Raw {
+        let mut params = self.params.clone();
+        params.remove("elicitationId");
+        params.remove("task");
+        shape::without_related_task(&mut params);
+        let mut entry: Object = [("method", Raw::of(&*self.method))].into_iter().collect();
+        if self.method != *"roots/list" || !params.is_empty() {
+            entry.set("params", params.to_raw());
+        }
+        entry.to_raw()
+    }
+
+    /// The server's own id of the task that asks, where it says so.
+    pub(crate) fn task(&self) -> Option<Text> {
+        self.params.object("_meta")?.object(meta::RELATED_TASK)?.text("taskId")
     }
 
     /// Answers it as whoever does not want to answer does: an elicitation is cancelled, for the

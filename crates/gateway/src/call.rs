@@ -208,6 +208,7 @@ impl Gateway {
                 parked(Box::pin(self.parking.resume(ticket, &call.params, notifier, progress_token)).await)
             }
             Opened::Send if asks => self.call_asking(&server, call).await,
+            Opened::Send if method.starts_with("tasks/") => (Box::pin(self.about_task(&server, call)).await, None),
             Opened::Send => (server.call(call, None).await, None),
         };
         reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));

@@ -10,6 +10,7 @@ use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
 use crate::server::{Command, Environment, Server};
+use crate::tasks::Inquiries;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
 use config::Config;
@@ -67,6 +68,8 @@ pub struct Gateway {
     pub(crate) sealer: Sealer,
     pub(crate) hub: Arc<Hub>,
     pub(crate) parking: Arc<Parking>,
+    /// What tasks of legacy servers ask.
+    pub(crate) inquiries: Arc<Inquiries>,
     /// How long a person may take to answer.
     pub(crate) answer_timeout: Duration,
     /// What happened to calls.
@@ -122,6 +125,7 @@ impl Gateway {
                 // A session that asks its client in time must still find the call.
                 answer_timeout: limits.answer_timeout + ANSWER_GRACE.min(limits.answer_timeout / 8),
             }),
+            inquiries: Inquiries::new(),
             answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),
             draining: CancellationToken::new(),
@@ -277,10 +281,10 @@ impl Gateway {
         self.hub.len()
     }
 
-    /// How many calls wait for the answer of a person.
+    /// How many calls and tasks wait for the answer of a person.
     #[must_use]
     pub fn parked_calls(&self) -> usize {
-        self.parking.len()
+        self.parking.len() + self.inquiries.len()
     }
 
     /// How long this gateway has run.

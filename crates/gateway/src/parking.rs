@@ -108,6 +108,11 @@ impl Parking {
         Arc::new(Self { limits, instance: u64::from_be_bytes(instance), lots: Mutex::default() })
     }
 
+    /// What bounds them, and whatever else waits for a person.
+    pub(crate) fn limits(&self) -> ParkingLimits {
+        self.limits
+    }
+
     /// How many calls are parked.
     pub(crate) fn len(&self) -> usize {
         self.lock().open.len()
@@ -203,7 +208,7 @@ fn expired() -> Error {
 }
 
 /// `inputResponses`: one object for each question.
-fn read_answers(params: &Object) -> Result<Object, Error> {
+pub(crate) fn read_answers(params: &Object) -> Result<Object, Error> {
     let wrong = |what: &str| {
         Error::new(ErrorKind::InvalidParams, format!("inputResponses: {what}"))
             .hint("send an object with one object for each key of inputRequests")
@@ -216,6 +221,24 @@ fn read_answers(params: &Object) -> Result<Object, Error> {
     Ok(answers)
 }
 
+// === impl ParkingLimits ===
+
+impl ParkingLimits {
+    /// Whether one more may wait beside `all`, of which `own` are of the same principal.
+    pub(crate) fn admit(self, all: usize, own: usize) -> Result<(), Error> {
+        let (name, most) = if all >= self.all_max {
+            ("parked_calls_max", self.all_max)
+        } else if own >= self.per_principal_max {
+            ("parked_calls_per_principal_max", self.per_principal_max)
+        } else {
+            return Ok(());
+        };
+        let message = format!("{most} calls wait for the answer of a person already (limit `{name}`)");
+        Err(Error::new(ErrorKind::Overloaded, message)
+            .hint(format!("answer or drop some of them, or raise limits.{name}")))
+    }
+}
+
 // === impl Lots ===
 
 impl Lots {
@@ -226,18 +249,7 @@ impl Lots {
         limits: ParkingLimits,
     ) -> Result<u64, Error> {
         let own = self.by_principal.get(&principal).copied().unwrap_or(0);
-        let full = if self.open.len() >= limits.all_max {
-            Some(("parked_calls_max", limits.all_max))
-        } else if own >= limits.per_principal_max {
-            Some(("parked_calls_per_principal_max", limits.per_principal_max))
-        } else {
-            None
-        };
-        if let Some((name, most)) = full {
-            let message = format!("{most} calls wait for the answer of a person already (limit `{name}`)");
-            return Err(Error::new(ErrorKind::Overloaded, message)
-                .hint(format!("answer or drop some of them, or raise limits.{name}")));
-        }
+        limits.admit(self.open.len(), own)?;
         let lot = self.next;
         self.next += 1;
         *self.by_principal.entry(principal.clone()).or_default() += 1;
@@ -324,18 +336,7 @@ impl Running {
 
     /// What is asked, as `inputRequests` of an `input_required` result.
     fn requests(&self) -> Object {
-        let entries = self.pending.iter().map(|(key, question)| {
-            let mut params = question.params.clone();
-            // These belong to the server's own revision.
-            params.remove("elicitationId");
-            params.remove("task");
-            let mut entry: Object = [("method", Raw::of(&*question.method))].into_iter().collect();
-            if question.method != *"roots/list" || !params.is_empty() {
-                entry.set("params", params.to_raw());
-            }
-            (key.as_str(), entry.to_raw())
-        });
-        entries.collect()
+        self.pending.iter().map(|(key, question)| (key.as_str(), question.entry())).collect()
     }
 
     /// Waits for the retry, and goes on with it.

@@ -160,7 +160,14 @@ impl LegacyTasks {
         if requests.is_empty() {
             return None;
         }
-        let asks = [("resultType", Raw::from_static("\"input_required\"")), ("inputRequests", requests.to_raw())];
+        let mut named = Object::new();
+        for (key, request) in requests.iter() {
+            let mut request = Object::of(request).ok()?;
+            let params = related(request.object("params").unwrap_or_default(), id);
+            request.set("params", params.to_raw());
+            named.set(&key, request.to_raw());
+        }
+        let asks = [("resultType", Raw::from_static("\"input_required\"")), ("inputRequests", named.to_raw())];
         Some(asks.into_iter().collect())
     }
 
@@ -273,7 +280,7 @@ fn ended(answer: &Object, ttl: Option<Raw>) -> Reply {
     Ok(task)
 }
 
-/// A result that says which task it is of.
+/// A result, or the parameters of a question, that says which task it is of.
 fn related(mut result: Object, id: &str) -> Object {
     let mut meta = result.object("_meta").unwrap_or_default();
     meta.set_json(meta::RELATED_TASK, &serde_json::json!({"taskId": id}));
@@ -343,7 +350,7 @@ mod tests {
         let asked = tasks.call(call.clone()).await.unwrap();
         assert_eq!(
             asked.to_raw().as_str(),
-            r#"{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create"}}}"#
+            r#"{"resultType":"input_required","inputRequests":{"q":{"method":"elicitation/create","params":{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"}}}}}}"#
         );
         call.params.set("inputResponses", Raw::from_static(r#"{"q":{"action":"decline"}}"#));
         let result = tasks.call(call).await.unwrap();

@@ -3,7 +3,7 @@
 
 use super::shape::{self, Status};
 use super::{TaskRef, id};
-use crate::asking::Asker;
+use crate::asking::{Asker, Kinds};
 use crate::server::Server;
 use protocol::seal::Sealer;
 use protocol::{
@@ -73,6 +73,8 @@ async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object, a
     let mut context = shape::declaring(context);
     let notifier = std::mem::take(&mut context.notifier);
     let progress = context.progress_token.take().map(|token| (token, notifier));
+    // A legacy server may ask all the same, and goes on when nobody can answer.
+    let asker = asker.or_else(|| Some(Asker::new(Kinds::NONE).0));
     let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, asker, ended: false };
     let limit = server.entry.request_timeout_max.min(FOR_EVER);
     match tokio::time::timeout(limit, awaited.end(task)).await {

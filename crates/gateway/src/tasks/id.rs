@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const ID_TIME_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// A task at a server.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskRef {
     /// Declared name of the server.
     pub server: String,

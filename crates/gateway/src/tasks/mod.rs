@@ -5,7 +5,7 @@
 //! `tasks/get|update|cancel` ask about it. The experiment of 2025-11-25 is translated at both
 //! edges: towards servers in `upstream/legacy_tasks.rs`, towards clients in
 //! `listener/legacy_tasks.rs`. This module deliberately keeps no table of tasks: ids are sealed
-//! and say where they belong.
+//! and say where they belong. Only what a legacy server asks for a task is kept, while it is open.
 
 mod id;
 pub use id::TaskRef;
@@ -18,8 +18,10 @@ pub use support::TaskSupport;
 
 mod ask;
 mod carry;
+mod inquiry;
 mod watch;
 
 pub(crate) use carry::{call, permitted, sealed};
+pub(crate) use inquiry::Inquiries;
 pub(crate) use support::{makes_tasks, mark};
 pub(crate) use watch::told;

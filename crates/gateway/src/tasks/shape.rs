@@ -176,6 +176,19 @@ pub(crate) fn undeclared(capabilities: Raw) -> Raw {
     object.to_raw()
 }
 
+/// Takes away which task `message`, a result or the parameters of a question, is of.
+pub(crate) fn without_related_task(message: &mut Object) {
+    let Some(mut meta) = message.object("_meta") else { return };
+    if meta.remove(meta::RELATED_TASK).is_none() {
+        return;
+    }
+    if meta.is_empty() {
+        message.remove("_meta");
+    } else {
+        message.set("_meta", meta.to_raw());
+    }
+}
+
 /// The refusal of a client that did not declare the extension.
 pub(crate) fn not_declared() -> Error {
     let data = serde_json::json!({"requiredCapabilities": {"extensions": {meta::TASKS_EXTENSION: {}}}});

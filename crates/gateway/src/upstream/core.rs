@@ -7,8 +7,8 @@ use super::questions::{Asking, Questions};
 use super::{ConnectOptions, Handshake, List, UpstreamEvent, failure, wire};
 use crate::asking::{Asker, Question};
 use protocol::{
-    CallContext, Client, Era, Error, ErrorKind, LogLevel, Notification, Notifier, Object, ParseLimits, Principal, Raw,
-    Reply, Request, Response,
+    Call, CallContext, Client, Era, Error, ErrorKind, LogLevel, Notification, Notifier, Object, ParseLimits, Principal,
+    Raw, Reply, Request, Response,
 };
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -66,6 +66,8 @@ enum Logs {
     Unwanted,
 }
 
+/// Waits for the end of a task; what the task asks comes meanwhile.
+const RESULT: &str = "tasks/result";
 const RESOURCE_NOT_FOUND: i64 = -32002;
 const INVALID_PARAMS: i64 = -32602;
 const HEADER_MISMATCH: i64 = -32020;
@@ -140,11 +142,13 @@ impl Core {
         Ok(slot)
     }
 
-    pub(super) fn patience(&self, context: &CallContext, asker: Option<&Asker>) -> Patience {
+    pub(super) fn patience(&self, method: &str, context: &CallContext, asker: Option<&Asker>) -> Patience {
         let options = &self.options;
         self.pulse.touch();
         let hold = asker.map(|asker| asker.hold().clone());
-        Patience::start(options.request_timeout, options.request_timeout_max, context.progress_token.is_some(), hold)
+        // The result of a task comes when the task ends, with no word before.
+        let silent_for = if method == RESULT { options.request_timeout_max } else { options.request_timeout };
+        Patience::start(silent_for, options.request_timeout_max, context.progress_token.is_some(), hold)
     }
 
     /// The level that a legacy session must be set to before this call (section 2.2, row 11).
@@ -236,8 +240,16 @@ impl Core {
     }
 
     /// Enters a call that may be asked, when it is its turn.
-    pub(super) async fn enter(&self, asker: Option<&Asker>, patience: &Patience) -> Result<Option<Asking>, Error> {
+    pub(super) async fn enter(
+        &self,
+        call: &Call,
+        asker: Option<&Asker>,
+        patience: &Patience,
+    ) -> Result<Option<Asking>, Error> {
         let Some(asker) = asker.filter(|_| self.era() == Era::Legacy) else { return Ok(None) };
+        if let Some(task) = call.params.text("taskId").filter(|_| call.method == *RESULT) {
+            return Ok(Some(self.questions.clone().enter_task(asker.clone(), task)));
+        }
         let mut turn = Box::pin(self.questions.clone().enter(asker.clone()));
         match Box::pin(patience.wait_for(turn.as_mut())).await {
             Ok(asking) => Ok(Some(asking)),

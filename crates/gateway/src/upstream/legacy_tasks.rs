@@ -3,12 +3,12 @@
 //! sees flat tasks whose result stands in `tasks/get`.
 //!
 //! Whether a call is to be a task is decided before; ids here are the server's own. What a server
-//! asks while a task runs is not carried here.
+//! asks while a task runs comes with `tasks/result`, and goes to the asker of that.
 
 use super::Connection;
 use crate::asking::Asker;
 use crate::tasks::shape::{self, Status};
-use protocol::{Call, Era, Error, ErrorKind, Object, Raw, Reply, Text, meta};
+use protocol::{Call, Era, Error, ErrorKind, Object, Raw, Reply, Text};
 
 /// Whether a call to a server of `era` is a matter of tasks.
 pub(super) fn concerns(era: Era, call: &Call) -> bool {
@@ -23,12 +23,10 @@ pub(super) async fn call(connection: Connection, call: Call, asker: Option<Asker
         "tools/call" => create(&connection, call, asker).await,
         "tasks/get" => get(&connection, call, asker).await,
         "tasks/cancel" => cancel(&connection, call).await,
-        "tasks/update" => Err(Error::new(
-            ErrorKind::Unsupported,
-            "a server of 2025-11-25 takes no input for a task in this way; this version of Switchboard cannot carry it",
-        )
-        .hint("cancel the task and call the tool without needing input")),
-        other => Err(Error::new(ErrorKind::MethodNotFound, format!("2026-07-28 has no method `{other}`"))),
+        "tasks/result" => connection.carry(call, asker).await,
+        other => {
+            Err(Error::new(ErrorKind::MethodNotFound, format!("2025-11-25 has no method `{other}` to translate to")))
+        }
     }
 }
 
@@ -37,7 +35,7 @@ async fn create(connection: &Connection, call: Call, asker: Option<Asker>) -> Re
     let mut result = connection.carry(call, asker).await?;
     let Some(task) = result.object("task") else { return Ok(result) };
     result.remove("task");
-    without_related_task(&mut result);
+    shape::without_related_task(&mut result);
     let mut flat = shape::to_modern(&task);
     flat.set("resultType", Raw::from_static("\"task\""));
     for (key, value) in result.iter() {
@@ -53,16 +51,11 @@ async fn get(connection: &Connection, call: Call, asker: Option<Asker>) -> Reply
     match Status::of(&task) {
         Some(Status::Completed | Status::Failed) => {}
         Some(Status::InputRequired) if asker.is_some() => {}
-        Some(Status::InputRequired) => {
-            let message = "the task waits for input that a server of 2025-11-25 asks for outside of any call; this version of Switchboard cannot carry such questions";
-            return Err(Error::new(ErrorKind::Unsupported, message)
-                .hint("cancel the task and call the tool without declaring tasks"));
-        }
         _ => return Ok(task),
     }
     match connection.carry(about_result, asker).await {
         Ok(mut result) => {
-            without_related_task(&mut result);
+            shape::without_related_task(&mut result);
             // A tool that failed has a result that says so; the task has run to its end.
             task.set_json("status", Status::Completed.as_str());
             task.set("result", result.to_raw());
@@ -86,17 +79,5 @@ async fn cancel(connection: &Connection, call: Call) -> Reply {
             _ => Err(refused),
         },
         Err(error) => Err(error),
-    }
-}
-
-fn without_related_task(result: &mut Object) {
-    let Some(mut meta) = result.object("_meta") else { return };
-    if meta.remove(meta::RELATED_TASK).is_none() {
-        return;
-    }
-    if meta.is_empty() {
-        result.remove("_meta");
-    } else {
-        result.set("_meta", meta.to_raw());
     }
 }

@@ -4,9 +4,11 @@
 //! The protocol does not say it, so a guess is never made: with one call in flight that may be
 //! asked it is that one's; with several the question waits until one is left, since the call that
 //! asks cannot end before its answer. A server that has shown that it asks in this way gets such
-//! calls one at a time.
+//! calls one at a time. A question that names a task is of whoever waits for that, however many
+//! there are.
 
 use crate::asking::{Asker, Kinds, Question};
+use protocol::Text;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const GIVEN_UP: Duration = Duration::from_secs(3);
 /// How long a question waits for the call that it belongs to to show.
 const HELD_MAX: Duration = Duration::from_secs(5);
+/// How many questions wait for that; more are given up at once.
+const HELD_COUNT_MAX: usize = 64;
 /// Turns that a call takes which has the server for itself.
 const ALL_TURNS: u32 = 1 << 16;
 
@@ -32,8 +36,15 @@ pub(super) struct Questions {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    asking: BTreeMap<u64, Asker>,
+    asking: BTreeMap<u64, Entered>,
     held: BTreeMap<u64, Question>,
+}
+
+#[derive(Debug)]
+struct Entered {
+    asker: Asker,
+    /// The task that the call waits for.
+    task: Option<Text>,
 }
 
 /// A call that may be asked; ends with it.
@@ -64,12 +75,24 @@ impl Questions {
             drop(turn);
             turn = self.turns.clone().acquire_many_owned(ALL_TURNS).await.ok();
         }
+        let key = self.add(Entered { asker, task: None });
+        Asking { questions: self, key, answered: false, _turn: turn }
+    }
+
+    /// Enters a call that waits for the end of `task`. It takes nobody's turn, since what the task
+    /// asks says so.
+    pub(super) fn enter_task(self: Arc<Self>, asker: Asker, task: Text) -> Asking {
+        let key = self.add(Entered { asker, task: Some(task) });
+        self.look_again();
+        Asking { questions: self, key, answered: false, _turn: None }
+    }
+
+    fn add(&self, entered: Entered) -> u64 {
         let mut open = self.lock();
         let key = open.next;
         open.next += 1;
-        open.asking.insert(key, asker);
-        drop(open);
-        Asking { questions: self, key, answered: false, _turn: turn }
+        open.asking.insert(key, entered);
+        key
     }
 
     fn width(&self) -> u32 {
@@ -82,14 +105,15 @@ impl Questions {
         let kind = Kinds::needed(&question.method, &question.params);
         let Some(kind) = kind else { return Some(question) };
         let mut open = self.lock();
-        match only(&open.asking, kind) {
+        let task = question.task();
+        if task.is_none() && !matches!(only(&open.asking, kind, None), Fit::None) {
+            self.shown.store(true, Ordering::Release);
+        }
+        match only(&open.asking, kind, task.as_deref()) {
             Fit::None => Some(question),
-            Fit::One(asker) => {
-                self.shown.store(true, Ordering::Release);
-                asker.put(question).err()
-            }
-            Fit::Several => {
-                self.shown.store(true, Ordering::Release);
+            Fit::One(asker) => asker.put(question).err(),
+            Fit::Unclear if open.held.len() >= HELD_COUNT_MAX => Some(question),
+            Fit::Unclear => {
                 let key = open.next;
                 open.next += 1;
                 open.held.insert(key, question);
@@ -99,7 +123,9 @@ impl Questions {
                     tokio::time::sleep(HELD_MAX).await;
                     let late = questions.lock().held.remove(&key);
                     if let Some(late) = late {
-                        late.give_up("several calls were in flight, and the question names none of them");
+                        late.give_up(
+                            "it was not clear who is asked: several calls were in flight, or nobody waits for its task",
+                        );
                     }
                 });
                 None
@@ -107,17 +133,21 @@ impl Questions {
         }
     }
 
-    /// The call has ended: looks again at what is held.
     fn ended(&self, key: u64) {
+        self.lock().asking.remove(&key);
+        self.look_again();
+    }
+
+    /// The calls are not the same as before: looks again at what is held.
+    fn look_again(&self) {
         let mut open = self.lock();
-        open.asking.remove(&key);
         let mut left_over = Vec::new();
         for (key, question) in std::mem::take(&mut open.held) {
             let kind = Kinds::needed(&question.method, &question.params).unwrap_or(Kinds::NONE);
-            match only(&open.asking, kind) {
+            match only(&open.asking, kind, question.task().as_deref()) {
                 Fit::None => left_over.push(question),
                 Fit::One(asker) => left_over.extend(asker.put(question).err()),
-                Fit::Several => {
+                Fit::Unclear => {
                     open.held.insert(key, question);
                 }
             }
@@ -135,15 +165,28 @@ impl Questions {
 enum Fit<'a> {
     None,
     One(&'a Asker),
-    Several,
+    Unclear,
 }
 
-fn only(asking: &BTreeMap<u64, Asker>, kind: Kinds) -> Fit<'_> {
-    let mut fit = asking.values().filter(|asker| asker.kinds().contain(kind));
-    match (fit.next(), fit.next()) {
-        (None, _) => Fit::None,
-        (Some(one), None) => Fit::One(one),
-        _ => Fit::Several,
+/// Who can be meant by a question of `kind` of this `task`. Nobody may be waiting for that yet.
+fn only<'a>(asking: &'a BTreeMap<u64, Entered>, kind: Kinds, task: Option<&str>) -> Fit<'a> {
+    let able = || asking.values().filter(|entered| entered.asker.kinds().contain(kind));
+    if let Some(task) = task {
+        let Some(waits) = asking.values().find(|entered| entered.task.as_deref() == Some(task)) else {
+            return Fit::Unclear;
+        };
+        return if waits.asker.kinds().contain(kind) { Fit::One(&waits.asker) } else { Fit::None };
+    }
+    let mut calls = able().filter(|entered| entered.task.is_none());
+    match (calls.next(), calls.next()) {
+        (Some(one), None) => Fit::One(&one.asker),
+        (Some(_), Some(_)) => Fit::Unclear,
+        // Tasks are to be named; one alone is clear without.
+        (None, _) => match (able().next(), able().nth(1)) {
+            (None, _) => Fit::None,
+            (Some(one), None) => Fit::One(&one.asker),
+            _ => Fit::Unclear,
+        },
     }
 }
 
@@ -211,6 +254,37 @@ mod tests {
         let (asked, answered) = question();
         assert!(questions.place(asked).is_none());
         assert!(answered.await.unwrap(), "an elicitation is cancelled, not failed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_of_a_task_is_of_who_waits_for_it_and_of_nobody_else() {
+        let questions = Questions::new();
+        let (call, mut call_asked) = Asker::new(Kinds::ALL);
+        let (first, mut first_asked) = Asker::new(Kinds::ALL);
+        let (second, mut second_asked) = Asker::new(Kinds::ALL);
+        let _call = questions.clone().enter(call).await;
+        let of = |task: &str| {
+            let (mut asked, answered) = question();
+            let meta = serde_json::json!({protocol::meta::RELATED_TASK: {"taskId": task}});
+            asked.params.set_json("_meta", &meta);
+            (asked, answered)
+        };
+        let (asked, _held) = of("2");
+        assert!(questions.place(asked).is_none());
+        let _first = questions.clone().enter_task(first, Text::from_static("1"));
+        assert!(second_asked.try_recv().is_err());
+        let _second = questions.clone().enter_task(second, Text::from_static("2"));
+        assert!(second_asked.try_recv().is_ok(), "it was held until somebody waits for its task");
+        let (asked, _) = of("1");
+        assert!(questions.place(asked).is_none() && first_asked.try_recv().is_ok());
+        assert!(!questions.is_shown() && call_asked.try_recv().is_err());
+        let (nothing, _) = Asker::new(Kinds::NONE);
+        let _third = questions.clone().enter_task(nothing, Text::from_static("3"));
+        assert!(questions.place(of("3").0).is_some(), "who declared nothing is not asked, and nobody in its place");
+        let (asked, given_up) = of("4");
+        assert!(questions.place(asked).is_none() && given_up.await.unwrap());
+        let (asked, _) = question();
+        assert!(questions.place(asked).is_none() && call_asked.try_recv().is_ok());
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,9 +2,11 @@
 
 use crate::call;
 use crate::pipe_peer::{Peer, connect, legacy, modern};
+use gateway::asking::{Asker, Kinds};
 use gateway::upstream::{ConnectOptions, Connection, UpstreamEvent, Wanted};
-use protocol::{ErrorKind, Object, Reply, Version};
+use protocol::{Object, Reply, Version};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const MADE: &str = "2026-01-01T00:00:00Z";
 
@@ -98,14 +100,28 @@ async fn cancelling_what_has_ended_is_acknowledged_and_what_is_unknown_is_not() 
     }
 }
 
-#[tokio::test]
-async fn a_question_during_a_task_is_refused_with_the_reason() {
+#[tokio::test(start_paused = true)]
+async fn a_question_during_a_task_goes_to_who_waits_for_its_result_and_has_time() {
     let (connection, mut peer) = old().await;
     let running = ask(&connection, "tasks/get");
     let request = peer.next().await;
     peer.answer(&request, task("input_required")).await;
-    assert_eq!(running.await.unwrap().unwrap_err().kind, ErrorKind::Unsupported);
-    assert_eq!(ask(&connection, "tasks/update").await.unwrap().unwrap_err().kind, ErrorKind::Unsupported);
+    assert_eq!(value(&running.await.unwrap().unwrap())["status"], "input_required");
+    let (asker, mut asked) = Asker::new(Kinds::ALL);
+    let about_result = call(Version::MODERN_LATEST, "tasks/result", r#"{"taskId":"7"}"#);
+    let running = tokio::spawn(connection.call_asking(about_result, Some(asker)));
+    let request = peer.next().await;
+    assert_eq!(request["method"], "tasks/result");
+    let related = json!({"io.modelcontextprotocol/related-task": {"taskId": "7"}});
+    let question = json!({"message": "Sure?", "_meta": related});
+    peer.say(&json!({"jsonrpc": "2.0", "id": "q", "method": "elicitation/create", "params": question}).to_string())
+        .await;
+    asked.recv().await.unwrap().answer(Ok(Object::new()));
+    assert_eq!(peer.next().await, json!({"jsonrpc": "2.0", "id": "q", "result": {}}));
+    // Longer than any other call may be silent.
+    tokio::time::sleep(Duration::from_secs(500)).await;
+    peer.answer(&request, json!({"content": []})).await;
+    assert_eq!(value(&running.await.unwrap().unwrap()), json!({"content": []}));
 }
 
 #[tokio::test]

@@ -22,4 +22,5 @@ mod rounds;
 mod sign_in;
 mod sockets;
 mod sse;
+mod task_questions;
 mod tasks;

@@ -35,8 +35,8 @@ impl DuplexLink {
     /// Answers one call of a client.
     pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
-        let patience = self.core.patience(&call.context, asker.as_ref());
-        let mut asking = self.core.enter(asker.as_ref(), &patience).await?;
+        let patience = self.core.patience(&call.method, &call.context, asker.as_ref());
+        let mut asking = self.core.enter(&call, asker.as_ref(), &patience).await?;
         if let Some(level) = self.core.level_to_set(&call.context) {
             self.set_level(level);
         }
@@ -55,7 +55,7 @@ impl DuplexLink {
 
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
-        let patience = self.core.patience(&self.core.own, None);
+        let patience = self.core.patience(method, &self.core.own, None);
         match patience.wait_for(pin!(self.listen(method, params))).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),

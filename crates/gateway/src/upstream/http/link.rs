@@ -133,8 +133,8 @@ impl HttpLink {
     /// Answers one call of a client.
     pub(in crate::upstream) async fn call(self: Arc<Self>, call: Call, asker: Option<Asker>) -> Reply {
         let _slot = self.core.admit()?;
-        let patience = self.core.patience(&call.context, asker.as_ref());
-        let mut asking = self.core.enter(asker.as_ref(), &patience).await?;
+        let patience = self.core.patience(&call.method, &call.context, asker.as_ref());
+        let mut asking = self.core.enter(&call, asker.as_ref(), &patience).await?;
         let route = Route::new(&call.context, &patience, asker);
         let work = pin!(async {
             self.until_streaming().await;
@@ -156,7 +156,7 @@ impl HttpLink {
 
     /// A request of our own with the time limits of a call.
     pub(in crate::upstream) async fn request(&self, method: &str, params: &Object) -> Reply {
-        let patience = self.core.patience(&self.core.own, None);
+        let patience = self.core.patience(method, &self.core.own, None);
         match patience.wait_for(pin!(self.listen(method, params))).await {
             Ok(reply) => reply,
             Err(expired) => Err(expired.error(self.core.server(), method)),

@@ -1,7 +1,7 @@
 //! The suite for servers: the fixture behind the gateway, over each transport and in each cell.
 
 use super::{OF_SERVERS, Report, required};
-use e2e::{LEGACY, Listening, MODERN, Switchboard, built, command, entry, entry_at, require_peers};
+use e2e::{LEGACY, Listening, MODERN, Switchboard, built, command, entry, entry_at, misbehave, require_peers};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -111,6 +111,9 @@ fn passes(cell: Cell, door: Door) {
     let board = Switchboard::start(&format!("{limits}{}", fixture.entry));
     let report = Report::of_server(&peers, &board.url(), cell.revision());
     report.expect(required(OF_SERVERS, cell.revision()), cell.exceptions());
+    if cell == Cell::D {
+        report.expect_unscored(TASKS);
+    }
 }
 
 /// The fixture itself, without us between: so that a failure below is ours.
@@ -122,6 +125,31 @@ fn the_fixture_passes_by_itself() {
         let url = fixture.running.as_ref().map(Listening::url).unwrap();
         Report::of_server(&peers, &url, cell.revision()).expect(required(OF_SERVERS, cell.revision()), &[]);
     }
+}
+
+/// The tasks extension, which counts for nothing; all of it but `tasks-status-notifications`, in which
+/// the suite looks at nothing.
+const TASKS: &[&str] = &[
+    "tasks-lifecycle",
+    "tasks-capability-negotiation",
+    "tasks-wire-fields",
+    "tasks-request-state-removal",
+    "tasks-mrtr-input",
+    "tasks-request-headers",
+    "tasks-dispatch-and-envelope",
+    "tasks-required-task-error",
+    "tasks-mrtr-composition",
+];
+
+/// A server that is not alone, so that ids of tasks must say where they lead.
+#[test]
+fn modern_to_modern_beside_another_server() {
+    let Some(peers) = require_peers() else { return };
+    let fixture = Fixture::start(Door::Http, "modern");
+    let board = Switchboard::start(&format!("{}{}", fixture.entry, misbehave("another", "ok", "dual")));
+    let report = Report::of_server(&peers, &board.url(), MODERN);
+    report.expect(required(OF_SERVERS, MODERN), &[]);
+    report.expect_unscored(TASKS);
 }
 
 /// A test for each transport in a cell.
