@@ -1,11 +1,11 @@
 //! Requests that carry the token of a sign-in, and are sent again with another when the server
-//! refuses it (protocol.md section 1.19). For every transport that speaks HTTP to a server.
+//! refuses it (protocol.md section 1.19). For every transport that begins with HTTP.
 //!
 //! What a refusal means and how a token is renewed is `outbound::oauth`'s affair; here is only the
 //! loop around a request that was refused and so was not executed.
 
 use super::ConnectError;
-use ::http::{HeaderMap, Method, header};
+use ::http::{HeaderMap, HeaderValue, Method, header};
 use outbound::oauth::{Challenge, SignIn, SignInError, Trial};
 use outbound::relay::{Answer, Payload, Relay, RelayError};
 use protocol::{Error, ErrorKind};
@@ -19,6 +19,35 @@ const SENDS_MAX: usize = 6;
 pub(super) struct SignedRelay {
     relay: Arc<Relay>,
     sign_in: Option<Arc<SignIn>>,
+}
+
+/// Why nothing was signed: for want of a token.
+#[derive(Debug)]
+pub(super) struct Unsigned {
+    error: SignInError,
+    one_request: bool,
+}
+
+/// Sends with the token that there is, and again with another while a challenge is the answer.
+pub(super) async fn signed<T, E, F>(sign_in: &Arc<SignIn>, send: impl Fn(Option<HeaderValue>) -> F) -> Result<T, E>
+where
+    F: Future<Output = Result<Result<T, Challenge>, E>>,
+    E: From<Unsigned>,
+{
+    let failed = |error, one_request| Unsigned { error, one_request };
+    let mut tokens = sign_in.tokens().await.map_err(|error| failed(error, false))?;
+    let mut trial = Trial::default();
+    for _ in 0..SENDS_MAX {
+        let challenge = match send(tokens.as_ref().and_then(|tokens| tokens.header())).await? {
+            Ok(answer) => return Ok(answer),
+            Err(challenge) => challenge,
+        };
+        let one_request = challenge.insufficient;
+        let recovered = Box::pin(sign_in.recover(challenge, tokens, &mut trial)).await;
+        tokens = Some(recovered.map_err(|error| failed(error, one_request))?);
+    }
+    let why = "it refuses every token".to_owned();
+    Err(failed(SignInError::NeedsPerson { why }, false).into())
 }
 
 /// Why there is no answer.
@@ -47,25 +76,16 @@ impl SignedRelay {
         let Some(sign_in) = &self.sign_in else {
             return Ok(self.relay.send(method, headers, payload).await?);
         };
-        let failed = |error, one_request| SendError::SignIn { error, one_request };
-        let mut tokens = sign_in.tokens().await.map_err(|error| failed(error, false))?;
-        let mut trial = Trial::default();
-        for _ in 0..SENDS_MAX {
-            let mut signed = headers.clone();
-            if let Some(value) = tokens.as_ref().and_then(|tokens| tokens.header()) {
-                signed.insert(header::AUTHORIZATION, value);
+        let send = |token: Option<HeaderValue>| {
+            let mut headers = headers.clone();
+            headers.extend(token.map(|value| (header::AUTHORIZATION, value)));
+            let sending = self.relay.send(method.clone(), headers, payload.clone());
+            async move {
+                let answer = sending.await?;
+                Ok(Challenge::read(answer.status(), answer.headers()).map_or(Ok(answer), Err))
             }
-            let answer = self.relay.send(method.clone(), signed, payload.clone()).await?;
-            let Some(challenge) = Challenge::read(answer.status(), answer.headers()) else {
-                return Ok(answer);
-            };
-            drop(answer);
-            let one_request = challenge.insufficient;
-            let recovered = Box::pin(sign_in.recover(challenge, tokens, &mut trial)).await;
-            tokens = Some(recovered.map_err(|error| failed(error, one_request))?);
-        }
-        let why = "it refuses every token".to_owned();
-        Err(failed(SignInError::NeedsPerson { why }, false))
+        };
+        signed(sign_in, send).await
     }
 }
 
@@ -83,6 +103,12 @@ impl SignedRelay {
         };
         headers.extend(tokens.and_then(|tokens| tokens.header()).map(|value| (header::AUTHORIZATION, value)));
         Ok(self.relay.send(method, headers, payload).await?)
+    }
+}
+
+impl From<Unsigned> for SendError {
+    fn from(Unsigned { error, one_request }: Unsigned) -> Self {
+        Self::SignIn { error, one_request }
     }
 }
 

@@ -10,6 +10,7 @@ mod half_close;
 mod http_peer;
 mod http_wire;
 mod listener;
+mod signed_handshake;
 mod sse_wire;
 mod transports;
 mod upgrade;
