@@ -318,6 +318,18 @@ impl Reach {
             Reach::Unix { .. } => "unix",
         }
     }
+
+    /// The URL that a sign-in to it is for: that of the endpoint, as HTTP has it. `None` where
+    /// nothing asks for one.
+    #[must_use]
+    pub fn sign_in_url(&self) -> Option<String> {
+        match self {
+            Reach::Http { url, .. } => Some(url.clone()),
+            // A WebSocket begins as a request of HTTP, to an `http` or `https` URL.
+            Reach::WebSocket { url, .. } => Some(format!("http{}", url.get(2..)?)),
+            Reach::Stdio { .. } | Reach::Tcp { .. } | Reach::Unix { .. } => None,
+        }
+    }
 }
 
 impl fmt::Debug for Reach {

@@ -201,7 +201,7 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
     key(
         "auth",
         Shape::Word { words: &["auto", "none"], default: Some("auto") },
-        "Whether to sign in to a remote server that asks for it. An Authorization header of your own means none.",
+        "Whether to sign in to a remote server that asks for it, over HTTP or a WebSocket. An Authorization header of your own means none.",
     ),
     key("oauth", Shape::Section { keys: OAUTH_KEYS }, "How to sign in to a remote server."),
     flag("enabled", Some(true), "Whether the server is used."),

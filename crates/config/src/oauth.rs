@@ -7,17 +7,17 @@ use crate::config::{OAuth, Reach};
 use crate::read::{Fields, Manner, Value, flag_of, text_of, texts_of};
 use crate::server::{Work, owned};
 
-/// `None` for a local server, where it is not wanted, and where the entry brings a header of its own.
+/// `None` for a server that is not reached over HTTP or a WebSocket, where it is not wanted, and where the entry brings a header of its own.
 pub(crate) fn oauth(work: &mut Work<'_>, reach: &Reach) -> Option<OAuth> {
     let section = work.field("oauth");
     // What another tool means by it is not ours to judge.
     let judged = work.declaration.raw.manner == Manner::Own;
-    let Reach::Http { headers, .. } = reach else {
+    let (Reach::Http { headers, .. } | Reach::WebSocket { headers, .. }) = reach else {
         if !judged {
             return None;
         }
         for field in [work.field("auth"), section].into_iter().flatten() {
-            work.problem(field.key_span, "`auth` and `oauth` go with `url`");
+            work.problem(field.key_span, "`auth` and `oauth` go with a `url` of HTTP or a WebSocket");
         }
         return None;
     };

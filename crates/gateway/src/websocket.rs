@@ -1,7 +1,8 @@
 //! A WebSocket as a byte stream of newline-delimited JSON: one message per text frame
 //! (protocol.md section 1.4), so that listeners and links of byte streams serve it unchanged.
 //!
-//! Pings are answered while reading. The handshake is not done here, and nothing here knows what
+//! Pings are answered while reading, and sent while the other end is silent: one that went away
+//! without a word is found out by those it does not answer. The handshake is not done here, and nothing here knows what
 //! a message means: a frame that is no text becomes a line that is no JSON, and a message over the
 //! limit a line over the limit, so that whoever reads says of it what it says of any other stream.
 
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
@@ -24,6 +26,10 @@ use tokio_tungstenite::{WebSocketStream, tungstenite};
 pub(crate) const SUBPROTOCOL: &str = "mcp";
 /// How long the other end may take to say goodbye too.
 const FAREWELL_MAX: Duration = Duration::from_secs(2);
+/// How long the other end may be silent before it is asked whether it is there.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How many pings in a row may stay without an answer.
+const PINGS_MAX: u32 = 2;
 /// Sizes of the buffers of one socket, in bytes.
 const BUFFER_BYTES: usize = 16 * 1024;
 
@@ -41,7 +47,7 @@ pub(crate) fn limits(frame_bytes_max: usize) -> WebSocketConfig {
 pub(crate) fn split<S: Wire>(socket: WebSocketStream<S>) -> (Reader<S>, Writer<S>) {
     let frame_bytes_max = socket.get_config().max_message_size.unwrap_or(usize::MAX);
     let goodbye = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
-    let state = State { socket: Some(socket), goodbye, broken: false };
+    let state = State { socket: Some(socket), goodbye, broken: false, stuck: false };
     let shared = Arc::new(Shared(Mutex::new(state)));
     let reader = Reader {
         shared: shared.clone(),
@@ -50,6 +56,10 @@ pub(crate) fn split<S: Wire>(socket: WebSocketStream<S>) -> (Reader<S>, Writer<S
         line_end: false,
         ended: false,
         frame_bytes_max,
+        alive: None,
+        heard: true,
+        pings: 0,
+        flushing: false,
     };
     (reader, Writer { shared, line: BytesMut::new(), farewell: None })
 }
@@ -68,6 +78,9 @@ struct State<S> {
     goodbye: CloseFrame,
     /// Nothing that comes can be read as frames any more.
     broken: bool,
+    /// Whoever writes waits for the other end to take something. Whether that is there is for the
+    /// system to find out: a ping would wait too.
+    stuck: bool,
 }
 
 /// The reading end: lines.
@@ -81,6 +94,14 @@ pub(crate) struct Reader<S> {
     line_end: bool,
     ended: bool,
     frame_bytes_max: usize,
+    /// Ticks once for each [`SILENCE_MAX`]; made when first read.
+    alive: Option<Interval>,
+    /// Whether anything came since the last tick.
+    heard: bool,
+    /// Pings since anything came.
+    pings: u32,
+    /// A ping is not out yet.
+    flushing: bool,
 }
 
 /// The writing end: takes lines.
@@ -181,6 +202,54 @@ impl<S: Wire> Reader<S> {
     }
 }
 
+impl<S: Wire> Reader<S> {
+    /// Nothing came yet: asks whether the other end is there, and ends when it says nothing to that.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let alive = self.alive.get_or_insert_with(|| {
+            let mut alive = interval_at(Instant::now() + SILENCE_MAX, SILENCE_MAX);
+            alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            alive
+        });
+        while alive.poll_tick(context).is_ready() {
+            if std::mem::take(&mut self.heard) {
+                continue;
+            }
+            if self.pings >= PINGS_MAX {
+                self.ended = true;
+                let reason = "pings were not answered".into();
+                self.shared.with(|state| state.goodbye = CloseFrame { code: CloseCode::Away, reason });
+                return Poll::Ready(());
+            }
+            let asked = self.shared.with(|state| state.ping());
+            self.pings += u32::from(asked);
+            self.flushing |= asked;
+        }
+        if self.flushing {
+            self.flushing = self.shared.with(|state| state.flush(context)).is_pending();
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: Wire> State<S> {
+    /// Puts a ping among what is to be sent; whether that could be done.
+    fn ping(&mut self) -> bool {
+        let ping = Message::Ping(Bytes::new());
+        let socket = self.socket.as_mut().filter(|_| !self.stuck);
+        // Why it cannot be sent is said to whoever reads next.
+        socket.is_some_and(|socket| Pin::new(socket).start_send(ping).is_ok())
+    }
+
+    /// Sends what is to be sent. Whoever writes does that too, and is not to be disturbed while it
+    /// waits: there is one place only for who is to be woken.
+    fn flush(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.socket.as_mut().filter(|_| !self.stuck) {
+            Some(socket) => Pin::new(socket).poll_flush(context).map(|_| ()),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
 impl<S: Wire> AsyncRead for Reader<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let reader = self.get_mut();
@@ -192,7 +261,13 @@ impl<S: Wire> AsyncRead for Reader<S> {
                 Some(socket) => Pin::new(socket).poll_next(context),
                 None => Poll::Ready(None),
             });
-            reader.take(ready!(message))?;
+            match message {
+                Poll::Ready(message) => {
+                    (reader.heard, reader.pings) = (true, 0);
+                    reader.take(message)?;
+                }
+                Poll::Pending => ready!(reader.poll_silence(context)),
+            }
         }
     }
 }
@@ -204,7 +279,11 @@ impl<S: Wire> Writer<S> {
         &self,
         act: impl FnOnce(Pin<&mut WebSocketStream<S>>) -> Poll<tungstenite::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let polled = self.shared.with(|state| state.socket.as_mut().map(|socket| act(Pin::new(socket))));
+        let polled = self.shared.with(|state| {
+            let polled = state.socket.as_mut().map(|socket| act(Pin::new(socket)));
+            state.stuck = matches!(polled, Some(Poll::Pending));
+            polled
+        });
         match polled {
             Some(polled) => polled.map_err(io_error),
             None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
@@ -332,6 +411,26 @@ mod tests {
         drop(writer);
         assert!(matches!(peer.next().await, Some(Ok(Message::Close(Some(_))))), "dropping is closing");
         assert_eq!(reader.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_peer_is_asked_and_left_when_it_does_not_answer() {
+        let (reader, _writer, mut peer) = pair(100).await;
+        let mut lines = BufReader::new(reader).lines();
+        let begun = Instant::now();
+        let answering = async {
+            // Reading answers the pings.
+            for _ in 0..10 {
+                assert!(matches!(peer.next().await, Some(Ok(Message::Ping(_)))));
+            }
+            peer.send(Message::text("still here")).await.unwrap();
+        };
+        let (line, ()) = tokio::join!(lines.next_line(), answering);
+        assert_eq!(line.unwrap().as_deref(), Some("still here"));
+        assert!(begun.elapsed() >= SILENCE_MAX * 10);
+        let begun = Instant::now();
+        assert_eq!(lines.next_line().await.unwrap(), None);
+        assert!(begun.elapsed() <= SILENCE_MAX * 4, "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -99,12 +99,14 @@ impl Place {
         let Some((url, oauth)) = remote(&found) else {
             let message = format!("the server `{}` is not one to sign in to", found.name);
             let hint = match found.reach {
-                Reach::Http { .. } => "its entry says auth = \"none\" or brings an Authorization header of its own",
+                Reach::Http { .. } | Reach::WebSocket { .. } => {
+                    "its entry says auth = \"none\" or brings an Authorization header of its own"
+                }
                 _ => "only remote servers are; a local one gets its credentials in `env`",
             };
             return Err(Report::usage(message).hint(hint));
         };
-        let sign_in = SignIn::new(&found.name, url, oauth, open_vault(context)?)
+        let sign_in = SignIn::new(&found.name, &url, oauth, open_vault(context)?)
             .map_err(|error| Report::usage(format!("the URL of `{}` cannot be called", found.name)).cause(error))?;
         Ok(Self { name: found.name, sign_in })
     }
@@ -148,11 +150,8 @@ fn declared(name: &str, context: &Context) -> Result<Vec<Server>, Report> {
 }
 
 /// Where a server is, and how it is signed in to, if it is.
-fn remote(server: &Server) -> Option<(&str, &OAuth)> {
-    match (&server.reach, &server.oauth) {
-        (Reach::Http { url, .. }, Some(oauth)) => Some((url, oauth)),
-        _ => None,
-    }
+fn remote(server: &Server) -> Option<(String, &OAuth)> {
+    Some((server.reach.sign_in_url()?, server.oauth.as_ref()?))
 }
 
 fn open_vault(context: &Context) -> Result<Arc<dyn Vault>, Report> {

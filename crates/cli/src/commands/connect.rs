@@ -14,9 +14,10 @@ use control::said::Server;
 use gateway::listener::duplex::{self, DuplexSettings};
 use gateway::{Door, Scope};
 use protocol::{ErrorKind, Principal};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use tokio::io::{AsyncWriteExt as _, copy};
+use tokio::io::{AsyncWriteExt as _, Stdin, copy};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -72,17 +73,27 @@ async fn through_daemon(stream: UnixStream, args: &Args, context: &Context) -> R
     stream.set_nonblocking(true).map_err(broken)?;
     let (mut reader, mut writer) = tokio::net::UnixStream::from_std(stream).map_err(broken)?.into_split();
     writer.write_all(endpoint.as_bytes()).await.map_err(broken)?;
-    // The client may close its side and still wait for answers.
+    // The client may close its side and still wait for the answers to what it asked; the daemon
+    // cancels them when we leave.
+    let left = CancellationToken::new();
+    let leaving = left.clone();
     let sending = tokio::spawn(async move {
-        copy(&mut tokio::io::stdin(), &mut writer).await?;
-        writer.shutdown().await
+        let sent = copy(&mut tokio::io::stdin(), &mut writer).await;
+        leaving.cancel();
+        writer.shutdown().await.and(sent)
     });
+    let gone = async {
+        left.cancelled().await;
+        duplex::unread(std::io::stdout().as_fd()).await;
+    };
     let mut stdout = tokio::io::stdout();
-    let received = copy(&mut reader, &mut stdout).await;
-    let client_left = sending.is_finished();
+    let received = tokio::select! {
+        received = copy(&mut reader, &mut stdout) => received,
+        () = gone => return Ok(()),
+    };
     sending.abort();
     match received {
-        Ok(_) if client_left => Ok(()),
+        Ok(_) if left.is_cancelled() => Ok(()),
         Ok(_) => Err(Report::failed("the daemon ended the conversation").hint(context.command("status"))),
         // Whoever read our stdout has left.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -113,8 +124,10 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
             engine.gateway.drain();
             tokio::time::sleep(gateway::DRAIN_TIME_MAX).await;
         };
+        let gone = |_: &Stdin| duplex::unread(std::io::stdout().as_fd());
+        let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
         let served = tokio::select! {
-            served = duplex::serve(tokio::io::stdin(), tokio::io::stdout(), door, settings, shutdown.clone()) => served,
+            served = duplex::serve(stdin, stdout, gone, door, settings, shutdown.clone()) => served,
             () = drained => Ok(()),
         };
         engine.end().await;

@@ -215,7 +215,8 @@ command = "x"
 #[test]
 fn what_cannot_sign_in_is_said() {
     let wrong = [
-        ("command = \"x\"\nauth = \"auto\"", "`auth` and `oauth` go with `url`"),
+        ("url = \"tcp://localhost:1\"\nauth = \"auto\"", "`auth` and `oauth` go with a `url` of HTTP or a WebSocket"),
+        ("command = \"x\"\nauth = \"auto\"", "`auth` and `oauth` go with a `url` of HTTP or a WebSocket"),
         ("url = \"https://h\"\noauth.client_secret = \"s\"", "belongs to a `client_id`"),
         ("url = \"https://h\"\noauth.client_metadata_url = \"http://h/c\"", "is not an https URL with a path"),
         ("url = \"https://h\"\noauth.scopes = [\"a b\"]", "this cannot be a scope"),

@@ -19,8 +19,11 @@ use protocol::{
     Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseError, ParseLimits, ParseReason,
     Principal, Request, Response, Service, Version, parse_client, split_batch,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +41,8 @@ pub struct DuplexSettings {
 }
 
 const WRITES_MAX: usize = 64;
+/// How often it is looked whether an end that says no more still reads.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl DuplexSettings {
     /// The settings that follow from the limits in force.
@@ -63,24 +68,35 @@ struct Conversation {
     writes: mpsc::Sender<Bytes>,
     session: Mutex<Option<Arc<Session>>>,
     /// Modern requests in flight, to cancel them by notification.
-    calls: Mutex<HashMap<Id, Notifier>>,
+    calls: Mutex<HashMap<Id, InFlight>>,
 }
 
-/// Serves the conversation until the other end closes its side, which cancels what is in flight, or
-/// until `shutdown`, after which what is in flight is still answered.
+/// A modern request in flight.
+struct InFlight {
+    notifier: Notifier,
+    /// It is not answered before it is cancelled.
+    endless: bool,
+}
+
+/// Serves the conversation until the other end closes its side, or until `shutdown`; what is in
+/// flight is still answered then, for at most [`DRAIN_TIME_MAX`]. An end that can read no more has
+/// given everything up, which cancels it: when writing fails, and when the future that `gone` makes
+/// of the reader resolves after the other end has closed its side ([`unread`]).
 ///
 /// # Errors
 /// Those of the stream.
-pub async fn serve<R, W>(
+pub async fn serve<R, W, G>(
     mut reader: R,
     writer: W,
+    gone: impl FnOnce(&R) -> G,
     service: Arc<dyn Service>,
     settings: DuplexSettings,
     shutdown: CancellationToken,
 ) -> std::io::Result<()>
 where
-    R: AsyncRead + Unpin + Send,
+    R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
+    G: Future<Output = ()>,
 {
     let (writes, queue) = mpsc::channel(WRITES_MAX);
     let writing = tokio::spawn(write(writer, queue));
@@ -94,28 +110,32 @@ where
         calls: Mutex::default(),
     });
     let calls = TaskTracker::new();
-    loop {
+    let read = loop {
         while let Some(line) = lines.next_line() {
             conversation.clone().line(line, &calls).await;
         }
         let read = tokio::select! {
-            () = idle_after(&shutdown, &calls) => break,
-            read = reader.read_buf(lines.buffer()) => read?,
+            () = idle_after(&shutdown, &calls) => break Ok(()),
+            read = reader.read_buf(lines.buffer()) => read,
         };
-        if read == 0 {
-            break;
+        match read {
+            Ok(0) => {
+                conversation.last_answers(gone(&reader), &calls).await;
+                break Ok(());
+            }
+            Ok(_) => {}
+            Err(error) => break Err(error),
         }
-    }
+    };
     calls.close();
     if let Some(session) = conversation.session() {
         session.close();
     }
-    for call in conversation.calls.lock().unwrap_or_else(PoisonError::into_inner).values() {
-        call.cancel();
-    }
+    conversation.cancel(|_| true);
     calls.wait().await;
     drop(conversation);
-    writing.await.map_err(std::io::Error::other)?
+    let written = writing.await.map_err(std::io::Error::other)?;
+    read.and(written)
 }
 
 /// Resolves when no call is in flight after `shutdown`, or that took too long. Whoever drains takes
@@ -125,6 +145,24 @@ async fn idle_after(shutdown: &CancellationToken, calls: &TaskTracker) {
     calls.close();
     // What was asked is answered, if that does not take for ever.
     let _ = tokio::time::timeout(DRAIN_TIME_MAX, calls.wait()).await;
+}
+
+/// Resolves when nobody reads any more what is written to `end`, a pipe or a socket; never where
+/// the system does not tell. A TCP socket tells only after something was written.
+pub fn unread(end: BorrowedFd<'_>) -> impl Future<Output = ()> + Send + use<> {
+    let end = end.try_clone_to_owned();
+    async move {
+        let Ok(end) = end else { return std::future::pending().await };
+        let broken = PollFlags::ERR | PollFlags::HUP;
+        loop {
+            // No flags are wanted: those of a broken end come unasked.
+            let mut polled = [PollFd::new(&end, PollFlags::empty())];
+            if poll(&mut polled, Some(&Timespec::default())).is_ok() && polled[0].revents().intersects(broken) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
 }
 
 async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<Bytes>) -> std::io::Result<()> {
@@ -141,6 +179,23 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, mut queue: mpsc::Receiver<B
 }
 
 impl Conversation {
+    /// The other end says no more: what it asked is answered while it may still read.
+    async fn last_answers(&self, gone: impl Future<Output = ()>, calls: &TaskTracker) {
+        calls.close();
+        self.cancel(|call| call.endless);
+        tokio::select! {
+            () = gone => {}
+            () = self.writes.closed() => {}
+            _ = tokio::time::timeout(DRAIN_TIME_MAX, calls.wait()) => {}
+        }
+    }
+
+    /// Cancels those of the modern requests.
+    fn cancel(&self, which: impl Fn(&InFlight) -> bool) {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.values().filter(|call| which(call)).for_each(|call| call.notifier.cancel());
+    }
+
     async fn line(self: Arc<Self>, line: Line, calls: &TaskTracker) {
         let bytes = match line {
             Line::Text(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => return,
@@ -230,7 +285,9 @@ impl Conversation {
                     Err(error) => self.refuse(Some(id), error).await,
                     Ok(mut call) => {
                         call.context.session = Some(self.key.clone());
-                        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(id, notifier.clone());
+                        let endless = exchange.method == *"subscriptions/listen";
+                        let in_flight = InFlight { notifier: notifier.clone(), endless };
+                        self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(id, in_flight);
                         let drive = Drive::new(self.service.call(call), notifier, Abandoned::Cancel);
                         calls.spawn(self.drive(drive, exchange));
                     }
@@ -279,7 +336,7 @@ impl Conversation {
             let id = notification.params.as_ref().and_then(|params| params.get("requestId")).and_then(Id::of);
             let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(call) = id.and_then(|id| calls.get(&id)) {
-                call.cancel();
+                call.notifier.cancel();
             }
         }
     }

@@ -10,7 +10,6 @@ use super::http::Shared;
 use super::legacy::fresh_id;
 use super::requests::check_content;
 use super::respond::{self, Answer};
-
 use bytes::{Buf as _, Bytes};
 use http::{HeaderValue, Method, Request as HttpRequest, StatusCode, header};
 use hyper::body::Incoming;
@@ -98,7 +97,9 @@ impl Shared {
         let (writer, lines) = tokio::io::duplex(PIPE_BYTES);
         let settings = DuplexSettings { principal, parse_limits: self.parse_limits, dialogue: self.dialogue };
         let reader = Inbox { messages, line: Bytes::new(), ends: false };
-        tokio::spawn(duplex::serve(reader, writer, service, settings, self.conversations.draining.clone()));
+        // The conversation ends with its GET, and then nobody can read any more.
+        let gone = |_: &Inbox| std::future::ready(());
+        tokio::spawn(duplex::serve(reader, writer, gone, service, settings, self.conversations.draining.clone()));
         let endpoint = format!("event: endpoint\ndata: {MESSAGES_PATH}?session={}\n\n", place.id);
         respond::stream(AnswerBody::Conversation(Box::new(Events {
             endpoint: Some(endpoint.into()),

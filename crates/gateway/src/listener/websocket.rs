@@ -71,7 +71,9 @@ impl Shared {
             let limits = websocket::limits(settings.parse_limits.bytes_max);
             let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(limits)).await;
             let (reader, writer) = websocket::split(socket);
-            let _ = duplex::serve(reader, writer, service, settings, shutdown).await;
+            // Closing a WebSocket closes both ways.
+            let gone = |_: &websocket::Reader<_>| std::future::ready(());
+            let _ = duplex::serve(reader, writer, gone, service, settings, shutdown).await;
         });
         let mut answer = respond::empty(StatusCode::SWITCHING_PROTOCOLS);
         let headers = answer.headers_mut();

@@ -54,11 +54,9 @@ impl Down {
 
 /// The sign-in of a server that may ask for one.
 pub(super) fn sign_in(entry: &config::Server, environment: &Environment) -> Option<Arc<SignIn>> {
-    let (Reach::Http { url, .. }, Some(oauth), Some(vault)) = (&entry.reach, &entry.oauth, &environment.vault) else {
-        return None;
-    };
+    let (oauth, vault) = (entry.oauth.as_ref()?, environment.vault.as_ref()?);
     // A URL that cannot be read is reported when it is connected to.
-    SignIn::new(&entry.name, url, oauth, vault.clone()).ok()
+    SignIn::new(&entry.name, &entry.reach.sign_in_url()?, oauth, vault.clone()).ok()
 }
 
 /// Why an attempt to connect failed.

@@ -1,11 +1,11 @@
 //! Requests that carry the token of a sign-in, and are sent again with another when the server
-//! refuses it (protocol.md section 1.19). For every transport that speaks HTTP to a server.
+//! refuses it (protocol.md section 1.19). For every transport that begins with HTTP.
 //!
 //! What a refusal means and how a token is renewed is `outbound::oauth`'s affair; here is only the
 //! loop around a request that was refused and so was not executed.
 
 use super::ConnectError;
-use ::http::{HeaderMap, Method, header};
+use ::http::{HeaderMap, HeaderValue, Method, header};
 use outbound::oauth::{Challenge, SignIn, SignInError, Trial};
 use outbound::relay::{Answer, Payload, Relay, RelayError};
 use protocol::{Error, ErrorKind};
@@ -19,6 +19,46 @@ const SENDS_MAX: usize = 6;
 pub(super) struct SignedRelay {
     relay: Arc<Relay>,
     sign_in: Option<Arc<SignIn>>,
+}
+
+/// Why nothing was signed: for want of a token.
+#[derive(Debug)]
+pub(super) struct Unsigned {
+    error: SignInError,
+    one_request: bool,
+}
+
+/// Sends with the token that there is, and again with another while a challenge is the answer.
+/// `refused` is how it was refused without one already.
+pub(super) async fn signed<T, E, F>(
+    sign_in: &Arc<SignIn>,
+    mut refused: Option<Challenge>,
+    send: impl Fn(Option<HeaderValue>) -> F,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<Result<T, Challenge>, E>>,
+    E: From<Unsigned>,
+{
+    let failed = |error, one_request| Unsigned { error, one_request };
+    let mut tokens = match refused {
+        Some(_) => None,
+        None => sign_in.tokens().await.map_err(|error| failed(error, false))?,
+    };
+    let mut trial = Trial::default();
+    for _ in 0..SENDS_MAX {
+        let challenge = match refused.take() {
+            Some(challenge) => challenge,
+            None => match send(tokens.as_ref().and_then(|tokens| tokens.header())).await? {
+                Ok(answer) => return Ok(answer),
+                Err(challenge) => challenge,
+            },
+        };
+        let one_request = challenge.insufficient;
+        let recovered = Box::pin(sign_in.recover(challenge, tokens, &mut trial)).await;
+        tokens = Some(recovered.map_err(|error| failed(error, one_request))?);
+    }
+    let why = "it refuses every token".to_owned();
+    Err(failed(SignInError::NeedsPerson { why }, false).into())
 }
 
 /// Why there is no answer.
@@ -66,44 +106,16 @@ impl SignedRelay {
                 return Ok(answer);
             }
         }
-        Box::pin(self.send_signed(sign_in, method, make, challenge)).await
-    }
-
-    /// Sends it with a token; `challenge` is how it was refused without one.
-    async fn send_signed(
-        &self,
-        sign_in: &Arc<SignIn>,
-        method: Method,
-        make: impl Fn() -> (HeaderMap, Payload),
-        mut challenge: Option<Challenge>,
-    ) -> Result<Answer, SendError> {
-        let failed = |error, one_request| SendError::SignIn { error, one_request };
-        let mut tokens = match challenge {
-            Some(_) => None,
-            None => sign_in.tokens().await.map_err(|error| failed(error, false))?,
+        let send = |token: Option<HeaderValue>| {
+            let (mut headers, payload) = make();
+            headers.extend(token.map(|value| (header::AUTHORIZATION, value)));
+            let sending = self.relay.send(method.clone(), headers, payload);
+            async move {
+                let answer = sending.await?;
+                Ok(Challenge::read(answer.status(), answer.headers()).map_or(Ok(answer), Err))
+            }
         };
-        let mut trial = Trial::default();
-        for _ in 0..SENDS_MAX {
-            let refused = match challenge.take() {
-                Some(refused) => refused,
-                None => {
-                    let (mut signed, payload) = make();
-                    if let Some(value) = tokens.as_ref().and_then(|tokens| tokens.header()) {
-                        signed.insert(header::AUTHORIZATION, value);
-                    }
-                    let answer = self.relay.send(method.clone(), signed, payload).await?;
-                    match Challenge::read(answer.status(), answer.headers()) {
-                        Some(refused) => refused,
-                        None => return Ok(answer),
-                    }
-                }
-            };
-            let one_request = refused.insufficient;
-            let recovered = sign_in.recover(refused, tokens, &mut trial).await;
-            tokens = Some(recovered.map_err(|error| failed(error, one_request))?);
-        }
-        let why = "it refuses every token".to_owned();
-        Err(failed(SignInError::NeedsPerson { why }, false))
+        Box::pin(signed(sign_in, challenge, send)).await
     }
 }
 
@@ -121,6 +133,12 @@ impl SignedRelay {
         };
         headers.extend(tokens.and_then(|tokens| tokens.header()).map(|value| (header::AUTHORIZATION, value)));
         Ok(self.relay.send(method, headers, payload).await?)
+    }
+}
+
+impl From<Unsigned> for SendError {
+    fn from(Unsigned { error, one_request }: Unsigned) -> Self {
+        Self::SignIn { error, one_request }
     }
 }
 

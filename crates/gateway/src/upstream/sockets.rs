@@ -3,9 +3,11 @@
 //!
 //! Whoever holds the link tries again when a socket closes; nothing here does.
 
+use super::signed::{SendError, Unsigned, signed};
 use super::{ConnectError, ConnectOptions, Connection, UpstreamEvent, connect_duplex};
 use crate::websocket;
 use ::http::{HeaderName, HeaderValue, header};
+use outbound::oauth::Challenge;
 use outbound::relay::{Stream, Target};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt::Display;
@@ -21,8 +23,6 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 /// How long a connection may take to stand.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// How long a silent connection is trusted before the system asks whether the other end is there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Connects to the server that listens on `address` (host and port) and shakes hands.
 ///
@@ -36,12 +36,7 @@ pub async fn connect_tcp(
     let stream = in_time(TcpStream::connect(address)).await.map_err(|error| unreachable(address, error))?;
     // Without it small messages wait for an acknowledgement: 40 ms instead of 0.2 ms.
     stream.set_nodelay(true).map_err(|error| unreachable(address, error))?;
-    // A machine that went away says nothing: without this it would be taken for a silent one.
-    let watched = rustix::net::sockopt::set_socket_keepalive(&stream, true)
-        .and_then(|()| rustix::net::sockopt::set_tcp_keepidle(&stream, KEEPALIVE));
-    if let Err(error) = watched {
-        tracing::debug!(%error, "{address} is not watched while it is silent: {error}");
-    }
+    outbound::relay::watch(&stream);
     let (reader, writer) = stream.into_split();
     connect_duplex(reader, writer, options, events).await
 }
@@ -61,7 +56,7 @@ pub async fn connect_unix(
 }
 
 /// Connects to the WebSocket server at `url` (`ws` or `wss`) with `headers` in its handshake, and
-/// shakes hands.
+/// the token of the sign-in where there is one, and shakes hands.
 ///
 /// # Errors
 /// Why there is no connection.
@@ -72,14 +67,15 @@ pub async fn connect_websocket(
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<Connection, ConnectError> {
     let target = target(url)?;
-    let opened = match open(url, &target, &headers, true, options.frame_bytes_max).await {
-        // A server that knows no subprotocols is spoken to without one.
-        Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))) => {
-            open(url, &target, &headers, false, options.frame_bytes_max).await
-        }
-        opened => opened,
+    let opening = Opening { url, target: &target, headers: &headers, frame_bytes_max: options.frame_bytes_max };
+    let opened = match &options.sign_in {
+        None => opening.open(None).await.map_err(Refused::Socket),
+        Some(sign_in) => signed(sign_in, None, |token| opening.unless_challenged(token)).await,
     };
-    let socket = opened.map_err(|error| refused(&target, error))?;
+    let socket = opened.map_err(|error| match error {
+        Refused::Socket(error) => refused(&target, error),
+        Refused::Unsigned(unsigned) => SendError::from(unsigned).to_connect_error(&options.server),
+    })?;
     let (reader, writer) = websocket::split(socket);
     connect_duplex(reader, writer, options, events).await
 }
@@ -94,35 +90,80 @@ fn target(url: &str) -> Result<Target, ConnectError> {
     Target::parse(&format!("{same}://{rest}")).map_err(|error| ConnectError::handshake(error.to_string()))
 }
 
-async fn open(
-    url: &str,
-    target: &Target,
-    headers: &[(HeaderName, SecretString)],
-    subprotocol: bool,
+/// A WebSocket that is to be opened.
+struct Opening<'a> {
+    url: &'a str,
+    target: &'a Target,
+    headers: &'a [(HeaderName, SecretString)],
     frame_bytes_max: usize,
-) -> tungstenite::Result<WebSocketStream<Stream>> {
-    let request = request(url, headers, subprotocol)?;
-    let stream = Stream::connect(target).await.map_err(|error| Error::Io(std::io::Error::other(error)))?;
-    let shaking = client_async_with_config(request, stream, Some(websocket::limits(frame_bytes_max)));
-    let shaken: tungstenite::Result<(_, Response)> = tokio::time::timeout(CONNECT_MAX, shaking)
-        .await
-        .unwrap_or_else(|_| Err(Error::Io(std::io::Error::other(late()))));
-    Ok(shaken?.0)
 }
 
-fn request(url: &str, headers: &[(HeaderName, SecretString)], subprotocol: bool) -> tungstenite::Result<Request> {
-    let mut request = url.into_client_request()?;
-    let all = request.headers_mut();
-    all.insert(header::USER_AGENT, HeaderValue::from_static(concat!("switchboard/", env!("CARGO_PKG_VERSION"))));
-    if subprotocol {
-        all.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(websocket::SUBPROTOCOL));
+/// Why it was not.
+enum Refused {
+    Socket(Error),
+    Unsigned(Unsigned),
+}
+
+impl From<Unsigned> for Refused {
+    fn from(unsigned: Unsigned) -> Self {
+        Self::Unsigned(unsigned)
     }
-    for (name, secret) in headers {
-        let mut value = HeaderValue::from_str(secret.expose_secret())?;
-        value.set_sensitive(true);
-        all.insert(name, value);
+}
+
+impl Opening<'_> {
+    async fn unless_challenged(
+        &self,
+        token: Option<HeaderValue>,
+    ) -> Result<Result<WebSocketStream<Stream>, Challenge>, Refused> {
+        match self.open(token).await {
+            Ok(socket) => Ok(Ok(socket)),
+            Err(Error::Http(answer)) => match Challenge::read(answer.status(), answer.headers()) {
+                Some(challenge) => Ok(Err(challenge)),
+                None => Err(Refused::Socket(Error::Http(answer))),
+            },
+            Err(error) => Err(Refused::Socket(error)),
+        }
     }
-    Ok(request)
+
+    async fn open(&self, token: Option<HeaderValue>) -> tungstenite::Result<WebSocketStream<Stream>> {
+        match self.shake(token.clone(), true).await {
+            // A server that knows no subprotocols is spoken to without one.
+            Err(Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))) => {
+                self.shake(token, false).await
+            }
+            shaken => shaken,
+        }
+    }
+
+    async fn shake(
+        &self,
+        token: Option<HeaderValue>,
+        subprotocol: bool,
+    ) -> tungstenite::Result<WebSocketStream<Stream>> {
+        let request = self.request(token, subprotocol)?;
+        let stream = Stream::connect(self.target).await.map_err(|error| Error::Io(std::io::Error::other(error)))?;
+        let shaking = client_async_with_config(request, stream, Some(websocket::limits(self.frame_bytes_max)));
+        let shaken: tungstenite::Result<(_, Response)> = tokio::time::timeout(CONNECT_MAX, shaking)
+            .await
+            .unwrap_or_else(|_| Err(Error::Io(std::io::Error::other(late()))));
+        Ok(shaken?.0)
+    }
+
+    fn request(&self, token: Option<HeaderValue>, subprotocol: bool) -> tungstenite::Result<Request> {
+        let mut request = self.url.into_client_request()?;
+        let all = request.headers_mut();
+        all.insert(header::USER_AGENT, HeaderValue::from_static(concat!("switchboard/", env!("CARGO_PKG_VERSION"))));
+        if subprotocol {
+            all.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(websocket::SUBPROTOCOL));
+        }
+        for (name, secret) in self.headers {
+            let mut value = HeaderValue::from_str(secret.expose_secret())?;
+            value.set_sensitive(true);
+            all.insert(name, value);
+        }
+        all.extend(token.map(|value| (header::AUTHORIZATION, value)));
+        Ok(request)
+    }
 }
 
 /// What a failed handshake means.

@@ -29,24 +29,44 @@ impl HttpWire {
     }
 }
 
+impl Drop for HttpWire {
+    fn drop(&mut self) {
+        self.running.drain().for_each(|(_, running)| running.abort());
+    }
+}
+
+/// Posts a modern message once the answer is to be read too.
 async fn post(address: SocketAddr, message: String, mut reads: watch::Receiver<bool>) -> Value {
     let parsed: Value = serde_json::from_str(&message).unwrap_or_default();
     let word = |value: &Value| value.as_str().unwrap_or("none").to_owned();
-    let head = format!(
-        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-         Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n\
-         Mcp-Method: {}\r\nMcp-Name: {}\r\nContent-Length: {}\r\n\r\n",
+    let headers = format!(
+        "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {}\r\nMcp-Name: {}\r\n",
         word(&parsed["method"]),
         word(&parsed["params"]["name"]),
+    );
+    let stream = ask(address, "/mcp", &headers, &message).await;
+    reads.wait_for(|reads| *reads).await.unwrap();
+    answer(stream).await.expect("an answer is JSON")
+}
+
+/// Sends one POST on a connection of its own.
+pub(crate) async fn ask(address: SocketAddr, path: &str, headers: &str, message: &str) -> TcpStream {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\n{headers}Content-Length: {}\r\n\r\n",
         message.len()
     );
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&[head.as_bytes(), message.as_bytes()].concat()).await.unwrap();
-    reads.wait_for(|reads| *reads).await.unwrap();
+    stream
+}
+
+/// The message in the answer to a POST; nothing where it was merely taken.
+pub(crate) async fn answer(mut stream: TcpStream) -> Option<Value> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (_, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-    serde_json::from_str(body).expect("an answer is JSON")
+    serde_json::from_str(body).ok()
 }
 
 impl Wire for HttpWire {

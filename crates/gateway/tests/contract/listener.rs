@@ -2,7 +2,7 @@
 
 use crate::board::{BIG_BYTES, Board};
 use crate::wire::{Heard, Wire};
-use crate::{AfterOversize, FRAME_BYTES_MAX, Listening, Listens};
+use crate::{AfterEnd, AfterOversize, FRAME_BYTES_MAX, Listening, Listens};
 use serde_json::{Value, json};
 
 async fn open(transport: &impl Listens) -> (Board, Listening, Box<dyn Wire>) {
@@ -79,13 +79,35 @@ pub(crate) async fn garbage_is_answered_and_the_link_lives(transport: &impl List
     works(&mut *client, 2).await;
 }
 
-pub(crate) async fn a_client_that_ends_its_side_cancels_its_calls(transport: &impl Listens) {
+pub(crate) async fn a_client_that_ends_its_side_is_answered_where_it_can_read(transport: &impl Listens) {
     let (mut board, listening, mut client) = open(transport).await;
     works(&mut *client, 1).await;
     hold(&mut *client, &mut board, 2).await;
     client.end().await;
+    match transport.after_end() {
+        AfterEnd::Answered => {
+            // That the end was heard is seen by nobody; calls of others go on meanwhile.
+            works(&mut *(listening.dial)().await, 3).await;
+            board.release();
+            let answer = client.next().await;
+            assert_eq!((&answer["id"], text(&answer)), (&json!(2), "held"));
+            assert_eq!(*board.cancelled.borrow(), 0);
+        }
+        AfterEnd::Cancelled => {
+            board.cancelled.wait_for(|cancelled| *cancelled == 1).await.unwrap();
+        }
+    }
+    assert_eq!(client.ended().await, "");
+    works(&mut *(listening.dial)().await, 4).await;
+}
+
+pub(crate) async fn a_client_that_is_gone_cancels_its_calls(transport: &impl Listens) {
+    let (mut board, listening, mut client) = open(transport).await;
+    hold(&mut *client, &mut board, 1).await;
+    // Over TCP only an answer that nobody takes tells a client that is gone from one that listens.
+    client.call(2, "echo", "unheard").await;
+    drop(client);
     board.cancelled.wait_for(|cancelled| *cancelled == 1).await.unwrap();
-    client.ended().await;
     works(&mut *(listening.dial)().await, 3).await;
 }
 

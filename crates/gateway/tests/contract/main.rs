@@ -6,8 +6,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what the tests set up must stand")]
 
 mod board;
+mod half_close;
+mod http_peer;
 mod http_wire;
 mod listener;
+mod signed_handshake;
+mod sse_wire;
 mod transports;
 mod upgrade;
 mod upstream;
@@ -33,9 +37,14 @@ pub(crate) trait Listens: Sync {
     fn after_oversize(&self) -> AfterOversize {
         AfterOversize::GoesOn
     }
+
+    /// What becomes of the calls of a client that ends its side.
+    fn after_end(&self) -> AfterEnd {
+        AfterEnd::Answered
+    }
 }
 
-/// How a test gets hold of both far ends of a transport that is one stream of messages.
+/// How a test gets hold of both far ends of a transport.
 pub(crate) trait Transport: Listens {
     /// Connects as to a server, which the test plays at the other end.
     fn connect(&self, options: ConnectOptions) -> BoxFuture<'_, Link>;
@@ -48,6 +57,15 @@ pub(crate) enum AfterOversize {
     GoesOn,
     /// It ends, and says why where the transport has words for it.
     Ends,
+}
+
+/// What becomes of the calls of a client that ends its side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterEnd {
+    /// It still reads.
+    Answered,
+    /// Its side is both sides.
+    Cancelled,
 }
 
 /// A connection in the making, and the server that the test plays.
@@ -67,13 +85,17 @@ pub(crate) struct Listening {
 }
 
 macro_rules! contract {
-    (both sides: { $($row:ident: $transport:path,)* } listeners only: { $($listener:ident: $listens:path,)* }) => {
+    (
+        a stream of messages: { $($row:ident: $transport:path,)* }
+        an exchange for each message: { $($single:ident: $exchanges:path,)* }
+    ) => {
         $(mod $row {
             contract!(@upstream $transport);
             contract!(@listener $transport);
         })*
-        $(mod $listener {
-            contract!(@listener $listens);
+        $(mod $single {
+            contract!(@upstream_exchanges $exchanges);
+            contract!(@listener $exchanges);
         })*
     };
     (@upstream $transport:path) => {
@@ -82,11 +104,18 @@ macro_rules! contract {
             garbage_is_noise, the_peers_end_fails_what_waits, a_peer_that_does_not_read_fills_a_bounded_queue,
             closing_is_seen_by_the_peer);
     };
+    // There is no one stream that could be garbled, closed or filled.
+    (@upstream_exchanges $transport:path) => {
+        contract!(@side upstream, $transport:
+            calls_are_answered_out_of_order, a_dropped_call_is_cancelled, a_message_too_long_fails_its_call,
+            an_exchange_that_ends_fails_its_call_alone, closing_lets_calls_in_flight_end);
+    };
     (@listener $transport:path) => {
         contract!(@side listener, $transport:
             calls_are_answered_out_of_order, a_cancelled_call_is_not_answered, a_message_too_long_is_refused,
-            garbage_is_answered_and_the_link_lives, a_client_that_ends_its_side_cancels_its_calls,
-            a_client_that_does_not_read_holds_nobody_up, draining_answers_what_is_in_flight);
+            garbage_is_answered_and_the_link_lives, a_client_that_ends_its_side_is_answered_where_it_can_read,
+            a_client_that_is_gone_cancels_its_calls, a_client_that_does_not_read_holds_nobody_up,
+            draining_answers_what_is_in_flight);
     };
     (@side $side:ident, $transport:path: $($scenario:ident),*) => {
         mod $side {$(
@@ -100,14 +129,14 @@ macro_rules! contract {
 }
 
 contract! {
-    both sides: {
+    a stream of messages: {
         pipe: crate::transports::Pipe,
         tcp: crate::transports::Tcp,
         unix: crate::transports::Unix,
         websocket: crate::transports::WebSocket,
+        sse: crate::transports::HttpSse,
     }
-    // To a server, HTTP is no one stream that could be garbled, closed or filled.
-    listeners only: {
+    an exchange for each message: {
         http: crate::transports::StreamableHttp,
     }
 }

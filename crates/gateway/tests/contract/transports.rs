@@ -1,19 +1,22 @@
 //! The rows of the table: how each transport is connected to and listened on.
 
 use crate::board::Board;
+use crate::http_peer::{HttpPeer, SsePeer};
 use crate::http_wire::HttpWire;
+use crate::sse_wire::SseWire;
 use crate::wire::{FrameWire, LineWire, Wire};
-use crate::{AfterOversize, Link, Listening, Listens, Transport};
+use crate::{AfterEnd, AfterOversize, Link, Listening, Listens, Transport};
 use futures_util::future::BoxFuture;
 use gateway::listener::duplex::{self, DuplexSettings};
 use gateway::listener::{DoorSettings, Http, Sockets};
 use gateway::upstream::{
-    ConnectError, ConnectOptions, Connection, UpstreamEvent, connect_duplex, connect_tcp, connect_unix,
-    connect_websocket,
+    ConnectError, ConnectOptions, Connection, UpstreamEvent, connect_duplex, connect_http, connect_sse, connect_tcp,
+    connect_unix, connect_websocket,
 };
 use gateway::{Door, Scope};
 use protocol::Principal;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use tokio::net::unix::pipe::pipe;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -30,6 +33,8 @@ pub(crate) struct Tcp;
 pub(crate) struct Unix;
 /// A WebSocket on loopback.
 pub(crate) struct WebSocket;
+/// HTTP+SSE, the transport of 2024-11-05.
+pub(crate) struct HttpSse;
 /// Streamable HTTP.
 pub(crate) struct StreamableHttp;
 
@@ -70,7 +75,9 @@ impl Listens for Pipe {
                 let ((far_writer, reader), (writer, far_reader)) = (pipe().unwrap(), pipe().unwrap());
                 let door = Arc::new(Door::new(gateway.clone(), Scope::All));
                 let settings = DuplexSettings::new(Principal::new("local"), &limits);
-                tracker.spawn(duplex::serve(reader, writer, door, settings, token.clone()));
+                let watched = writer.as_fd().try_clone_to_owned().unwrap();
+                let gone = move |_: &_| duplex::unread(watched.as_fd());
+                tracker.spawn(duplex::serve(reader, writer, gone, door, settings, token.clone()));
                 Box::pin(async { Box::new(LineWire::new(far_reader, far_writer)) as Box<dyn Wire> })
             };
             let ended = shutdown.clone();
@@ -179,41 +186,81 @@ impl Transport for WebSocket {
 
 impl Listens for WebSocket {
     fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
-        Box::pin(async move {
-            let (socket, address) = loopback().await;
-            let shutdown = CancellationToken::new();
-            let http = Http::new(socket, board.gateway.clone(), DoorSettings::default(), &board.limits);
-            let serving = tokio::spawn(http.serve(shutdown.clone()));
-            let dial = move || -> BoxFuture<'static, Box<dyn Wire>> {
-                Box::pin(async move {
-                    let mut request = format!("ws://{address}/mcp").into_client_request().unwrap();
-                    request.headers_mut().insert("sec-websocket-protocol", "other, mcp".parse().unwrap());
-                    let stream = TcpStream::connect(address).await.unwrap();
-                    let (socket, answer) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-                    assert_eq!(answer.headers()["sec-websocket-protocol"], "mcp");
-                    Box::new(FrameWire(socket)) as Box<dyn Wire>
-                })
-            };
-            Listening { dial: Box::new(dial), shutdown, serving }
-        })
+        Box::pin(listen_http(board, |address| {
+            Box::pin(async move {
+                let mut request = format!("ws://{address}/mcp").into_client_request().unwrap();
+                request.headers_mut().insert("sec-websocket-protocol", "other, mcp".parse().unwrap());
+                let stream = TcpStream::connect(address).await.unwrap();
+                let (socket, answer) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+                assert_eq!(answer.headers()["sec-websocket-protocol"], "mcp");
+                Box::new(FrameWire(socket)) as Box<dyn Wire>
+            })
+        }))
     }
 
     fn after_oversize(&self) -> AfterOversize {
         AfterOversize::Ends
     }
+
+    fn after_end(&self) -> AfterEnd {
+        AfterEnd::Cancelled
+    }
+}
+
+/// Listens over HTTP; `dial` opens one client's connection.
+async fn listen_http(
+    board: &Board,
+    dial: impl Fn(SocketAddr) -> BoxFuture<'static, Box<dyn Wire>> + Send + Sync + 'static,
+) -> Listening {
+    let (socket, address) = loopback().await;
+    let shutdown = CancellationToken::new();
+    let http = Http::new(socket, board.gateway.clone(), DoorSettings::default(), &board.limits);
+    let serving = tokio::spawn(http.serve(shutdown.clone()));
+    Listening { dial: Box::new(move || dial(address)), shutdown, serving }
+}
+
+impl Transport for HttpSse {
+    fn connect(&self, options: ConnectOptions) -> BoxFuture<'_, Link> {
+        Box::pin(async move {
+            let (socket, address) = loopback().await;
+            let url = format!("http://{address}/sse");
+            let connect = |events| async move { connect_sse(&url, Vec::new(), options, events).await };
+            link(connect, async move { Box::new(SsePeer::accept(socket).await) as Box<dyn Wire> }).await
+        })
+    }
+}
+
+impl Listens for HttpSse {
+    fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
+        Box::pin(listen_http(board, |address| {
+            Box::pin(async move { Box::new(SseWire::open(address).await) as Box<dyn Wire> })
+        }))
+    }
+
+    fn after_end(&self) -> AfterEnd {
+        AfterEnd::Cancelled
+    }
+}
+
+impl Transport for StreamableHttp {
+    fn connect(&self, options: ConnectOptions) -> BoxFuture<'_, Link> {
+        Box::pin(async move {
+            let (socket, address) = loopback().await;
+            let url = format!("http://{address}/mcp");
+            let connect = |events| async move { connect_http(&url, Vec::new(), options, events).await };
+            link(connect, async move { Box::new(HttpPeer::new(socket)) as Box<dyn Wire> }).await
+        })
+    }
 }
 
 impl Listens for StreamableHttp {
     fn listen<'a>(&'a self, board: &'a Board) -> BoxFuture<'a, Listening> {
-        Box::pin(async move {
-            let (socket, address) = loopback().await;
-            let shutdown = CancellationToken::new();
-            let http = Http::new(socket, board.gateway.clone(), DoorSettings::default(), &board.limits);
-            let serving = tokio::spawn(http.serve(shutdown.clone()));
-            let dial = move || -> BoxFuture<'static, Box<dyn Wire>> {
-                Box::pin(async move { Box::new(HttpWire::new(address)) as Box<dyn Wire> })
-            };
-            Listening { dial: Box::new(dial), shutdown, serving }
-        })
+        Box::pin(listen_http(board, |address| {
+            Box::pin(async move { Box::new(HttpWire::new(address)) as Box<dyn Wire> })
+        }))
+    }
+
+    fn after_end(&self) -> AfterEnd {
+        AfterEnd::Cancelled
     }
 }

@@ -22,8 +22,16 @@ async fn open(transport: &impl Transport) -> (Connection, Box<dyn Wire>, mpsc::R
         ConnectOptions { era: EraChoice::Modern, frame_bytes_max: FRAME_BYTES_MAX, ..ConnectOptions::new("peer") };
     let mut link = transport.connect(options).await;
     let asked = link.peer.next().await;
-    assert_eq!(asked["method"], "server/discover");
-    link.peer.answer(&asked, json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}})).await;
+    // A transport of 2024 has servers of its time.
+    let is_legacy = asked["method"] == "initialize";
+    let hello = match is_legacy {
+        true => json!({"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}, "serverInfo": {}}),
+        false => json!({"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}),
+    };
+    link.peer.answer(&asked, hello).await;
+    if is_legacy {
+        assert_eq!(link.peer.next().await["method"], "notifications/initialized");
+    }
     (link.connecting.await.unwrap().unwrap(), link.peer, link.events)
 }
 
@@ -137,4 +145,22 @@ pub(crate) async fn closing_is_seen_by_the_peer(transport: &impl Transport) {
     connection.close().await;
     assert_eq!(running.await.unwrap().unwrap_err().kind, ErrorKind::UpstreamGone);
     assert_eq!(peer.ended().await, "");
+}
+
+pub(crate) async fn an_exchange_that_ends_fails_its_call_alone(transport: &impl Transport) {
+    let (connection, mut peer, _events) = open(transport).await;
+    let running = tokio::spawn(connection.call(call("t", "")));
+    peer.next().await;
+    peer.end().await;
+    assert_eq!(running.await.unwrap().unwrap_err().kind, ErrorKind::UpstreamGone);
+    works(&connection, &mut *peer).await;
+}
+
+pub(crate) async fn closing_lets_calls_in_flight_end(transport: &impl Transport) {
+    let (connection, mut peer, _events) = open(transport).await;
+    let running = tokio::spawn(connection.call(call("t", "")));
+    let asked = peer.next().await;
+    connection.close().await;
+    peer.answer(&asked, json!({"n": "late"})).await;
+    assert_eq!(running.await.unwrap().unwrap().text("n").unwrap(), "late");
 }

@@ -49,7 +49,8 @@ impl Peer {
             dialogue: dialogue(),
         };
         let (reader, writer) = tokio::io::split(theirs);
-        tokio::spawn(duplex::serve(reader, writer, service, settings, CancellationToken::new()));
+        let gone = |_: &_| std::future::ready(());
+        tokio::spawn(duplex::serve(reader, writer, gone, service, settings, CancellationToken::new()));
         let (reader, writer) = tokio::io::split(ours);
         Self { lines: BufReader::new(reader).lines(), writer, fake }
     }

@@ -11,7 +11,7 @@ mod target;
 pub use target::{Target, TargetError};
 
 pub(crate) mod stream;
-pub use stream::Stream;
+pub use stream::{Stream, watch};
 
 mod pool;
 pub use pool::Relay;

@@ -1,6 +1,7 @@
 //! A TCP stream, with TLS where the target wants it.
 
 use super::{RelayError, Target};
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 use rustls::pki_types::ServerName;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,6 +16,15 @@ use tokio_rustls::client::TlsStream;
 
 /// How long a connection may take to stand, TLS included.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a silent connection is trusted before the system asks whether the other end is there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Has the system find out when the other end of a connection went away without a word: it would be
+/// taken for a silent one. Where the system does not offer that, nothing is done.
+pub fn watch(stream: &TcpStream) {
+    let _ = set_socket_keepalive(stream, true).and_then(|()| set_tcp_keepidle(stream, KEEPALIVE));
+}
 
 /// Bytes to and from a server, with nothing said on them yet.
 #[derive(Debug)]
@@ -55,6 +65,7 @@ impl Stream {
     /// The stream to `target` over a connection that stands.
     pub(crate) async fn over(tcp: TcpStream, target: &Target) -> Result<Self, RelayError> {
         tcp.set_nodelay(true).map_err(|error| RelayError::connect(&target.authority, error))?;
+        watch(&tcp);
         if !target.tls {
             return Ok(Self(Kind::Plain(tcp)));
         }

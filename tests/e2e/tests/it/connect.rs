@@ -1,8 +1,14 @@
 //! `switchboard connect`: a client's stdin and stdout, through the running daemon or without one,
 //! both eras on one stream.
 
-use e2e::{Client, Home, LEGACY, Legacy, Modern, SOON, Switchboard, Talk, Tree, eventually, misbehave};
+use e2e::{
+    Client, Home, LEGACY, Legacy, Modern, SOON, Switchboard, Talk, Tree, await_some, eventually, misbehave, script,
+};
 use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn request(id: i64, method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
@@ -73,6 +79,74 @@ fn through_the_running_daemon() {
     let code = talk.hang_up();
     assert_eq!(code, Some(0), "expected a good end when the client closes its side");
     assert_eq!(board.modern().text("one__pid", json!({})), same, "expected the daemon to go on");
+}
+
+/// What a shell pipes into `switchboard connect`: the whole conversation at once, then the end.
+#[track_caller]
+fn piped(mut command: Command) -> String {
+    command.arg("connect").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let sleep = json!({"name": "one__sleep", "arguments": {"ms": 700}});
+    let lines = [
+        Legacy::hello(LEGACY),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        request(2, "tools/call", sleep.clone()),
+        Modern::message(json!(3), "tools/call", sleep),
+    ];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.success(), "expected a good end: {ended:?}");
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[test]
+fn what_was_asked_is_answered_after_the_end_of_the_input() {
+    let config = misbehave("one", "ok", "dual");
+    let (board, home) = (Switchboard::start(&config), Home::new(&config));
+    let mut alone = home.command();
+    alone.arg("--config").arg(home.config());
+    for command in [board.home().command(), alone] {
+        let said = piped(command);
+        let answers: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for id in [2, 3] {
+            let answer = answers.iter().find(|answer| answer["id"] == id);
+            assert_eq!(text(answer.unwrap_or_else(|| panic!("expected an answer to {id}: {said}"))), "slept 700");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_cancels_its_calls() {
+    let tape = |home: &Home| {
+        let tape = home.place("tape");
+        home.write_config(&script("one", &format!("tee {} | $SERVER ok legacy", tape.display())));
+        tape
+    };
+    let (home, alone) = (Home::new(""), Home::new(""));
+    let tapes = [tape(&home), tape(&alone)];
+    let board = home.start();
+    let mut command = alone.command();
+    command.arg("--config").arg(alone.config());
+    for (mut command, tape) in [board.home().command(), command].into_iter().zip(tapes) {
+        command.arg("connect").stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let meta = json!({"progressToken": "long"});
+        let sleep = json!({"name": "one__sleep", "arguments": {"ms": 60_000}, "_meta": meta});
+        writeln!(input, "{}\n{}", Legacy::hello(LEGACY), request(1, "tools/call", sleep)).unwrap();
+        let mut lines = BufReader::new(output).lines();
+        let begins = lines.any(|line| line.unwrap().contains("\"progressToken\":\"long\""));
+        assert!(begins, "expected progress of the call");
+        let left = Instant::now();
+        drop((input, lines));
+        eventually(SOON, "a cancellation at the server", || {
+            fs::read_to_string(&tape).is_ok_and(|sent| sent.contains("notifications/cancelled"))
+        });
+        assert!(left.elapsed() < Duration::from_secs(5), "nobody waits for answers: {:?}", left.elapsed());
+        let status = await_some(SOON, "the end of the program", || child.try_wait().unwrap());
+        assert!(status.success(), "expected a good end: {status}");
+    }
 }
 
 #[test]

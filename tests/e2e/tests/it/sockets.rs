@@ -5,7 +5,7 @@ use e2e::{Client, Home, Modern, SOON, Switchboard, entry_at, exchange, misbehave
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
@@ -119,6 +119,28 @@ fn clients_speak_lines_over_tcp_and_unix_sockets() {
     assert_eq!(tool_names(&alone.ask("tools/list", json!({}))), ["count", "echo", "pid", "sleep"]);
     let mode = fs::metadata(back.home().place("own.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "expected a socket for its owner only");
+}
+
+#[test]
+fn a_client_that_ends_its_side_still_hears_its_answers() {
+    let back = back();
+    let call = Modern::message(json!(1), "tools/call", json!({"name": "one__sleep", "arguments": {"ms": 500}}));
+    let answered = |text: &str| {
+        let answer: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(answer["result"]["content"][0]["text"], "slept 500", "expected the answer: {answer}");
+    };
+    let mut client = tcp(tcp_address(&back));
+    client.say(&call.to_string());
+    client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+    let mut said = String::new();
+    client.stream.read_to_string(&mut said).unwrap();
+    answered(&said);
+    let mut client = unix(&back);
+    client.say(&call.to_string());
+    client.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+    said.clear();
+    client.stream.read_to_string(&mut said).unwrap();
+    answered(&said);
 }
 
 #[test]
