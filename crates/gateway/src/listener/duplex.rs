@@ -94,18 +94,19 @@ where
         calls: Mutex::default(),
     });
     let calls = TaskTracker::new();
-    loop {
+    let ended = loop {
         while let Some(line) = lines.next_line() {
             conversation.clone().line(line, &calls).await;
         }
         let read = tokio::select! {
-            () = idle_after(&shutdown, &calls) => break,
-            read = reader.read_buf(lines.buffer()) => read?,
+            () = idle_after(&shutdown, &calls) => break Ok(()),
+            read = reader.read_buf(lines.buffer()) => read,
         };
-        if read == 0 {
-            break;
+        // A connection that is cut off is an end like any other for what is in flight.
+        if !matches!(read, Ok(1..)) {
+            break read.map(drop);
         }
-    }
+    };
     calls.close();
     if let Some(session) = conversation.session() {
         session.close();
@@ -115,7 +116,8 @@ where
     }
     calls.wait().await;
     drop(conversation);
-    writing.await.map_err(std::io::Error::other)?
+    let written = writing.await.map_err(std::io::Error::other)?;
+    ended.and(written)
 }
 
 /// Resolves when no call is in flight after `shutdown`, or that took too long. Whoever drains takes
@@ -228,6 +230,10 @@ impl Conversation {
                 let notifier = Notifier::bounded(self.settings.dialogue.queue_max);
                 match modern::call(request, self.settings.principal.clone(), notifier.clone(), None) {
                     Err(error) => self.refuse(Some(id), error).await,
+                    Ok(_) if self.is_in_flight(&id) => {
+                        let message = "a request with this id is in flight already";
+                        self.refuse(Some(id), Error::new(ErrorKind::InvalidRequest, message)).await;
+                    }
                     Ok(mut call) => {
                         call.context.session = Some(self.key.clone());
                         self.calls.lock().unwrap_or_else(PoisonError::into_inner).insert(id, notifier.clone());
@@ -298,6 +304,11 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// Whether a modern request has this id: one of two could not be cancelled any more.
+    fn is_in_flight(&self, id: &Id) -> bool {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
     }
 
     fn session(&self) -> Option<Arc<Session>> {
