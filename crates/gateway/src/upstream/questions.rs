@@ -17,6 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const GIVEN_UP: Duration = Duration::from_secs(3);
 /// How long a question waits for the call that it belongs to to show.
 const HELD_MAX: Duration = Duration::from_secs(5);
+/// How many questions of one connection wait so.
+const HELD_COUNT_MAX: usize = 64;
 /// Turns that a call takes which has the server for itself.
 const ALL_TURNS: u32 = 1 << 16;
 
@@ -87,6 +89,11 @@ impl Questions {
             Fit::One(asker) => {
                 self.shown.store(true, Ordering::Release);
                 asker.put(question).err()
+            }
+            Fit::Several if open.held.len() >= HELD_COUNT_MAX => {
+                drop(open);
+                question.give_up("too many questions that name no call wait already");
+                None
             }
             Fit::Several => {
                 self.shown.store(true, Ordering::Release);
@@ -211,6 +218,19 @@ mod tests {
         let (asked, answered) = question();
         assert!(questions.place(asked).is_none());
         assert!(answered.await.unwrap(), "an elicitation is cancelled, not failed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_only_asks_fills_no_memory() {
+        let questions = Questions::new();
+        let (first, _a) = Asker::new(Kinds::ALL);
+        let (second, _b) = Asker::new(Kinds::ALL);
+        let _one = questions.clone().enter(first).await;
+        let _two = questions.clone().enter(second).await;
+        for _ in 0..HELD_COUNT_MAX * 3 {
+            assert!(questions.place(question().0).is_none());
+        }
+        assert_eq!(questions.lock().held.len(), HELD_COUNT_MAX);
     }
 
     #[tokio::test(start_paused = true)]
