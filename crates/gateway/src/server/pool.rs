@@ -247,7 +247,12 @@ impl Instance {
         self.ended.is_cancelled() || self.live.get().is_some_and(|live| live.link.is_closed())
     }
 
-    fn is_idle(&self) -> bool {
-        self.live.get().is_some_and(|live| live.link.in_flight() == 0)
+    /// Whether nobody uses it. One that was never opened is left over when nobody but the table has
+    /// it: whoever opened it went away meanwhile.
+    fn is_idle(self: &Arc<Self>) -> bool {
+        match self.live.get() {
+            Some(live) => live.link.in_flight() == 0,
+            None => Arc::strong_count(self) == 1,
+        }
     }
 }
