@@ -204,8 +204,9 @@ impl Gateway {
         server.counters.calls.fetch_add(1, Ordering::Relaxed);
         let (mut reply, parked) = match opened {
             Opened::Parked(ticket) => {
-                let CallContext { notifier, progress_token, .. } = call.context;
-                parked(self.parking.resume(ticket, &call.params, notifier, progress_token).await)
+                let CallContext { notifier, progress_token, client, .. } = call.context;
+                let answered = self.parking.resume(ticket, &call.params, notifier, progress_token).await;
+                parked(answered, Kinds::declared(&client))
             }
             Opened::Send if asks => self.call_asking(&server, call).await,
             Opened::Send => (tasks::call(&server, call, None).await, None),
@@ -246,11 +247,7 @@ impl Gateway {
         let start = move |call, asker| -> ReplyFuture {
             Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
         };
-        let (reply, ticket) = parked(self.parking.call(call, kinds, start).await);
-        match reply.as_ref().err().and_then(|error| interactive::url_required(error, kinds)) {
-            Some(asks) => (Ok(asks), None),
-            None => (reply, ticket),
-        }
+        parked(self.parking.call(call, kinds, start).await, kinds)
     }
 
     /// Ends the parked call whose question `request` repeats, when it is one.
@@ -362,12 +359,13 @@ impl Scope {
     }
 }
 
-/// A parked call as the `input_required` result that it is for the client.
-fn parked(answered: Result<Answered, Error>) -> (Reply, Option<Ticket>) {
+/// A call that may be parked as what it is for the client: a question is an `input_required` result,
+/// and so is a refusal until a person has been at a URL.
+fn parked(answered: Result<Answered, Error>, kinds: Kinds) -> (Reply, Option<Ticket>) {
     match answered {
         Ok(Answered::Done(result)) => (Ok(result), None),
         Ok(Answered::Asks(requests, ticket)) => (Ok(interactive::asking(&requests)), Some(ticket)),
-        Err(error) => (Err(error), None),
+        Err(error) => (interactive::url_required(&error, kinds).ok_or(error), None),
     }
 }
 
