@@ -318,7 +318,7 @@ impl Gateway {
     async fn listen(self: &Arc<Self>, scope: &Scope, call: Call) -> Reply {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
-        let mut filter = Filter::read(&call.params);
+        let mut filter = Filter::read(&call.params, snapshot.config.limits.session_subscriptions_max);
         if !view.capabilities.subscribe {
             filter.uris.clear();
         }
@@ -331,7 +331,8 @@ impl Gateway {
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
         let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
-        let listening = self.hub.listen(server, filter, call.context.notifier.clone())?;
+        let session = call.context.era() == Era::Legacy;
+        let listening = self.hub.listen(server, filter, call.context.notifier.clone(), session)?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
         if watches {
             self.sync_subscriptions();

@@ -194,7 +194,9 @@ async fn a_server_that_asks_without_end_fills_no_memory() {
         Box::pin(async move {
             loop {
                 let counted = counted.clone();
-                let respond = move |_: Reply| drop(counted.fetch_add(1, Ordering::Relaxed));
+                let respond = move |_: Reply| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                };
                 drop(asker.put(Question::new(Text::from_static("elicitation/create"), Object::new(), respond)));
                 sleep(Duration::from_millis(1)).await;
             }

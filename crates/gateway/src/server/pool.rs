@@ -256,3 +256,18 @@ impl Instance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_went_on_opening_makes_room() {
+        let (live, ended) = (OnceCell::new(), CancellationToken::new());
+        let instance = Arc::new(Instance { live, used_ms: AtomicU64::new(0), ended });
+        let opening = instance.clone();
+        assert!(!instance.is_idle(), "somebody waits for it");
+        drop(opening);
+        assert!(instance.is_idle());
+    }
+}
