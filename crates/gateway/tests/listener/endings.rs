@@ -1,6 +1,7 @@
 //! Conversations that end in a way that no polite client chooses: cut off, or with requests that
 //! cannot be told apart. Nothing of them may stay behind.
 
+use crate::web::Web;
 use crate::{Fake, Peer, dialogue, modern};
 use gateway::listener::duplex::{self, DuplexSettings};
 use protocol::{ParseLimits, Principal};
@@ -72,4 +73,20 @@ async fn an_id_in_flight_is_not_taken_twice() {
     assert_eq!(peer.next().await["result"]["through"], true);
     let echoed = peer.ask(modern(1, "tools/call", json!({"name": "echo"}))).await;
     assert!(echoed["result"].is_object(), "the id is free again: {echoed}");
+}
+
+#[tokio::test]
+async fn a_client_that_says_too_much_of_itself_gets_no_session() {
+    let web = Web::connect("2025-06-18", json!({})).await.with_session("");
+    for (name, capabilities, fits) in [
+        ("c".repeat(200_000), json!({}), true),
+        ("c".repeat(300_000), json!({}), false),
+        ("c".to_owned(), json!({"experimental": {"x": "y".repeat(300_000)}}), false),
+    ] {
+        let client_info = json!({"name": name, "version": "1"});
+        let params = json!({"protocolVersion": "2025-06-18", "capabilities": capabilities, "clientInfo": client_info});
+        let answer = web.post(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params})).await;
+        assert_eq!(answer.headers.contains_key("mcp-session-id"), fits);
+        assert_eq!(answer.json().await["error"]["code"] == json!(-32602), !fits);
+    }
 }
