@@ -68,3 +68,17 @@ async fn a_resource_that_comes_later_is_subscribed_to_then() {
     lib.asked(asks_for("a://1")).await;
     listening.abort();
 }
+
+#[tokio::test]
+async fn nothing_is_missed_while_another_resource_is_subscribed_to() {
+    let lib = library(Arc::new(2.into())).await;
+    let world = Arc::new(World::before(&[("lib", &lib)]).await);
+    let first = subscribed(&world, "a://0").await;
+    lib.asked(asks_for("a://0")).await;
+    let second = subscribed(&world, "a://1").await;
+    let both = json!(["a://0", "a://1"]);
+    lib.asked(|asked| asked.params["notifications"]["resourceSubscriptions"] == both).await;
+    assert!(lib.streams() >= 2, "the old stream stands until the new one does");
+    first.abort();
+    second.abort();
+}
