@@ -26,3 +26,7 @@ mod manifests;
 #[cfg(test)]
 #[path = "tidy/pages.rs"]
 mod pages;
+
+#[cfg(test)]
+#[path = "tidy/keys.rs"]
+mod keys;

@@ -82,7 +82,7 @@ limits! {
     connections_max: count = 1024, 1, 1_000_000, "How many client connections are open at once.";
     session_queue_max: count = 256, 1, 65_536, "How many messages wait for a legacy client that does not read.";
     session_calls_max: count = 256, 1, 65_536, "How many requests of one legacy client are in flight at once.";
-    session_subscriptions_max: count = 1024, 1, 65_536, "How many resources one legacy client is subscribed to.";
+    session_subscriptions_max: count = 1024, 1, 65_536, "How many resources one legacy client, or one subscription stream, is subscribed to.";
     session_events_max: count = 256, 1, 65_536, "How many events of a legacy client's streams are kept for it to come back to.";
     session_event_bytes_max: bytes = MIB, KIB, 1024 * MIB, "The size of the events kept of one legacy client's streams; the newest is always kept.";
     rounds_max: count = 16, 1, 1000, "How often one call may ask a legacy client for input before it is given up.";
@@ -95,7 +95,7 @@ limits! {
     calls_waiting_max: count = 256, 0, 65_536, "How many calls wait for one server that is starting or full.";
     parked_calls_max: count = 1024, 1, 1_000_000, "How many calls to legacy servers wait for the answer of a person at once.";
     parked_calls_per_principal_max: count = 256, 1, 1_000_000, "How many of them one principal has.";
-    listens_max: count = 256, 1, 65_536, "How many subscription streams are open at once.";
+    listens_max: count = 256, 1, 65_536, "How many subscription streams are open at once; what a session of a legacy client hears is not counted.";
     log_file_bytes_max: bytes = 10_000_000, 64 * KIB, 1024 * MIB, "The size at which a log file is rotated.";
     log_files_max: count = 5, 1, 100, "How many log files are kept of a server.";
     records_queue_max: count = 8192, 16, 1_000_000, "How many records of calls wait for the writer before new ones are dropped and counted.";

@@ -12,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// How many questions of one call may wait to be put.
-const QUESTIONS_MAX: usize = 16;
+/// How many questions of one call may wait, to be put or for their answers.
+pub(crate) const QUESTIONS_MAX: usize = 16;
 
 /// Kinds of questions, as a set: what a client declared, or what a session promised a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

@@ -204,8 +204,9 @@ impl Gateway {
         server.counters.calls.fetch_add(1, Ordering::Relaxed);
         let (mut reply, parked) = match opened {
             Opened::Parked(ticket) => {
-                let CallContext { notifier, progress_token, .. } = call.context;
-                parked(Box::pin(self.parking.resume(ticket, &call.params, notifier, progress_token)).await)
+                let CallContext { notifier, progress_token, client, .. } = call.context;
+                let resumed = Box::pin(self.parking.resume(ticket, &call.params, notifier, progress_token));
+                parked(resumed.await, Kinds::declared(&client))
             }
             Opened::Send if asks => self.call_asking(&server, call).await,
             Opened::Send if method.starts_with("tasks/") => (Box::pin(self.about_task(&server, call)).await, None),
@@ -253,11 +254,7 @@ impl Gateway {
         let start = move |call, asker| -> ReplyFuture {
             Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
         };
-        let (reply, ticket) = parked(Box::pin(self.parking.call(call, kinds, start)).await);
-        match reply.as_ref().err().and_then(|error| interactive::url_required(error, kinds)) {
-            Some(asks) => (Ok(asks), None),
-            None => (reply, ticket),
-        }
+        parked(Box::pin(self.parking.call(call, kinds, start)).await, kinds)
     }
 
     /// Ends the parked call whose question `request` repeats, when it is one.
@@ -328,7 +325,7 @@ impl Gateway {
     async fn listen(self: &Arc<Self>, scope: &Scope, call: Call) -> Reply {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
-        let mut filter = Filter::read(&call.params);
+        let mut filter = Filter::read(&call.params, snapshot.config.limits.session_subscriptions_max);
         if !view.capabilities.subscribe {
             filter.uris.clear();
         }
@@ -341,7 +338,8 @@ impl Gateway {
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
         let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
-        let listening = self.hub.listen(server, filter, call.context.notifier.clone())?;
+        let session = call.context.era() == Era::Legacy;
+        let listening = self.hub.listen(server, filter, call.context.notifier.clone(), session)?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
         if watches {
             self.sync_subscriptions();
@@ -369,12 +367,13 @@ impl Scope {
     }
 }
 
-/// A parked call as the `input_required` result that it is for the client.
-fn parked(answered: Result<Answered, Error>) -> (Reply, Option<Ticket>) {
+/// A call that may be parked as what it is for the client: a question is an `input_required` result,
+/// and so is a refusal until a person has been at a URL.
+fn parked(answered: Result<Answered, Error>, kinds: Kinds) -> (Reply, Option<Ticket>) {
     match answered {
         Ok(Answered::Done(result)) => (Ok(result), None),
         Ok(Answered::Asks(requests, ticket)) => (Ok(interactive::asking(&requests)), Some(ticket)),
-        Err(error) => (Err(error), None),
+        Err(error) => (interactive::url_required(&error, kinds).ok_or(error), None),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
-use crate::server::{Command, Environment, Server};
+use crate::server::{Environment, Server};
 use crate::tasks::Inquiries;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
@@ -64,6 +64,8 @@ pub struct Gateway {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     /// Held while the snapshot is replaced: changes are made one after the other.
     change: Mutex<()>,
+    /// Held while servers are told what to tell of.
+    syncing: Mutex<()>,
     environment: Environment,
     pub(crate) sealer: Sealer,
     pub(crate) hub: Arc<Hub>,
@@ -116,6 +118,7 @@ impl Gateway {
         let gateway = Arc::new(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             change: Mutex::new(()),
+            syncing: Mutex::new(()),
             environment,
             sealer: parts.sealer,
             hub,
@@ -188,6 +191,8 @@ impl Gateway {
         let names: Vec<_> = names.into_iter().collect();
         let differences = assembler::differences(&old.catalog, &new.catalog, &names);
         self.snapshot.store(Arc::new(new));
+        // A resource may have come to be another server's, and a server another process.
+        self.sync_subscriptions();
         for (kind, servers) in differences {
             self.hub.list_changed(&servers, kind);
         }
@@ -245,6 +250,8 @@ impl Gateway {
 
     /// Tells each server which of its resources and tasks somebody wants to hear of.
     pub(crate) fn sync_subscriptions(&self) {
+        // Whoever comes later knows more, and must be heard later too.
+        let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = self.snapshot();
         let mut wanted: BTreeMap<&str, Wanted> = BTreeMap::new();
         let (subscribed, watched) = (self.hub.subscribed(), self.hub.watched());
@@ -261,7 +268,7 @@ impl Gateway {
             wanted.entry(&task.server).or_default().tasks.insert(task.task.clone());
         }
         for (name, server) in &snapshot.servers {
-            server.tell(Command::Subscribe(wanted.remove(&**name).unwrap_or_default()));
+            server.subscribe(wanted.remove(&**name).unwrap_or_default());
         }
     }
 

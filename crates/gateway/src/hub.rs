@@ -43,7 +43,18 @@ pub struct Hub {
 #[derive(Debug, Default)]
 struct Listeners {
     next: u64,
-    open: HashMap<u64, (Option<Arc<str>>, Filter, Notifier)>,
+    open: HashMap<u64, Listener>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Listener {
+    /// The server it listens to; absent for all.
+    server: Option<Arc<str>>,
+    filter: Filter,
+    notifier: Notifier,
+    /// Whether it is a legacy session's, which has one without asking.
+    session: bool,
 }
 
 /// A registration; dropping it ends it.
@@ -54,17 +65,18 @@ pub struct Listening {
 }
 
 impl Filter {
-    /// Reads `params.notifications` of `subscriptions/listen`.
+    /// Reads `params.notifications` of `subscriptions/listen`, with at most `uris_max` resources: the
+    /// acknowledgement says which.
     #[must_use]
-    pub fn read(params: &Object) -> Self {
+    pub fn read(params: &Object, uris_max: usize) -> Self {
         let wanted = params.object("notifications").unwrap_or_default();
         let flag = |key: &str| wanted.get(key).is_some_and(|value| value.as_str() == "true");
-        let uris: Option<BTreeSet<String>> = wanted.get("resourceSubscriptions").and_then(|uris| uris.read().ok());
+        let uris: Option<Vec<String>> = wanted.get("resourceSubscriptions").and_then(|uris| uris.read().ok());
         Self {
             tools: flag("toolsListChanged"),
             prompts: flag("promptsListChanged"),
             resources: flag("resourcesListChanged"),
-            uris: uris.unwrap_or_default(),
+            uris: uris.unwrap_or_default().into_iter().take(uris_max).collect(),
             tasks: BTreeMap::new(),
         }
     }
@@ -102,13 +114,14 @@ impl Filter {
 }
 
 impl Hub {
-    /// A hub with at most `listens_max` listeners.
+    /// A hub with at most `listens_max` listeners besides legacy sessions.
     #[must_use]
     pub fn new(listens_max: usize) -> Arc<Self> {
         Arc::new(Self { listeners: Mutex::default(), listens_max })
     }
 
-    /// Registers a listener on the server called `server`, or on all.
+    /// Registers a listener on the server called `server`, or on all. A legacy `session` has one
+    /// without asking, and is bounded where sessions are.
     ///
     /// # Errors
     /// [`ErrorKind::Overloaded`] when the limit is reached.
@@ -117,16 +130,18 @@ impl Hub {
         server: Option<Arc<str>>,
         filter: Filter,
         notifier: Notifier,
+        session: bool,
     ) -> Result<Listening, Error> {
         let mut listeners = self.lock();
-        if listeners.open.len() >= self.listens_max {
+        let counted = listeners.open.values().filter(|listener| !listener.session).count();
+        if !session && counted >= self.listens_max {
             let message = format!("{} subscription streams are open already (limit `listens_max`)", self.listens_max);
             return Err(Error::new(ErrorKind::Overloaded, message)
                 .hint("close other subscriptions or raise limits.listens_max"));
         }
         let key = listeners.next;
         listeners.next += 1;
-        listeners.open.insert(key, (server, filter, notifier));
+        listeners.open.insert(key, Listener { server, filter, notifier, session });
         Ok(Listening { hub: self.clone(), key })
     }
 
@@ -137,8 +152,8 @@ impl Hub {
             Kind::Prompts => "notifications/prompts/list_changed",
             Kind::Resources | Kind::Templates => "notifications/resources/list_changed",
         };
-        for (scope, filter, notifier) in self.lock().open.values() {
-            if filter.wants(kind) && scope.as_ref().is_none_or(|scope| servers.contains(scope)) {
+        for Listener { server, filter, notifier, .. } in self.lock().open.values() {
+            if filter.wants(kind) && server.as_ref().is_none_or(|scope| servers.contains(scope)) {
                 notifier.send(Notification::new(method, None));
             }
         }
@@ -146,7 +161,7 @@ impl Hub {
 
     /// Tells everybody who subscribed to `uri` that it changed.
     pub fn resource_updated(&self, server: &str, uri: &str) {
-        for (scope, filter, notifier) in self.lock().open.values() {
+        for Listener { server: scope, filter, notifier, .. } in self.lock().open.values() {
             if filter.uris.contains(uri) && scope.as_deref().is_none_or(|scope| scope == server) {
                 let params = [("uri", Raw::of(uri))].into_iter().collect();
                 notifier.send(Notification::new("notifications/resources/updated", Some(params)));
@@ -157,7 +172,7 @@ impl Hub {
     /// Tells everybody who asked about the task that its status changed. `params` is the task as
     /// its server told it.
     pub fn task_changed(&self, task: &TaskRef, params: &Object) {
-        for (_, filter, notifier) in self.lock().open.values() {
+        for Listener { filter, notifier, .. } in self.lock().open.values() {
             if let Some(watch) = filter.tasks.get(task) {
                 let params = tasks::told(task, watch, params.clone());
                 notifier.send(Notification::new("notifications/tasks", Some(params)));
@@ -168,7 +183,7 @@ impl Hub {
     /// Every task that somebody asked about.
     #[must_use]
     pub fn watched(&self) -> BTreeSet<TaskRef> {
-        self.lock().open.values().flat_map(|(_, filter, _)| filter.tasks.keys().cloned()).collect()
+        self.lock().open.values().flat_map(|listener| listener.filter.tasks.keys().cloned()).collect()
     }
 
     /// Every URI that somebody subscribed to, with the server it was asked of (`None`: whoever
@@ -176,8 +191,9 @@ impl Hub {
     #[must_use]
     pub fn subscribed(&self) -> BTreeSet<(Option<String>, String)> {
         let listeners = self.lock();
-        let pairs = listeners.open.values().flat_map(|(scope, filter, _)| {
-            filter.uris.iter().map(move |uri| (scope.as_deref().map(str::to_owned), uri.clone()))
+        let pairs = listeners.open.values().flat_map(|listener| {
+            let scope = listener.server.as_deref();
+            listener.filter.uris.iter().map(move |uri| (scope.map(str::to_owned), uri.clone()))
         });
         pairs.collect()
     }
@@ -214,9 +230,10 @@ mod tests {
         let hub = Hub::new(2);
         let (all, one) = (Notifier::bounded(8), Notifier::bounded(8));
         let tools = Filter { tools: true, uris: ["a://x".to_owned()].into(), ..Filter::default() };
-        let first = hub.listen(None, tools.clone(), all.clone()).unwrap();
-        let _second = hub.listen(Some("b".into()), tools.clone(), one.clone()).unwrap();
-        assert_eq!(hub.listen(None, tools, Notifier::none()).unwrap_err().kind, ErrorKind::Overloaded);
+        let first = hub.listen(None, tools.clone(), all.clone(), false).unwrap();
+        let _second = hub.listen(Some("b".into()), tools.clone(), one.clone(), false).unwrap();
+        let third = hub.listen(None, tools.clone(), Notifier::none(), false);
+        assert_eq!(third.unwrap_err().kind, ErrorKind::Overloaded);
         hub.list_changed(&["a".into()].into(), Kind::Tools);
         hub.list_changed(&["a".into()].into(), Kind::Prompts);
         hub.resource_updated("b", "a://x");
@@ -228,5 +245,26 @@ mod tests {
         hub.list_changed(&["a".into()].into(), Kind::Tools);
         assert!(all.take().is_none());
         assert_eq!(hub.len(), 1);
+    }
+
+    #[test]
+    fn sessions_take_no_places_of_those_who_ask_to_listen() {
+        let hub = Hub::new(1);
+        let sessions: Vec<_> =
+            (0..3).map(|_| hub.listen(None, Filter::default(), Notifier::none(), true).unwrap()).collect();
+        let asked = hub.listen(None, Filter::default(), Notifier::none(), false);
+        assert!(asked.is_ok() && hub.listen(None, Filter::default(), Notifier::none(), true).is_ok());
+        drop(sessions);
+        assert!(hub.listen(None, Filter::default(), Notifier::none(), false).is_err());
+    }
+
+    #[test]
+    fn nobody_subscribes_to_more_than_the_limit() {
+        let uris: Vec<String> = (0..5).map(|number| format!("a://{number}")).collect();
+        let wanted = serde_json::json!({"notifications": {"resourceSubscriptions": uris}});
+        let filter = Filter::read(&Object::of(&Raw::of(&wanted)).unwrap(), 3);
+        assert_eq!(filter.uris.len(), 3);
+        let told = filter.to_params().object("notifications").unwrap();
+        assert_eq!(told.get("resourceSubscriptions").unwrap().as_str(), r#"["a://0","a://1","a://2"]"#);
     }
 }

@@ -175,17 +175,20 @@ pub(crate) fn name_server(server: &str, capabilities: Option<&Raw>, result: &mut
         if !declared.contain(needed) {
             return Err(invalid(server, &format!("`{key}` is a `{method}`, which the client did not declare")));
         }
-        request.set("params", with_server(server, params).to_raw());
+        let elicits = needed == Kinds::FORM || needed == Kinds::URL;
+        request.set("params", with_server(server, params, elicits).to_raw());
         named.set(&key, request.to_raw());
     }
     result.set("inputRequests", named.to_raw());
     Ok(())
 }
 
-/// A person must see who asks, and today's clients show only the message.
-fn with_server(server: &str, mut params: Object) -> Object {
-    if let Some(message) = params.text("message") {
-        params.set_json("message", &format!("[{server}] {message}"));
+/// A person must see who asks, and today's clients show only the message; so an elicitation
+/// without one gets one.
+fn with_server(server: &str, mut params: Object, elicits: bool) -> Object {
+    let message = params.text("message");
+    if elicits || message.is_some() {
+        params.set_json("message", format!("[{server}] {}", message.unwrap_or_default()).trim_end());
     }
     let mut meta = params.object("_meta").unwrap_or_default();
     meta.set_json(ASKING_SERVER, server);
@@ -250,6 +253,12 @@ mod tests {
         wrap(&sealer, asked, &context, &params, &mut result, None, MINUTE).unwrap();
         let question = result.object("inputRequests").unwrap().object("q").unwrap().object("params").unwrap();
         assert_eq!(question.text("message").unwrap(), "[a] ?");
+        for silent in [r#"{"message":7}"#, "{}"] {
+            let asks = format!(r#"{{"inputRequests":{{"q":{{"method":"elicitation/create","params":{silent}}}}}}}"#);
+            let mut asks = object(&asks);
+            name_server("a", context.client.capabilities.as_ref(), &mut asks).unwrap();
+            assert!(asks.to_raw().as_str().contains(r#""message":"[a]""#), "a person sees who asks in any case");
+        }
         let token = result.text("requestState").unwrap();
         assert_ne!(token, "s");
         let retry = |arguments: &str| {

@@ -5,7 +5,7 @@
 //! questions, remembers an answer that comes too early, and ends when the retry never comes. Whose
 //! call it is and whether a retry is a true one is checked before, by the sealed token.
 
-use crate::asking::{Asker, Hold, Kinds, Question};
+use crate::asking::{Asker, Hold, Kinds, QUESTIONS_MAX, Question};
 use protocol::{Call, Error, ErrorKind, Notification, Notifier, Object, Principal, Raw, Reply, ReplyFuture, meta};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -330,6 +330,9 @@ impl Running {
     }
 
     fn ask(&mut self, question: Question) {
+        if self.pending.len() >= QUESTIONS_MAX {
+            return question.give_up("too many questions of this call wait for an answer already");
+        }
         self.questions += 1;
         self.pending.push((format!("question-{}", self.questions), question));
     }

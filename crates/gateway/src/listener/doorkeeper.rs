@@ -12,6 +12,8 @@ use subtle::ConstantTimeEq;
 
 /// The name under which callers without a token are known.
 pub(super) const ANONYMOUS: &str = "anonymous-loopback";
+/// By which a browser says whose page makes a request.
+const SITE: &str = "sec-fetch-site";
 /// The name of whoever holds the listener's token.
 const TOKEN: &str = "token";
 
@@ -80,7 +82,7 @@ impl Doorkeeper {
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Error> {
-        let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+        let Some(origin) = headers.get(ORIGIN) else { return check_site(headers) };
         let origin = origin.to_str().unwrap_or_default();
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
         if is_loopback(host_name(authority))
@@ -91,6 +93,16 @@ impl Doorkeeper {
         Err(Error::new(ErrorKind::ForbiddenOrigin, format!("pages of `{}` may not call Switchboard", shown(origin)))
             .hint("add the origin to listen.allowed_origins if it is yours"))
     }
+}
+
+/// An image or a plain GET of a page brings no Origin, but browsers say that it is another site's;
+/// it could read nothing, and yet open event streams.
+fn check_site(headers: &HeaderMap) -> Result<(), Error> {
+    if headers.get(SITE).is_none_or(|site| site != "cross-site") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::ForbiddenOrigin, "pages of other sites may not call Switchboard")
+        .hint("add the origin to listen.allowed_origins if it is yours"))
 }
 
 /// The host without its port.
@@ -128,12 +140,14 @@ mod tests {
         assert_eq!(admit(open(), &[("host", "127.0.0.1:7420")]).unwrap().as_str(), ANONYMOUS);
         assert!(admit(open(), &[("host", "localhost")]).is_ok());
         assert!(admit(open(), &[("host", "[::1]:7420"), ("origin", "http://localhost:3000")]).is_ok());
+        assert!(admit(open(), &[("host", "localhost"), ("sec-fetch-site", "none")]).is_ok());
         for bad in [
             &[("host", "evil.example")][..],
             &[("host", "localhost.evil.example")],
             &[],
             &[("host", "localhost"), ("origin", "http://evil.example")],
             &[("host", "localhost"), ("origin", "null")],
+            &[("host", "localhost"), ("sec-fetch-site", "cross-site")],
             &[("host", "localhost"), ("origin", "http://localhost.evil.example:80")],
         ] {
             assert_eq!(admit(open(), bad).unwrap_err().kind, ErrorKind::ForbiddenOrigin, "{bad:?}");

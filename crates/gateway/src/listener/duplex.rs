@@ -283,6 +283,10 @@ impl Conversation {
                 let notifier = Notifier::bounded(self.settings.dialogue.queue_max);
                 match modern::call(request, self.settings.principal.clone(), notifier.clone(), None) {
                     Err(error) => self.refuse(Some(id), error).await,
+                    Ok(_) if self.is_in_flight(&id) => {
+                        let message = "a request with this id is in flight already";
+                        self.refuse(Some(id), Error::new(ErrorKind::InvalidRequest, message)).await;
+                    }
                     Ok(mut call) => {
                         call.context.session = Some(self.key.clone());
                         let endless = exchange.method == *"subscriptions/listen";
@@ -355,6 +359,11 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// Whether a modern request has this id: one of two could not be cancelled any more.
+    fn is_in_flight(&self, id: &Id) -> bool {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).contains_key(id)
     }
 
     fn session(&self) -> Option<Arc<Session>> {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use protocol::method::{self, Eras};
 use protocol::{
     Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Message, Notification, Notifier, Object, Principal, Raw,
-    Reply, Request, Response, Service, Text, Version, meta,
+    Reply, Request, Response, Service, Text, Version, meta, scan,
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +28,9 @@ use tokio::time::Instant;
 /// Acknowledges a subscription of ours; means nothing to a legacy client and so is never passed
 /// on, which makes it good for waking a stream.
 const WAKE: &str = "notifications/subscriptions/acknowledged";
+
+/// The largest `clientInfo`, and the largest `capabilities`, in bytes.
+const CLIENT_BYTES_MAX: usize = 256 * 1024;
 
 /// A session.
 pub(super) struct Session {
@@ -72,6 +75,18 @@ pub(super) struct Registered {
     number: u64,
 }
 
+/// What a client says of itself: kept for as long as the session, and so apart from the message
+/// that it came in.
+fn kept(params: &Object, key: &str) -> Result<Option<Raw>, Error> {
+    let Some(said) = params.get(key) else { return Ok(None) };
+    let wrong = |why: String| Error::new(ErrorKind::InvalidParams, format!("`{key}` {why}"));
+    if said.as_bytes().len() > CLIENT_BYTES_MAX {
+        return Err(wrong(format!("is larger than {CLIENT_BYTES_MAX} bytes")));
+    }
+    let copy = Raw::parse(Bytes::copy_from_slice(said.as_bytes()), scan::DEPTH_MAX);
+    copy.map(Some).map_err(|error| wrong(error.to_string()))
+}
+
 /// How a request of a session goes on.
 pub(super) enum Next {
     Answered(Reply),
@@ -104,11 +119,8 @@ impl Session {
         let version = Version::parse(&requested)
             .filter(|version| version.era() == protocol::Era::Legacy)
             .unwrap_or(Version::LEGACY_LATEST);
-        let client = Arc::new(Client {
-            version,
-            info: params.get("clientInfo").cloned(),
-            capabilities: params.get("capabilities").cloned().map(undeclared),
-        });
+        let (info, capabilities) = (kept(&params, "clientInfo")?, kept(&params, "capabilities")?);
+        let client = Arc::new(Client { version, info, capabilities: capabilities.map(undeclared) });
         let session = Arc::new(Self {
             principal,
             service: legacy_tasks::before(service),

@@ -187,6 +187,30 @@ async fn an_answer_that_comes_too_early_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_asks_without_end_fills_no_memory() {
+    let (parking, given_up) = (parking(9, 9), Arc::new(AtomicUsize::new(0)));
+    let counted = given_up.clone();
+    let without_end = move |_, asker: Asker| -> ReplyFuture {
+        Box::pin(async move {
+            loop {
+                let counted = counted.clone();
+                let respond = move |_: Reply| {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                };
+                drop(asker.put(Question::new(Text::from_static("elicitation/create"), Object::new(), respond)));
+                sleep(Duration::from_millis(1)).await;
+            }
+        })
+    };
+    let (_, ticket) = asks(parking.call(call_of("me"), Kinds::FORM, without_end).await);
+    sleep(Duration::from_secs(1)).await;
+    let asked = given_up.load(Ordering::Relaxed);
+    assert!(asked > 900, "only {asked} of about 1000 were turned away");
+    let (requests, _) = asks(resume(&parking, ticket, &Object::new()).await);
+    assert_eq!(requests.len(), QUESTIONS_MAX);
+}
+
+#[tokio::test(start_paused = true)]
 async fn limits_hold_per_principal_and_in_all() {
     let (parking, seen) = (parking(3, 2), Arc::new(Seen::default()));
     let ask =

@@ -16,7 +16,7 @@ pub use status::{Counters, Status};
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
 use crate::policy::ToolRules;
-use crate::upstream::Connection;
+use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use outbound::oauth::SignIn;
 use protocol::{Call, Error, ErrorKind, Reply};
@@ -60,6 +60,8 @@ pub struct Core {
     /// Whether `catalog` came from this run or from a stored one.
     listed: std::sync::atomic::AtomicBool,
     commands: mpsc::Sender<Command>,
+    /// What somebody wants to be told about: a state, so that none of it is lost in a queue.
+    wanted: watch::Sender<Wanted>,
     waiting: AtomicUsize,
     waiting_max: usize,
     /// The longest that a call waits for the server to be ready.
@@ -105,6 +107,7 @@ impl Server {
             listed: stored.is_some().into(),
             catalog: ArcSwap::from_pointee(stored.unwrap_or_else(|| ServerCatalog::empty(definition))),
             commands,
+            wanted: watch::Sender::default(),
             waiting: AtomicUsize::new(0),
             waiting_max: environment.limits.calls_waiting_max,
             wait_max: entry.startup_timeout.min(entry.request_timeout),
@@ -166,6 +169,15 @@ impl Core {
         if self.commands.try_send(command).is_err() {
             tracing::debug!(server = %self.name, "the owner's queue is full or closed");
         }
+    }
+
+    /// Has it told of exactly this from now on.
+    pub fn subscribe(&self, now: Wanted) {
+        self.wanted.send_if_modified(|wanted| {
+            let changed = *wanted != now;
+            *wanted = now;
+            changed
+        });
     }
 
     /// Ends it and waits until it has ended.

@@ -21,7 +21,7 @@ use supervisor::{
     Decision, Ending, Jitter, LogWriter, ProcessHandle, RestartMode, RestartPolicy, Restarts, ServerLog, Spawner,
     State, Stream,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 pub(super) const COMMANDS_MAX: usize = 64;
@@ -70,8 +70,6 @@ pub enum Command {
     SignInChanged,
     /// Read its lists again.
     Refresh,
-    /// Be told about exactly this.
-    Subscribe(Wanted),
 }
 
 /// What ended a phase.
@@ -88,7 +86,8 @@ struct Owner {
     commands: mpsc::Receiver<Command>,
     /// Era from an earlier run or attempt; forgotten when it turns out wrong.
     remembered: Option<Era>,
-    subscribed: Wanted,
+    /// What somebody wants to be told about.
+    wanted: watch::Receiver<Wanted>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -126,8 +125,8 @@ pub(super) async fn run(
     let _ = getrandom::fill(&mut seed);
     let mut restarts = Restarts::new(policy, Jitter::seeded(u64::from_le_bytes(seed)));
     let remembered = server.catalog().era;
-    let mut owner =
-        Owner { server, entry: Arc::new(entry), environment, commands, remembered, subscribed: Wanted::default() };
+    let wanted = server.wanted.subscribe();
+    let mut owner = Owner { server, entry: Arc::new(entry), environment, commands, remembered, wanted };
     loop {
         let left = owner.one_life(&mut restarts).await;
         owner.server.unlink();
@@ -170,7 +169,6 @@ impl Owner {
                     Some(Command::Stop(done)) => return Left::Stopped(done),
                     Some(Command::Restart) => return Left::Restart,
                     Some(Command::Refresh | Command::SignInChanged) => {}
-                    Some(Command::Subscribe(wanted)) => self.subscribed = wanted,
                 },
             }
         };
@@ -196,7 +194,7 @@ impl Owner {
 
     async fn announce(&mut self, live: &Live, catalog: ServerCatalog, degraded: Option<String>) {
         live.link.set_mirrored(mirrored(&catalog));
-        live.link.subscribe(self.subscribed.clone());
+        live.link.subscribe(self.wanted.borrow_and_update().clone());
         self.server.catalog.store(Arc::new(catalog));
         self.server.listed.store(true, Ordering::Release);
         self.server.link.store(Some(live.link.clone()));
@@ -259,11 +257,8 @@ impl Owner {
                         }
                     }
                     Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
-                    Some(Command::Subscribe(wanted)) => {
-                        live.link.subscribe(wanted.clone());
-                        self.subscribed = wanted;
-                    }
                 },
+                Ok(()) = self.wanted.changed() => live.link.subscribe(self.wanted.borrow_and_update().clone()),
                 event = events.recv(), if listening => match event {
                     Some(UpstreamEvent::SignedOut { error }) => {
                         return self.end_as(&live, Left::Down(Down::signed_out(&error))).await;
@@ -405,7 +400,6 @@ impl Owner {
                         return None;
                     }
                     Some(Command::Refresh | Command::SignInChanged) => {}
-                    Some(Command::Subscribe(wanted)) => self.subscribed = wanted,
                 },
             }
         }

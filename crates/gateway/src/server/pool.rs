@@ -66,6 +66,7 @@ impl Pool {
                 environment: environment.clone(),
                 options: ConnectOptions {
                     sign_in: server.sign_in.clone(),
+                    beside: true,
                     ..options(entry, &server.name, environment, Some(first.handshake().era))
                 },
                 events,
@@ -260,7 +261,27 @@ impl Instance {
         self.ended.is_cancelled() || self.live.get().is_some_and(|live| live.link.is_closed())
     }
 
-    fn is_idle(&self) -> bool {
-        self.live.get().is_some_and(|live| live.link.in_flight() == 0)
+    /// Whether nobody uses it. One that was never opened is left over when nobody but the table has
+    /// it: whoever opened it went away meanwhile.
+    fn is_idle(self: &Arc<Self>) -> bool {
+        match self.live.get() {
+            Some(live) => live.link.in_flight() == 0,
+            None => Arc::strong_count(self) == 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_went_on_opening_makes_room() {
+        let (live, ended) = (OnceCell::new(), CancellationToken::new());
+        let instance = Arc::new(Instance { live, used_ms: AtomicU64::new(0), ended });
+        let opening = instance.clone();
+        assert!(!instance.is_idle(), "somebody waits for it");
+        drop(opening);
+        assert!(instance.is_idle());
     }
 }

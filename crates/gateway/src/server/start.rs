@@ -170,6 +170,7 @@ pub(super) fn options(
         roots: environment.roots.to_vec(),
         server: name.clone(),
         calls_max: limits.calls_per_server_max,
+        beside: false,
         kinds: Kinds::ALL,
         sign_in: None,
     }

@@ -126,6 +126,10 @@ impl Core {
     /// Tells what happened, unless nobody keeps up with it. Noise leaves half of the queue to
     /// facts that must not be missed.
     pub(super) fn report(&self, event: UpstreamEvent) {
+        let own = matches!(event, UpstreamEvent::ResourceUpdated { .. } | UpstreamEvent::TaskChanged { .. });
+        if own && self.options.beside {
+            return;
+        }
         let fact = matches!(event, UpstreamEvent::ListChanged(_) | UpstreamEvent::ResourceUpdated { .. });
         if fact || self.events.capacity() * 2 > self.events.max_capacity() {
             // A full queue means the reader is behind; the facts are such that it may miss some.

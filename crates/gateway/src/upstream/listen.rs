@@ -9,7 +9,8 @@ use protocol::{Era, Object, Raw, meta};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The pause before a broken stream is opened again, at first and at most.
@@ -17,6 +18,8 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// A stream that stood this long was a good one.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
+/// How long the stream before goes on beside a new one, so that nothing is missed in between.
+const OVERLAP: Duration = Duration::from_secs(1);
 /// Subscriptions that change together are sent together.
 const GATHER: Duration = Duration::from_millis(50);
 
@@ -74,6 +77,7 @@ fn spawn(stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'stat
 async fn listen(link: Link, offers: Offers, mut wanted: watch::Receiver<Wanted>) {
     let mut backoff = Backoff::new();
     let mut missed = false;
+    let mut overlap: Option<AbortHandle> = None;
     loop {
         let now = wanted.borrow_and_update().clone();
         let Some(params) = offers.params(&now) else {
@@ -86,12 +90,16 @@ async fn listen(link: Link, offers: Offers, mut wanted: watch::Receiver<Wanted>)
             offers.report_all(&link);
         }
         backoff.opened();
+        let opened = link.clone();
+        let mut listening = Box::pin(async move { opened.listen("subscriptions/listen", &params).await });
         let ended = tokio::select! {
-            ended = link.listen("subscriptions/listen", &params) => ended,
+            ended = &mut listening => ended,
             changed = wanted.changed() => {
                 if changed.is_err() {
                     return;
                 }
+                let before = overlap.replace(tokio::spawn(timeout(OVERLAP, listening)).abort_handle());
+                before.into_iter().for_each(|before| before.abort());
                 sleep(GATHER).await;
                 continue;
             }

@@ -41,6 +41,9 @@ pub struct ConnectOptions {
     pub server: Arc<str>,
     /// How many calls may be in flight.
     pub calls_max: usize,
+    /// Whether it is an instance beside the first one: what it says of tasks and resources is of its
+    /// own, and not for those who listen to the first.
+    pub beside: bool,
     /// What a legacy server is told that it may ask.
     pub kinds: Kinds,
     /// Signs requests over HTTP, where the server may ask for that.
@@ -62,6 +65,7 @@ impl ConnectOptions {
             roots: Vec::new(),
             server: server.into(),
             calls_max: 1024,
+            beside: false,
             kinds: Kinds::ALL,
             sign_in: None,
         }

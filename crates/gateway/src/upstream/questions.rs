@@ -288,6 +288,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_server_that_only_asks_fills_no_memory() {
+        let questions = Questions::new();
+        let (first, _a) = Asker::new(Kinds::ALL);
+        let (second, _b) = Asker::new(Kinds::ALL);
+        let _one = questions.clone().enter(first).await;
+        let _two = questions.clone().enter(second).await;
+        for _ in 0..HELD_COUNT_MAX * 3 {
+            drop(questions.place(question().0));
+        }
+        assert_eq!(questions.lock().held.len(), HELD_COUNT_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_call_that_was_given_up_may_still_be_meant() {
         let questions = Questions::new();
         let (first, first_asked) = Asker::new(Kinds::ALL);

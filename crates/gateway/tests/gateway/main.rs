@@ -5,6 +5,7 @@
 
 mod extensions;
 mod peer;
+mod subscriptions;
 mod tasks;
 
 use futures_util::future::BoxFuture;
@@ -34,17 +35,12 @@ impl Spawner for NoProcesses {
 impl World {
     /// Starts a gateway before these servers, each reached by its name and URL.
     pub(crate) async fn before(servers: &[(&str, &Peer)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("switchboard.toml");
         let mut text = String::new();
         for (name, peer) in servers {
             writeln!(text, "[servers.{name}]\nurl = {:?}\n", peer.url).unwrap();
         }
-        std::fs::write(&file, text).unwrap();
-        let loaded = config::load(&config::Sources { files: vec![file], ..config::Sources::default() });
-        assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
         let parts = Parts {
-            config: Arc::new(loaded.config),
+            config: configuration(&text),
             stored: gateway::catalog::StoredCatalog::default(),
             spawner: Arc::new(NoProcesses),
             process: Arc::default(),
@@ -80,6 +76,16 @@ impl World {
         let result = Door::new(self.gateway.clone(), scope).call(call).await?;
         Ok(result.to_raw().read().unwrap())
     }
+}
+
+/// The configuration in `text`.
+pub(crate) fn configuration(text: &str) -> Arc<config::Config> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("switchboard.toml");
+    std::fs::write(&file, text).unwrap();
+    let loaded = config::load(&config::Sources { files: vec![file], ..config::Sources::default() });
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+    Arc::new(loaded.config)
 }
 
 /// A client of `version` that declares `capabilities`.

@@ -97,6 +97,11 @@ impl Peer {
         self.listening.lock().unwrap().retain(|listener| listener.try_send(event.clone()).is_ok());
     }
 
+    /// How many streams it has that are still read.
+    pub(crate) fn streams(&self) -> usize {
+        self.listening.lock().unwrap().iter().filter(|listener| !listener.is_closed()).count()
+    }
+
     /// Waits until it was asked something that fits; the latest of them.
     pub(crate) async fn asked(&self, fits: impl Fn(&Asked) -> bool) -> Asked {
         loop {

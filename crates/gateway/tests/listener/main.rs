@@ -7,6 +7,7 @@ mod fake;
 mod web;
 
 mod batches;
+mod endings;
 mod rounds;
 mod streams;
 mod tasks;

@@ -257,9 +257,9 @@ async fn a_modern_server_is_listened_to_and_resubscribed() {
     peer.tell("notifications/tools/list_changed", json!({})).await;
     assert!(matches!(events.recv().await.unwrap(), UpstreamEvent::ListChanged(List::Tools)));
     connection.subscribe(wanted("a:b"));
-    assert_eq!(peer.next().await["params"]["requestId"], listen["id"]);
-    let listen = peer.next().await;
-    assert_eq!(listen["params"]["notifications"], json!({"toolsListChanged": true, "resourceSubscriptions": ["a:b"]}));
+    let again = peer.next().await;
+    assert_eq!(again["params"]["notifications"], json!({"toolsListChanged": true, "resourceSubscriptions": ["a:b"]}));
+    assert_eq!(peer.next().await["params"]["requestId"], listen["id"], "the old one ends after the new one stands");
     peer.tell("notifications/resources/updated", json!({"uri": "a:b"})).await;
     assert!(matches!(events.recv().await.unwrap(), UpstreamEvent::ResourceUpdated { uri } if uri == "a:b"));
 }

@@ -18,12 +18,14 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How long a message that nobody waits for may take.
 const ASIDE_MAX: Duration = Duration::from_secs(10);
+/// How many of them are on their way at once; more get lost.
+const ASIDE_COUNT_MAX: usize = 1024;
 /// How many pages of tools are read to find out which headers a server wants.
 const PAGES_MAX: usize = 100;
 /// The largest body that is read only to keep its connection, in bytes.
@@ -45,6 +47,7 @@ pub(in crate::upstream) struct HttpLink {
     logging: Mutex<Logging>,
     /// For what is sent aside.
     this: Weak<Self>,
+    asides: Arc<Semaphore>,
 }
 
 /// Who may be meant by a log message that comes apart from any call.
@@ -90,6 +93,7 @@ impl HttpLink {
     pub(super) fn new(core: Core, relay: SignedRelay, base: HeaderMap) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
+            asides: Arc::new(Semaphore::new(ASIDE_COUNT_MAX)),
             core,
             relay,
             base,
@@ -319,8 +323,13 @@ impl HttpLink {
     }
 
     pub(super) fn tell_aside(&self, method: Text, message: Output) {
+        // A server that asks without end and takes no answers is not answered without end.
+        let Ok(place) = self.asides.clone().try_acquire_owned() else { return };
         if let (Some(link), Ok(runtime)) = (self.this.upgrade(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move { link.tell(&method, message).await });
+            runtime.spawn(async move {
+                link.tell(&method, message).await;
+                drop(place);
+            });
         }
     }
 
