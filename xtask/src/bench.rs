@@ -24,7 +24,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Flags of `cargo xtask bench`.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BenchArgs {
     /// One short round: a look, not a result
     #[arg(long)]
@@ -32,6 +32,9 @@ pub(crate) struct BenchArgs {
     /// Also run nginx as a plain hop and mcp-proxy 0.6.0 (installs them into target/peers)
     #[arg(long)]
     pub peers: bool,
+    /// Also run this earlier build of the switchboard, as `before`
+    #[arg(long, value_name = "PROGRAM")]
+    pub against: Option<std::path::PathBuf>,
     /// Interleaved rounds; the tables show medians over them
     #[arg(long, default_value_t = 3)]
     pub rounds: u32,
@@ -65,6 +68,9 @@ impl BenchArgs {
         }
         if self.peers {
             command.push_str(" --peers");
+        }
+        if self.against.is_some() {
+            command.push_str(" --against PROGRAM");
         }
         command
     }
@@ -110,6 +116,7 @@ pub(crate) fn run(root: &Path, args: &BenchArgs) -> Result<()> {
 
 fn contenders(root: &Path, args: &BenchArgs, notes: &mut Vec<String>) -> Vec<Contender> {
     let mut contenders = vec![Contender::Direct, Contender::Floor, Contender::Switchboard];
+    contenders.extend(args.against.clone().map(Contender::Before));
     if args.peers {
         match peers::nginx(root) {
             Ok(program) => contenders.push(Contender::Nginx(program)),

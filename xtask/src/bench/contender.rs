@@ -18,6 +18,8 @@ pub(super) enum Contender {
     Floor,
     /// The product, with its defaults: filters, metrics and call records on.
     Switchboard,
+    /// An earlier build of it, to see what a change costs.
+    Before(PathBuf),
     /// A plain HTTP hop.
     Nginx(PathBuf),
     /// The fastest peer.
@@ -30,6 +32,7 @@ impl Contender {
             Self::Direct => "direct",
             Self::Floor => "floor",
             Self::Switchboard => "switchboard",
+            Self::Before(_) => "before",
             Self::Nginx(_) => "nginx",
             Self::McpProxy(_) => "mcp-proxy",
         }
@@ -78,10 +81,13 @@ impl Contender {
                 }
                 floor
             }
-            Self::Switchboard => {
+            Self::Switchboard | Self::Before(_) => {
                 let config = site.folder.join("switchboard.toml");
                 fs::write(&config, switchboard_config(site)?)?;
-                let mut switchboard = command(site.bin.join("switchboard"));
+                let mut switchboard = match self {
+                    Self::Before(program) => command(program),
+                    _ => command(site.bin.join("switchboard")),
+                };
                 switchboard.arg("run").arg("--config").arg(config);
                 switchboard.arg("--data").arg(site.data());
                 switchboard.args(["--listen", &listen, "-q"]);

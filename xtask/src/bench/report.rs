@@ -164,7 +164,7 @@ fn cells(text: &mut String, table: &Table<'_>, scenario: Scenario) {
 
 /// Those with rows, in a fixed order.
 fn contenders(table: &Table<'_>, scenario: Scenario) -> impl Iterator<Item = &'static str> {
-    let all = ["direct", "floor", "switchboard", "nginx", "mcp-proxy"];
+    let all = ["direct", "floor", "switchboard", "before", "nginx", "mcp-proxy"];
     let present = all.map(|who| (who, table.rows(who, scenario).next().is_some()));
     present.into_iter().filter_map(|(who, is_there)| is_there.then_some(who))
 }
