@@ -149,7 +149,7 @@ fn held(root: &Path, count: u64) -> Result<String> {
     test.args(["test", "--release", "-p", "e2e", "--", "held", "--nocapture", "--test-threads", "1"]);
     let mut figures = Vec::new();
     let calm = tool::watch(&mut test, Watched::Stderr, |line| {
-        figures.extend(line.strip_prefix("held: ").map(str::to_owned));
+        figures.extend(line.strip_prefix("held: ").map(|figure| figure.trim().to_owned()));
     })?;
     ensure!(calm && !figures.is_empty(), "`cargo test` failed; see above");
     Ok(format!("{count} of each: {}", figures.join("; ")))
