@@ -59,7 +59,7 @@ async function slow({ id, steps = 3, ms = 50 }, { mcpReq }) {
     }
   }
   // SDK v1 clients lose a progress that arrives in one piece with the result: keep them apart.
-  await pause(ms, mcpReq.signal);
+  await pause(300, mcpReq.signal);
   return text(`${steps} steps`);
 }
 
