@@ -18,6 +18,7 @@ mod store_files;
 mod vault;
 
 mod daemon;
+mod doctor;
 mod log_format;
 mod port_holder;
 mod preflight;

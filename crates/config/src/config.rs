@@ -156,6 +156,13 @@ pub enum Reach {
         /// The absolute path of the socket.
         path: PathBuf,
     },
+    /// A server inside this program.
+    Builtin {
+        /// Which one.
+        name: String,
+        /// Whether it may change things.
+        allow_changes: bool,
+    },
 }
 
 /// The transports over HTTP.
@@ -316,6 +323,7 @@ impl Reach {
             Reach::WebSocket { .. } => "websocket",
             Reach::Tcp { .. } => "tcp",
             Reach::Unix { .. } => "unix",
+            Reach::Builtin { .. } => "in-process",
         }
     }
 
@@ -327,7 +335,7 @@ impl Reach {
             Reach::Http { url, .. } => Some(url.clone()),
             // A WebSocket begins as a request of HTTP, to an `http` or `https` URL.
             Reach::WebSocket { url, .. } => Some(format!("http{}", url.get(2..)?)),
-            Reach::Stdio { .. } | Reach::Tcp { .. } | Reach::Unix { .. } => None,
+            Reach::Stdio { .. } | Reach::Tcp { .. } | Reach::Unix { .. } | Reach::Builtin { .. } => None,
         }
     }
 }
@@ -351,6 +359,7 @@ impl fmt::Debug for Reach {
             }
             Reach::Tcp { address } => formatter.debug_struct("tcp").field("address", address).finish(),
             Reach::Unix { path } => formatter.debug_struct("unix").field("path", path).finish(),
+            Reach::Builtin { name, .. } => formatter.debug_struct("builtin").field("name", name).finish(),
         }
     }
 }

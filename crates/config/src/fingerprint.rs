@@ -84,6 +84,9 @@ impl Server {
             Reach::Unix { path } => {
                 hash.add("unix").add(&path.to_string_lossy());
             }
+            Reach::Builtin { name, allow_changes } => {
+                hash.add("builtin").add(name).add(&allow_changes.to_string());
+            }
         }
         if let Some(oauth) = &self.oauth {
             let OAuth { client_id, client_secret, issuer, client_metadata_url, scopes, redirect_port, .. } = oauth;
@@ -110,6 +113,7 @@ impl Server {
             Reach::Http { url, .. } | Reach::WebSocket { url, .. } => hash.add(self.reach.transport()).add(url),
             Reach::Tcp { address } => hash.add("tcp").add(address),
             Reach::Unix { path } => hash.add("unix").add(&path.to_string_lossy()),
+            Reach::Builtin { name, .. } => hash.add("builtin").add(name),
         };
         hash.finish()
     }

@@ -179,6 +179,9 @@ pub(crate) const OAUTH_KEYS: &[Key] = &[
 const TYPES: &[&str] =
     &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse", "websocket", "ws", "tcp", "unix"];
 
+/// The servers inside this program.
+const BUILTINS: &[&str] = &["switchboard"];
+
 /// Keys of an entry under `servers`.
 pub(crate) const SERVER_KEYS: &[Key] = &[
     key(
@@ -196,6 +199,16 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         "url",
         None,
         "URL of a server: https:// or http:// (streamable HTTP), wss:// or ws:// (WebSocket), tcp://host:port, unix:///path.",
+    ),
+    key(
+        "builtin",
+        Shape::Word { words: BUILTINS, default: None },
+        "The name of a server inside this program, instead of command and url. `switchboard` offers the control plane: list, status, logs, why, search.",
+    ),
+    flag(
+        "allow_changes",
+        Some(false),
+        "Whether a builtin server may change things: `switchboard` then also starts, stops and restarts servers.",
     ),
     key("headers", Shape::Secrets, "HTTP headers sent to a remote server, or with the handshake of a WebSocket."),
     key(

@@ -10,7 +10,7 @@ use crate::config::{HttpDialect, Reach, Written};
 use crate::diagnostic::{Severity, Span};
 use crate::environment::{read_dotenv, read_value_file};
 use crate::raw::RawServer;
-use crate::read::{Field, Located, Manner, map_of, text_of, texts_of};
+use crate::read::{Field, Located, Manner, flag_of, map_of, text_of, texts_of};
 use crate::server::{Declaration, Work, owned};
 use crate::settings::is_http_url;
 use crate::variables::is_variable_name;
@@ -25,6 +25,12 @@ pub(crate) const SOCKET_PATH_BYTES_MAX: usize = 100;
 pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
     let raw = work.declaration.raw;
     let (command, url) = (work.field("command"), work.field("url"));
+    if let Some(builtin) = text_of(work.field("builtin")) {
+        return inside(work, builtin);
+    }
+    if let Some(field) = work.field("allow_changes") {
+        work.problem(field.key_span, "`allow_changes` goes with `builtin`");
+    }
     if let Some(kind) = text_of(work.field("type"))
         && !speaks(work, kind, command.is_some(), url.is_some())
     {
@@ -42,13 +48,26 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
             let stands = |key: &String| key == "command" || key == "url";
             if !raw.keys.iter().any(stands) {
                 work.problem(raw.name_span, "it has neither `command` nor `url`")
-                    .hint("`command` runs a local program, `url` reaches a remote server");
+                    .hint("`command` runs a local program, `url` reaches a remote server, `builtin` is a server inside this program");
             }
             None
         }
         (Some(command), None) => Some(stdio(work, command)),
         (None, Some(url)) => remote(work, url),
     }
+}
+
+/// A server inside this program: nothing else says how to reach it.
+fn inside(work: &mut Work<'_>, builtin: &Located) -> Option<Reach> {
+    let foreign =
+        ["command", "url", "type", "headers", "auth", "oauth"].into_iter().chain(PROCESS_KEYS.iter().copied());
+    let misplaced: Vec<&Field> = foreign.filter_map(|key| work.field(key)).collect();
+    for field in &misplaced {
+        work.problem(field.key_span, "this key does not go with `builtin`")
+            .hint("a builtin server is neither run nor reached: keep `builtin` alone");
+    }
+    let allow_changes = flag_of(work.field("allow_changes")).unwrap_or(false);
+    misplaced.is_empty().then(|| Reach::Builtin { name: builtin.text.clone(), allow_changes })
 }
 
 /// Whether the declared type is one we speak and fits what is declared beside it.

@@ -148,6 +148,7 @@ fn shown_server(server: &Server) -> Value {
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
+        Reach::Builtin { name, allow_changes } => json!({ "builtin": name, "allow_changes": allow_changes }),
     };
     let details = json!({
         "enabled": server.enabled,

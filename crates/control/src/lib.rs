@@ -11,6 +11,11 @@ pub use problem::Problem;
 
 mod find;
 
+mod why;
+
+mod inside;
+pub use inside::Inside;
+
 mod routes;
 
 use axum::Router;
@@ -74,6 +79,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/tool", get(routes::tools::one))
         .route("/api/call", post(routes::call::call))
         .route("/api/logs/{server}", get(routes::logs::logs))
+        .route("/api/why", get(routes::why::explain))
         .route("/api/limits", get(routes::settings::limits))
         .route("/api/config", get(routes::settings::config))
         .route("/api/reload", post(routes::process::reload))

@@ -145,6 +145,55 @@ pub struct Tool {
     pub definition: Raw,
 }
 
+/// `GET /api/why`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Reasons {
+    /// One for each server, or the one that was asked about.
+    pub reasons: Vec<Why>,
+}
+
+/// Whether something can be called, and what decides it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// The server.
+    pub server: String,
+    /// The server's own name of the tool, when one was asked about.
+    pub tool: Option<String>,
+    /// In whose place it was asked.
+    pub principal: String,
+    /// Whether no gate fails.
+    pub callable: bool,
+    /// The gates in the order in which a call meets them.
+    pub gates: Vec<Gate>,
+}
+
+/// One gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// `configuration`, `enabled`, `approval`, `state`, …
+    pub gate: String,
+    /// Whether a call comes through.
+    pub verdict: Verdict,
+    /// What it says, in words for a person.
+    pub says: String,
+    /// The rule, file and line that decided.
+    pub decided_by: Option<String>,
+    /// What a person can do about it.
+    pub next: Option<String>,
+}
+
+/// What a gate does with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It comes through.
+    Pass,
+    /// It comes through, and something is not as it should be.
+    Warn,
+    /// It is refused.
+    Fail,
+}
+
 /// One line of a server's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {

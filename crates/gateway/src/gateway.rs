@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
-use crate::server::{Environment, Server};
+use crate::server::{Environment, Inside, Server};
 use crate::tasks::Inquiries;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to.
     pub vault: Option<Arc<dyn Vault>>,
+    /// Makes the servers inside this program.
+    pub inside: Inside,
 }
 
 /// Everything a call looks at, at one moment.
@@ -102,6 +104,7 @@ impl Gateway {
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
             logs: parts.logs,
             vault: parts.vault,
+            inside: parts.inside,
         };
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;

@@ -37,6 +37,19 @@ pub struct ToolRules {
     deny: GlobSet,
 }
 
+/// What the rules of an entry say about one tool, and which pattern says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleVerdict {
+    /// There is no rule about it.
+    Unrestricted,
+    /// The pattern of `tools.allow` at this place.
+    Allowed(usize),
+    /// `tools.allow` has patterns, and none is about it.
+    NotAllowed,
+    /// The pattern of `tools.deny` at this place.
+    Denied(usize),
+}
+
 /// A pattern that cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 #[error("`{pattern}` is no pattern: {why}")]
@@ -55,6 +68,18 @@ impl ToolRules {
     pub fn compile(allow: &[String], deny: &[String]) -> Result<Self, BadPattern> {
         let allow = if allow.is_empty() { None } else { Some(globs(allow)?) };
         Ok(Self { allow, deny: globs(deny)? })
+    }
+
+    /// What decides about the tool `own`: to explain, not for calls.
+    #[must_use]
+    pub fn verdict(&self, own: &str) -> RuleVerdict {
+        if let Some(at) = self.deny.matches(own).first() {
+            return RuleVerdict::Denied(*at);
+        }
+        match &self.allow {
+            None => RuleVerdict::Unrestricted,
+            Some(allow) => allow.matches(own).first().map_or(RuleVerdict::NotAllowed, |at| RuleVerdict::Allowed(*at)),
+        }
     }
 
     /// Whether the tool `own` is offered.
@@ -104,6 +129,9 @@ mod tests {
         assert!(!rules(&[], &["delete_*"]).offers("delete_all"));
         assert!(!rules(&["read_*"], &[]).offers("write"));
         assert!(!rules(&["*"], &["w*"]).offers("write"));
+        assert_eq!(rules(&["r*"], &["a", "w*"]).verdict("write"), RuleVerdict::Denied(1));
+        assert_eq!(rules(&["a", "r*"], &[]).verdict("read"), RuleVerdict::Allowed(1));
+        assert_eq!(rules(&["a"], &[]).verdict("read"), RuleVerdict::NotAllowed);
     }
 
     #[test]

@@ -20,6 +20,10 @@ mod config;
 
 mod limits;
 
+mod why;
+
+mod doctor;
+
 pub(crate) mod reload;
 
 mod stop;
@@ -60,6 +64,8 @@ pub(crate) enum Command {
     Auth(auth::Args),
     Config(config::Args),
     Limits(limits::Args),
+    Why(why::Args),
+    Doctor(doctor::Args),
     Reload(reload::Args),
     Stop(stop::Args),
     Completions(completions::Args),
@@ -95,6 +101,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Auth(args) => auth::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Limits(args) => limits::run(&args, context),
+        Command::Why(args) => why::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Reload(args) => reload::run(&args, context),
         Command::Stop(args) => stop::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),

@@ -49,6 +49,7 @@ impl Engine {
         let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);
         let logs = LogWriter::start(LogWriterLimits { file_bytes_max, files_max }).map_err(failed)?;
         let stored = store_files::read_catalog(&data);
+        let inside = control::Inside::default();
         let parts = Parts {
             config: Arc::new(config),
             stored: stored.clone(),
@@ -56,11 +57,16 @@ impl Engine {
             process: Arc::new(environment.clone()),
             sealer: store_files::sealer(&data)?,
             vault: Some(crate::vault::open(&data)?),
+            inside: Arc::new({
+                let inside = inside.clone();
+                move |entry: &config::Server| inside.service(entry)
+            }),
             logs: Some((logs.clone(), data.logs())),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
+        inside.attach(&gateway);
         let sizes = Sizes { file_bytes_max, files_max };
         let calls = data.logs().join("calls.jsonl");
         let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;

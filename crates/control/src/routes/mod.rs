@@ -15,6 +15,8 @@ pub(crate) mod settings;
 
 pub(crate) mod process;
 
+pub(crate) mod why;
+
 mod memory;
 
 use crate::Problem;

@@ -85,7 +85,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
 }
 
 /// What a person can do where the state itself says no more.
-fn action(server: &Server, state: &str) -> Option<String> {
+pub(crate) fn action(server: &Server, state: &str) -> Option<String> {
     match state {
         "disabled" => Some(format!("set enabled = true at {}", server.entry.origin)),
         "pending" => {

@@ -9,7 +9,7 @@ mod pool;
 mod start;
 mod status;
 
-pub use owner::{Command, Environment, Fact};
+pub use owner::{Command, Environment, Fact, Inside};
 use pool::Pool;
 pub use status::{Counters, Status};
 

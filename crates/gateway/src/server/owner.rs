@@ -50,7 +50,12 @@ pub struct Environment {
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to; none signs in to nothing.
     pub vault: Option<Arc<dyn Vault>>,
+    /// Makes the servers inside this program.
+    pub inside: Inside,
 }
+
+/// Makes the service of an entry whose server is inside this program; none where there is no such.
+pub type Inside = Arc<dyn Fn(&config::Server) -> Option<Arc<dyn protocol::Service>> + Send + Sync>;
 
 /// What an owner reports.
 #[derive(Debug)]

@@ -200,6 +200,12 @@ pub(super) async fn connect(
             Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
         }
         Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
+        Reach::Builtin { name, .. } => {
+            let service = (environment.inside)(entry).ok_or_else(|| ConnectError::Handshake {
+                message: format!("this program has no server `{name}` inside"),
+            })?;
+            Ok(Live::remote(upstream::in_process(service, options.clone(), events.clone()).await?))
+        }
         Reach::Stdio { command, args, cwd, .. } => {
             let request = SpawnRequest {
                 program: command.clone(),

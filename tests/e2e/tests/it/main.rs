@@ -24,3 +24,4 @@ mod sockets;
 mod sse;
 mod task_questions;
 mod tasks;
+mod why;

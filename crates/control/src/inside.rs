@@ -1,0 +1,210 @@
+//! The builtin server `switchboard`: the control plane as tools, for agents that look after the
+//! servers they use. It reads only, unless its entry has `allow_changes`; what it changes is what
+//! a person may do with `start`, `stop` and `restart`. No tool takes a command line, an
+//! environment or a path.
+
+mod definitions;
+
+use crate::routes::servers::describe;
+use crate::{Problem, find, said, why};
+use gateway::server::Command;
+use gateway::{Gateway, Snapshot};
+use protocol::{Call, Error, ErrorKind, Object, Raw, Reply, ReplyFuture, Service};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// Lines of a log where nobody says how many, and at most.
+const LINES: (usize, usize) = (50, 500);
+/// Tools that `search` answers with where nobody says how many, and at most.
+const FOUND: (usize, usize) = (10, 50);
+
+/// Makes the builtin server for the entries that want one. Made before the gateway, which needs it
+/// to start, and told of the gateway afterwards.
+#[derive(Debug, Clone, Default)]
+pub struct Inside {
+    gateway: Arc<OnceLock<Weak<Gateway>>>,
+}
+
+/// The server of one entry.
+struct Server {
+    gateway: Arc<OnceLock<Weak<Gateway>>>,
+    allow_changes: bool,
+}
+
+// === impl Inside ===
+
+impl Inside {
+    /// The service of `entry`, if its server is this one.
+    #[must_use]
+    pub fn service(&self, entry: &config::Server) -> Option<Arc<dyn Service>> {
+        match &entry.reach {
+            config::Reach::Builtin { name, allow_changes } if name == "switchboard" => {
+                Some(Arc::new(Server { gateway: self.gateway.clone(), allow_changes: *allow_changes }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The gateway that the tools are about. The first one counts.
+    pub fn attach(&self, gateway: &Arc<Gateway>) {
+        // A second one would be a second switchboard in one process, which has its own `Inside`.
+        let _ = self.gateway.set(Arc::downgrade(gateway));
+    }
+}
+
+// === impl Server ===
+
+impl Service for Server {
+    fn call(&self, call: Call) -> ReplyFuture {
+        let reply = match &*call.method {
+            "server/discover" => Ok(definitions::discover()),
+            "tools/list" => Ok(definitions::tools(self.allow_changes)),
+            "tools/call" => self.call_tool(&call),
+            other => Err(Error::new(ErrorKind::MethodNotFound, format!("`{other}` is not served here"))),
+        };
+        Box::pin(std::future::ready(reply))
+    }
+}
+
+impl Server {
+    fn call_tool(&self, call: &Call) -> Reply {
+        let name = call.params.text("name").unwrap_or_default();
+        let Some(tool) = definitions::find(&name, self.allow_changes) else {
+            return Err(Error::new(ErrorKind::UnknownName, format!("there is no tool `{name}` here")));
+        };
+        let gateway = self.gateway.get().and_then(Weak::upgrade);
+        let gateway = gateway.ok_or_else(|| Error::new(ErrorKind::UpstreamStarting, "the switchboard is starting"))?;
+        let arguments = call.params.get("arguments").map(Raw::read::<Arguments>).transpose();
+        let arguments = match arguments {
+            Ok(arguments) => arguments.unwrap_or_default(),
+            Err(error) => return Ok(failed(&Problem::new(ErrorKind::InvalidParams, error.to_string()))),
+        };
+        let snapshot = gateway.snapshot();
+        let done = match tool {
+            Tool::List => Ok(list(&snapshot)),
+            Tool::Status => status(&snapshot, &arguments),
+            Tool::Logs => logs(&snapshot, &arguments),
+            Tool::Why => reasons(&snapshot, &arguments, call),
+            Tool::Search => Ok(search(&snapshot, &arguments)),
+            Tool::Restart => tell(&snapshot, &arguments, Command::Restart),
+        };
+        Ok(match done {
+            Ok(value) => result(&value),
+            Err(problem) => failed(&problem),
+        })
+    }
+}
+
+/// The tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    List,
+    Status,
+    Logs,
+    Why,
+    Search,
+    Restart,
+}
+
+/// What the tools are called with; each takes some of it.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    server: Option<String>,
+    name: Option<String>,
+    #[serde(rename = "as")]
+    principal: Option<String>,
+    text: Option<String>,
+    lines: Option<usize>,
+    limit: Option<usize>,
+}
+
+fn needed<'a>(argument: &'a Option<String>, name: &str) -> Result<&'a str, Problem> {
+    argument.as_deref().ok_or_else(|| Problem::new(ErrorKind::InvalidParams, format!("`{name}` is missing")))
+}
+
+/// A line for each server: small, since a model reads it.
+fn list(snapshot: &Snapshot) -> Value {
+    let servers = snapshot.servers.values().map(|server| {
+        let said::Server { name, state, health, tools, reason, hint, .. } = describe(snapshot, server);
+        json!({ "name": name, "state": state, "health": health, "tools": tools, "reason": reason, "next": hint })
+    });
+    json!({ "servers": servers.collect::<Vec<_>>() })
+}
+
+fn status(snapshot: &Snapshot, arguments: &Arguments) -> Result<Value, Problem> {
+    let server = find::server(snapshot, needed(&arguments.server, "server")?)?;
+    Ok(valued(&describe(snapshot, server)))
+}
+
+fn logs(snapshot: &Snapshot, arguments: &Arguments) -> Result<Value, Problem> {
+    let server = find::server(snapshot, needed(&arguments.server, "server")?)?;
+    let count = arguments.lines.unwrap_or(LINES.0).min(LINES.1);
+    let lines = server.log.tail(count);
+    let lines = lines.iter().map(|line| {
+        json!({
+            "at": supervisor::utc(line.at), "stream": line.stream.to_string(), "text": line.shown(),
+        })
+    });
+    Ok(json!({ "server": &*server.name, "lines": lines.collect::<Vec<_>>() }))
+}
+
+fn reasons(snapshot: &Snapshot, arguments: &Arguments, call: &Call) -> Result<Value, Problem> {
+    let own = &call.context.principal;
+    let principal = arguments.principal.as_deref().map_or_else(|| own.clone(), protocol::Principal::new);
+    Ok(valued(&why::explain(snapshot, needed(&arguments.name, "name")?, &principal)?))
+}
+
+/// Tools whose name or description holds every word, those with more of them in the name first.
+fn search(snapshot: &Snapshot, arguments: &Arguments) -> Value {
+    let text = arguments.text.as_deref().unwrap_or_default().to_lowercase();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let mut found = Vec::new();
+    for (public, route) in snapshot.catalog.all.tool_routes() {
+        let Some(server) = snapshot.servers.get(&*route.server) else { continue };
+        let catalog = server.catalog();
+        let named = |tool: &&Raw| find::own_name(tool).is_some_and(|name| name == route.own);
+        let definition = catalog.tools.iter().find(named).and_then(|tool| Object::of(tool).ok()).unwrap_or_default();
+        let description = definition.text("description").map(|text| text.to_string()).unwrap_or_default();
+        let (name, says) = (public.to_lowercase(), description.to_lowercase());
+        if words.iter().all(|word| name.contains(word) || says.contains(word)) {
+            let in_name = words.iter().filter(|word| name.contains(**word)).count();
+            let short: String = description.chars().take(200).collect();
+            let shown = json!({ "name": public.as_str(), "server": &*route.server, "description": short });
+            found.push((std::cmp::Reverse(in_name), public.to_string(), shown));
+        }
+    }
+    found.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
+    let total = found.len();
+    let most = arguments.limit.unwrap_or(FOUND.0).min(FOUND.1);
+    json!({ "total": total, "tools": found.into_iter().take(most).map(|(_, _, shown)| shown).collect::<Vec<_>>() })
+}
+
+fn tell(snapshot: &Snapshot, arguments: &Arguments, command: Command) -> Result<Value, Problem> {
+    let server = find::server(snapshot, needed(&arguments.server, "server")?)?;
+    if !server.entry.is_active() {
+        return Err(server.status().refusal(&server.name).into());
+    }
+    server.tell(command);
+    Ok(json!({ "server": &*server.name, "told": true, "state_before": server.status().state }))
+}
+
+fn valued<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn result(value: &Value) -> Object {
+    let content = json!([{ "type": "text", "text": value.to_string() }]);
+    [("content", Raw::of(&content)), ("structuredContent", Raw::of(value))].into_iter().collect()
+}
+
+/// A failure that a model can read and act on.
+fn failed(problem: &Problem) -> Object {
+    let text = match &problem.hint {
+        Some(hint) => format!("{}\nnext: {hint}", problem.title),
+        None => problem.title.clone(),
+    };
+    let content = json!([{ "type": "text", "text": text }]);
+    [("content", Raw::of(&content)), ("isError", Raw::from_static("true"))].into_iter().collect()
+}

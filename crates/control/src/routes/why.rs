@@ -1,0 +1,29 @@
+//! `GET /api/why?name=&as=`: every gate before a server or a tool.
+
+use crate::{Control, Problem, said, why};
+use axum::Json;
+use axum::extract::{Query, State};
+use protocol::Principal;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub(crate) struct Asked {
+    /// A server, a public name or `SERVER.TOOL`; every server if absent.
+    name: Option<String>,
+    /// In whose place; that of whoever asks if absent.
+    #[serde(rename = "as")]
+    principal: Option<String>,
+}
+
+pub(crate) async fn explain(
+    State(control): State<Control>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<said::Reasons>, Problem> {
+    let snapshot = control.parts.gateway.snapshot();
+    let principal = asked.principal.map_or_else(|| control.principal.clone(), |name| Principal::new(&name));
+    let reasons = match asked.name {
+        Some(name) => vec![why::explain(&snapshot, &name, &principal)?],
+        None => why::every(&snapshot, &principal),
+    };
+    Ok(Json(said::Reasons { reasons }))
+}
