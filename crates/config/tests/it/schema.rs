@@ -32,7 +32,8 @@ fn each_key_of_the_schema_is_read() {
     assert!(lines.len() > 25 && server.len() > 20);
     for line in &server {
         let reach = match line.split(' ').next() {
-            Some("command" | "url") => "",
+            Some("command" | "url" | "builtin") => "",
+            Some("allow_changes") => "builtin = \"switchboard\"\n",
             Some(key) if key.starts_with("oauth.") && key != "oauth.client_id" => {
                 "url = \"https://h/mcp\"\noauth.client_id = \"me\"\n"
             }

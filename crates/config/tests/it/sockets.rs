@@ -13,6 +13,7 @@ fn reach(text: &str) -> (&'static str, String) {
         Reach::Tcp { address } => address.clone(),
         Reach::Unix { path } => path.display().to_string(),
         Reach::Stdio { command, .. } => command.clone(),
+        Reach::Builtin { name, .. } => name.clone(),
     };
     (server.reach.transport(), at)
 }
@@ -93,4 +94,17 @@ fn clients_may_be_listened_for_on_loopback_and_on_a_socket() {
     assert_eq!(listen.unix, Some(fixture.path("conf/own.sock")));
     let long = Fixture::named("c.toml", &format!("[listen]\nunix = \"/tmp/{}\"\n", "x".repeat(120)));
     assert_eq!(long.said(), ["error: `listen.unix` is longer than 100 bytes, and no socket can have it"]);
+}
+
+#[test]
+fn a_builtin_server_is_neither_run_nor_reached() {
+    assert_eq!(reach("[servers.a]\nbuiltin = \"switchboard\"\n"), ("in-process", "switchboard".to_owned()));
+    for wrong in [
+        "builtin = \"switchboard\"\nurl = \"http://h\"",
+        "builtin = \"other\"",
+        "command = \"a\"\nallow_changes = true",
+    ] {
+        let loaded = Fixture::named("c.toml", &format!("[servers.a]\n{wrong}\n")).load();
+        assert!(loaded.has_errors(), "{wrong}");
+    }
 }
