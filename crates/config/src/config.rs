@@ -159,7 +159,7 @@ pub enum Reach {
     /// A server inside this program.
     Builtin {
         /// Which one.
-        name: String,
+        builtin: String,
         /// Whether it may change things.
         allow_changes: bool,
     },
@@ -359,7 +359,7 @@ impl fmt::Debug for Reach {
             }
             Reach::Tcp { address } => formatter.debug_struct("tcp").field("address", address).finish(),
             Reach::Unix { path } => formatter.debug_struct("unix").field("path", path).finish(),
-            Reach::Builtin { name, .. } => formatter.debug_struct("builtin").field("name", name).finish(),
+            Reach::Builtin { builtin, .. } => formatter.debug_struct("builtin").field("name", builtin).finish(),
         }
     }
 }

@@ -84,8 +84,8 @@ impl Server {
             Reach::Unix { path } => {
                 hash.add("unix").add(&path.to_string_lossy());
             }
-            Reach::Builtin { name, allow_changes } => {
-                hash.add("builtin").add(name).add(&allow_changes.to_string());
+            Reach::Builtin { builtin, allow_changes } => {
+                hash.add("builtin").add(builtin).add(&allow_changes.to_string());
             }
         }
         if let Some(oauth) = &self.oauth {
@@ -113,7 +113,7 @@ impl Server {
             Reach::Http { url, .. } | Reach::WebSocket { url, .. } => hash.add(self.reach.transport()).add(url),
             Reach::Tcp { address } => hash.add("tcp").add(address),
             Reach::Unix { path } => hash.add("unix").add(&path.to_string_lossy()),
-            Reach::Builtin { name, .. } => hash.add("builtin").add(name),
+            Reach::Builtin { builtin, .. } => hash.add("builtin").add(builtin),
         };
         hash.finish()
     }

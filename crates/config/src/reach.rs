@@ -67,7 +67,7 @@ fn inside(work: &mut Work<'_>, builtin: &Located) -> Option<Reach> {
             .hint("a builtin server is neither run nor reached: keep `builtin` alone");
     }
     let allow_changes = flag_of(work.field("allow_changes")).unwrap_or(false);
-    misplaced.is_empty().then(|| Reach::Builtin { name: builtin.text.clone(), allow_changes })
+    misplaced.is_empty().then(|| Reach::Builtin { builtin: builtin.text.clone(), allow_changes })
 }
 
 /// Whether the declared type is one we speak and fits what is declared beside it.

@@ -119,13 +119,13 @@ fn server_json(server: &Server) -> Value {
     shown
 }
 
-/// The keys of a server as they would stand in a file.
-fn shown_server(server: &Server) -> Value {
+/// How a server is run or reached, as it would stand in a file.
+fn shown_reach(server: &Server) -> Value {
     let hidden = |names: Vec<&String>| -> Map<String, Value> {
         let names = names.into_iter();
         names.map(|name| (name.clone(), HIDDEN.into())).collect()
     };
-    let mut shown = match &server.reach {
+    match &server.reach {
         Reach::Stdio { env, cwd, inherit_env, .. } => json!({
             "command": server.written.command,
             "args": server.written.args,
@@ -148,8 +148,13 @@ fn shown_server(server: &Server) -> Value {
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
-        Reach::Builtin { name, allow_changes } => json!({ "builtin": name, "allow_changes": allow_changes }),
-    };
+        Reach::Builtin { builtin, allow_changes } => json!({ "builtin": builtin, "allow_changes": allow_changes }),
+    }
+}
+
+/// The keys of a server as they would stand in a file.
+fn shown_server(server: &Server) -> Value {
+    let mut shown = shown_reach(server);
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,

@@ -40,7 +40,7 @@ const RESOLVED: [(&str, &str); 9] = [
 ];
 
 /// Fields of the variants of `Reach`, which are taken out of it by a pattern.
-const OF_REACH: [&str; 6] = ["command", "args", "cwd", "url", "headers", "dialect"];
+const OF_REACH: [&str; 8] = ["command", "args", "cwd", "url", "headers", "dialect", "builtin", "allow_changes"];
 
 #[test]
 fn every_key_is_read() {

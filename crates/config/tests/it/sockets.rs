@@ -13,7 +13,7 @@ fn reach(text: &str) -> (&'static str, String) {
         Reach::Tcp { address } => address.clone(),
         Reach::Unix { path } => path.display().to_string(),
         Reach::Stdio { command, .. } => command.clone(),
-        Reach::Builtin { name, .. } => name.clone(),
+        Reach::Builtin { builtin, .. } => builtin.clone(),
     };
     (server.reach.transport(), at)
 }

@@ -200,9 +200,9 @@ pub(super) async fn connect(
             Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
         }
         Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
-        Reach::Builtin { name, .. } => {
+        Reach::Builtin { builtin, .. } => {
             let service = (environment.inside)(entry).ok_or_else(|| ConnectError::Handshake {
-                message: format!("this program has no server `{name}` inside"),
+                message: format!("this program has no server `{builtin}` inside"),
             })?;
             Ok(Live::remote(upstream::in_process(service, options.clone(), events.clone()).await?))
         }
