@@ -22,6 +22,7 @@ mod read;
 mod variables;
 
 mod oauth;
+mod life;
 mod reach;
 mod server;
 mod settings;
@@ -29,6 +30,7 @@ mod settings;
 mod child_env;
 mod fingerprint;
 mod schema;
+mod server_files;
 mod show;
 mod watch;
 
@@ -36,8 +38,8 @@ pub mod client_files;
 
 pub use child_env::child_environment;
 pub use config::{
-    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
-    RawExtra, Reach, Restart, Server, ToolFilter, Written,
+    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin, Prefix,
+    RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
@@ -48,4 +50,5 @@ pub use names::reduce;
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
 pub use show::{show, to_json};
+pub use server_files::FileWatcher;
 pub use watch::{WatchError, Watcher};
