@@ -34,6 +34,9 @@ pub(crate) struct LabArgs {
     /// How many of each are held open
     #[arg(long, default_value_t = 2_000)]
     held: u64,
+    /// How often a sleeping server is woken
+    #[arg(long, default_value_t = 200)]
+    wakes: u64,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -47,13 +50,14 @@ enum Loop {
     Kills,
     Parked,
     Held,
+    Wake,
     Bench,
 }
 
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 6] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Bench];
+    const ALL: [Self; 7] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Wake, Self::Bench];
 
     fn name(self) -> &'static str {
         match self {
@@ -62,6 +66,7 @@ impl Loop {
             Self::Kills => "kills",
             Self::Parked => "parked",
             Self::Held => "held",
+            Self::Wake => "wake",
             Self::Bench => "bench",
         }
     }
@@ -73,6 +78,7 @@ impl Loop {
             Self::Kills => "kill -9 the daemon 200 times, count what is left (--kills)",
             Self::Parked => "100 000 random orders of 64 clients with parked calls (--interleavings)",
             Self::Held => "memory of 2 000 idle sessions, streams, subscriptions and parked calls (--held)",
+            Self::Wake => "what waking a sleeping server costs beyond its own start, 200 times (--wakes)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -93,6 +99,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Kills => kills(root, args.kills)?,
         Loop::Parked => parked(root, args.interleavings)?,
         Loop::Held => held(root, args.held)?,
+        Loop::Wake => wake(root, args.wakes)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };
@@ -153,6 +160,19 @@ fn held(root: &Path, count: u64) -> Result<String> {
     })?;
     ensure!(calm && !figures.is_empty(), "`cargo test` failed; see above");
     Ok(format!("{count} of each: {}", figures.join("; ")))
+}
+
+fn wake(root: &Path, wakes: u64) -> Result<String> {
+    tool::run(tool::cargo(root).args(["build", "--release", "--workspace", "--bins"]))?;
+    let mut test = tool::cargo(root);
+    test.env("SWITCHBOARD_LAB_WAKES", wakes.to_string());
+    test.args(["test", "--release", "-p", "e2e", "--", "a_wake_costs", "--nocapture", "--test-threads", "1"]);
+    let mut figure = None;
+    let calm = tool::watch(&mut test, Watched::Stderr, |line| {
+        figure = line.strip_prefix("wake: ").map(|figure| figure.trim().to_owned()).or(figure.take());
+    })?;
+    ensure!(calm, "`cargo test` failed; see above");
+    figure.context("the test gave no figure")
 }
 
 /// Runs `cargo test` and says how many passed; none is a failure too.

@@ -9,6 +9,8 @@ pub(crate) use lazy_guard::launch as launch_guard;
 mod engine;
 pub(crate) use engine::Engine;
 
+mod desired;
+
 mod listen;
 
 mod reload;

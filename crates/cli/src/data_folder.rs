@@ -50,6 +50,11 @@ impl DataFolder {
         self.root.join("catalog.json")
     }
 
+    /// What people want of servers.
+    pub(crate) fn desired(&self) -> PathBuf {
+        self.root.join("desired.json")
+    }
+
     /// The sealing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("keys")

@@ -88,6 +88,26 @@ pub struct Server {
     pub stop_timeout: Duration,
     /// Whether an ended process is started again.
     pub restart: Restart,
+    /// The first delay before that; it doubles with each further end.
+    pub restart_delay: Duration,
+    /// The longest such delay.
+    pub restart_delay_max: Duration,
+    /// More restarts than this within `restart_window` are a crash loop.
+    pub max_restarts: usize,
+    /// The time in which restarts are counted.
+    pub restart_window: Duration,
+    /// Who was ready for so long begins again with the first delay.
+    pub stable_after: Duration,
+    /// When it is started.
+    pub start: Start,
+    /// How long it may go without a call before it is put to sleep; `None` for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How many instances of it run, at least one.
+    pub replicas: usize,
+    /// Who stays with the instance that they first got.
+    pub pin: Pin,
+    /// Files whose change starts it anew.
+    pub watch: Option<WatchedFiles>,
     /// Words to select servers by.
     pub tags: Vec<String>,
     /// What it is for, in the words of whoever declared it.
@@ -227,6 +247,38 @@ pub enum Restart {
     OnFailure,
     /// It stays stopped.
     Never,
+}
+
+/// When a server is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With the switchboard.
+    #[default]
+    Eager,
+    /// With the first call, once its lists are known.
+    Lazy,
+}
+
+/// Who stays with one of several instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pin {
+    /// Nobody: each call goes where there is least to do.
+    #[default]
+    None,
+    /// Each session or conversation of a client; requests that belong to none stay together by
+    /// their principal.
+    Session,
+    /// Each principal.
+    Principal,
+}
+
+/// Files that are watched for a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedFiles {
+    /// The absolute folder that the patterns are relative to.
+    pub folder: PathBuf,
+    /// Patterns of paths.
+    pub globs: Vec<String>,
 }
 
 /// Patterns over a server's own tool names.

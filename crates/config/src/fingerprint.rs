@@ -100,6 +100,9 @@ impl Server {
         for time in times {
             hash.add(&time.as_millis().to_string());
         }
+        let restarts = (self.restart_delay, self.restart_delay_max, self.max_restarts, self.restart_window);
+        hash.add(&format!("{:?}", (restarts, self.stable_after, self.start, self.idle_timeout)));
+        hash.add(&format!("{:?}", (self.replicas, self.pin, &self.watch)));
         hash.add(&format!("{:?}", (self.restart, self.era, self.isolation, self.enabled, self.approval)));
         hash.finish()
     }

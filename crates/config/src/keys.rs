@@ -234,6 +234,44 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         Shape::Word { words: &["always", "on-failure", "never"], default: Some("always") },
         "Whether a program that ended is started again.",
     ),
+    time(
+        "restart_delay",
+        [5 * SECOND, 10, HOUR],
+        "How long an ended server waits for its next start; twice as long after each further end.",
+    ),
+    time("restart_delay_max", [60 * SECOND, 10, 24 * HOUR], "The longest that it waits."),
+    key(
+        "max_restarts",
+        Shape::Count { default: 5, min: 0, max: 1000 },
+        "A program that ends more often than this within restart_window is left alone for ten minutes.",
+    ),
+    time("restart_window", [300 * SECOND, 1000, 24 * HOUR], "The time in which restarts are counted."),
+    time("stable_after", [60 * SECOND, 100, 24 * HOUR], "A server that was ready for so long is forgiven what was."),
+    key(
+        "start",
+        Shape::Word { words: &["eager", "lazy"], default: Some("eager") },
+        "When the server is started: with the switchboard, or with the first call. Tools of a lazy one are listed all the same; it is started once to be asked for them.",
+    ),
+    time(
+        "idle_timeout",
+        [0, 0, 7 * 24 * HOUR],
+        "How long the server may go without a call before it is put to sleep; one that is called much may stay up to four times as long. 0 is never; a lazy server that does not say sleeps after 5 minutes.",
+    ),
+    key(
+        "replicas",
+        Shape::Count { default: 1, min: 1, max: 64 },
+        "How many instances of the program run side by side. For servers that keep nothing between calls, or with pin.",
+    ),
+    key(
+        "pin",
+        Shape::Word { words: &["none", "session", "principal"], default: Some("none") },
+        "Who stays with the instance that they first got, as long as it lives: nobody, each session of a client, or each principal.",
+    ),
+    key(
+        "watch",
+        Shape::Texts,
+        "Patterns of files, relative to cwd or else to this file, whose change starts the program anew.",
+    ),
     key("tools", Shape::Section { keys: TOOLS_KEYS }, "Which tools of the server are offered."),
     key(
         "prefix",

@@ -21,6 +21,7 @@ mod raw;
 mod read;
 mod variables;
 
+mod life;
 mod oauth;
 mod reach;
 mod server;
@@ -29,6 +30,7 @@ mod settings;
 mod child_env;
 mod fingerprint;
 mod schema;
+mod server_files;
 mod show;
 mod watch;
 
@@ -36,8 +38,8 @@ pub mod client_files;
 
 pub use child_env::child_environment;
 pub use config::{
-    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
-    RawExtra, Reach, Restart, Server, ToolFilter, Written,
+    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin, Prefix,
+    RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
@@ -47,5 +49,6 @@ pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
+pub use server_files::FileWatcher;
 pub use show::{show, to_json};
 pub use watch::{WatchError, Watcher};

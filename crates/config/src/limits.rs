@@ -92,6 +92,7 @@ limits! {
     list_items_max: count = 10_000, 1, 1_000_000, "How many items of one list are kept of a server.";
     calls_per_server_max: count = 256, 1, 65_536, "How many calls are in flight to one server.";
     instances_max: count = 64, 1, 65_536, "How many instances of one server there are besides the first (see `isolation`), sessions with a legacy server included.";
+    startup_concurrency: count = 3, 1, 1024, "How many local programs are starting at once; one that takes longer than a second gives its place to the next.";
     calls_waiting_max: count = 256, 0, 65_536, "How many calls wait for one server that is starting or full.";
     parked_calls_max: count = 1024, 1, 1_000_000, "How many calls to legacy servers wait for the answer of a person at once.";
     parked_calls_per_principal_max: count = 256, 1, 1_000_000, "How many of them one principal has.";

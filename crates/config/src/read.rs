@@ -279,7 +279,7 @@ impl Settings {
 
     pub(crate) fn count(&self, section: &str, keys: &'static [Key], name: &str) -> usize {
         let field = self.get(section, name).map(|(_, field)| field);
-        usize::try_from(number_or_default(field, keys, name)).unwrap_or(usize::MAX)
+        count_or_default(field, keys, name)
     }
 
     pub(crate) fn bytes(&self, section: &str, keys: &'static [Key], name: &str) -> usize {
@@ -304,6 +304,11 @@ fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) ->
         (_, Some(Shape::Count { default, .. } | Shape::Bytes { default, .. })) => *default,
         _ => 0,
     }
+}
+
+/// The count in a field, or the default in the table of keys.
+pub(crate) fn count_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> usize {
+    usize::try_from(number_or_default(field, keys, name)).unwrap_or(usize::MAX)
 }
 
 /// The duration in a field, or the default in the table of keys.

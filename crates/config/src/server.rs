@@ -138,6 +138,7 @@ impl<'a> Work<'a> {
         let declaration = self.declaration;
         let raw = declaration.raw;
         let oauth = crate::oauth::oauth(self, &reach);
+        let life = crate::life::life(self, &reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let startup_timeout = duration("startup_timeout");
         let stop_timeout = duration("stop_timeout");
@@ -165,6 +166,16 @@ impl<'a> Work<'a> {
                 "never" => Restart::Never,
                 _ => Restart::Always,
             },
+            restart_delay: life.restart_delay,
+            restart_delay_max: life.restart_delay_max,
+            max_restarts: life.max_restarts,
+            restart_window: life.restart_window,
+            stable_after: life.stable_after,
+            start: life.start,
+            idle_timeout: life.idle_timeout,
+            replicas: life.replicas,
+            pin: life.pin,
+            watch: life.watch,
             tags: texts("tags"),
             description: text_of(self.field("description")).map(|text| text.text.clone()),
             record_arguments: record("record_arguments", "arguments"),
@@ -191,7 +202,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn word(&self, name: &str) -> &'a str {
+    pub(crate) fn word(&self, name: &str) -> &'a str {
         text_of(self.field(name)).map_or("", |text| text.text.as_str())
     }
 

@@ -4,7 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, Prefix, Reach, Restart, Server};
+use crate::config::{
+    Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, Pin, Prefix, Reach, Restart, Server, Start,
+};
 use crate::quantity::show_duration;
 
 /// What stands in place of a secret.
@@ -191,10 +193,35 @@ fn shown_server(server: &Server) -> Value {
             "deny": server.tools.deny,
         },
     });
-    if let (Some(shown), Value::Object(details)) = (shown.as_object_mut(), details) {
-        shown.extend(details);
+    for part in [details, shown_life(server)] {
+        if let (Some(shown), Value::Object(part)) = (shown.as_object_mut(), part) {
+            shown.extend(part);
+        }
     }
     shown
+}
+
+/// When it runs and how many of it.
+fn shown_life(server: &Server) -> Value {
+    json!({
+        "restart_delay": show_duration(server.restart_delay),
+        "restart_delay_max": show_duration(server.restart_delay_max),
+        "max_restarts": server.max_restarts,
+        "restart_window": show_duration(server.restart_window),
+        "stable_after": show_duration(server.stable_after),
+        "start": match server.start {
+            Start::Eager => "eager",
+            Start::Lazy => "lazy",
+        },
+        "idle_timeout": show_duration(server.idle_timeout.unwrap_or_default()),
+        "replicas": server.replicas,
+        "pin": match server.pin {
+            Pin::None => "none",
+            Pin::Session => "session",
+            Pin::Principal => "principal",
+        },
+        "watch": server.watch.as_ref().map(|files| &files.globs),
+    })
 }
 
 /// The keys of `oauth` that say something.

@@ -56,7 +56,7 @@ pub struct Server {
     pub name: String,
     /// Name in public names and in the path of its own endpoint.
     pub public: String,
-    /// `ready`, `starting`, `needs_auth`, …; also `disabled` and `pending`.
+    /// `ready`, `starting`, `asleep`, `needs_auth`, …; also `disabled` and `pending`.
     pub state: String,
     /// `healthy`, `degraded`, `unhealthy` or `unknown`.
     pub health: String,
@@ -89,6 +89,12 @@ pub struct Server {
     /// Instances beside the first one: processes or sessions of their own for some callers.
     #[serde(default)]
     pub instances: usize,
+    /// Each of its instances, by index.
+    #[serde(default)]
+    pub instance_states: Vec<Instance>,
+    /// Milliseconds that it has been ready without a break; none when it is not.
+    #[serde(default)]
+    pub uptime_ms: Option<u64>,
     /// Lines on its stdout that were no messages.
     pub noise_lines: u64,
     /// Unknown members dropped from its messages.
@@ -103,6 +109,23 @@ pub struct Server {
     pub hint: Option<String>,
     /// Where it was declared.
     pub origin: String,
+}
+
+/// One instance of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// Which one, from 1.
+    pub index: usize,
+    /// `ready`, `starting`, `backoff`, …
+    pub state: String,
+    /// Process id of a local one.
+    pub pid: Option<u32>,
+    /// Calls that it works on.
+    pub in_flight: usize,
+    /// Times it was started again.
+    pub restarts: u64,
+    /// Why it is as it is.
+    pub reason: Option<String>,
 }
 
 /// `GET /api/servers`.

@@ -11,10 +11,9 @@ use crate::said::{Gate, Verdict, Why};
 use config::Approval;
 use gateway::Snapshot;
 use gateway::policy::RuleVerdict;
-use gateway::server::{Server, Status};
+use gateway::server::{Server, ServerState, Status};
 use protocol::{Principal, Text};
 use std::sync::Arc;
-use supervisor::State;
 
 /// What is asked about.
 struct Case<'a> {
@@ -94,7 +93,7 @@ impl Case<'_> {
             true => Gate::pass("enabled", "its entry does not switch it off"),
             false => Gate::fail("enabled", "its entry switches it off")
                 .by(entry.origin.to_string())
-                .next(action(self.server, "disabled")),
+                .next(action(self.server, ServerState::Disabled)),
         }
     }
 
@@ -103,7 +102,7 @@ impl Case<'_> {
             Approval::Approved => Gate::pass("approval", "a person approved it on this machine"),
             Approval::Pending => Gate::fail("approval", "nobody has approved it on this machine")
                 .by(self.server.entry.origin.to_string())
-                .next(action(self.server, "pending")),
+                .next(action(self.server, ServerState::Pending)),
         }
     }
 
@@ -114,12 +113,15 @@ impl Case<'_> {
         };
         let state = status.state;
         match state {
-            State::Ready => Gate::pass("state", says("ready")),
-            State::Asleep => Gate::pass("state", says("asleep; a call wakes it")),
-            State::Starting => Gate::warn("state", says("starting; a call waits for it")),
-            State::NeedsAuth => Gate::pass("state", "reached; see the next gate"),
+            ServerState::Ready => Gate::pass("state", says("ready")),
+            ServerState::Asleep => Gate::pass("state", says("asleep; a call wakes it")),
+            ServerState::Starting => Gate::warn("state", says("starting; a call waits for it")),
+            ServerState::Backoff | ServerState::Draining | ServerState::Stopping => {
+                Gate::warn("state", says(&format!("{state}; a call waits until it is back"))).next(status.hint.clone())
+            }
+            ServerState::NeedsAuth => Gate::pass("state", "reached; see the next gate"),
             _ => {
-                let next = status.hint.clone().or_else(|| action(self.server, state.as_str()));
+                let next = status.hint.clone().or_else(|| action(self.server, state));
                 Gate::fail("state", says(state.as_str())).next(next)
             }
         }
@@ -127,7 +129,7 @@ impl Case<'_> {
 
     fn signed_in(&self, status: &Status) -> Gate {
         match status.state {
-            State::NeedsAuth => {
+            ServerState::NeedsAuth => {
                 let reason = status.reason.clone().unwrap_or_else(|| "it waits for a person to sign in".to_owned());
                 Gate::fail("sign-in", reason).next(Some(format!("switchboard auth login {}", self.server.name)))
             }
@@ -157,7 +159,7 @@ impl Case<'_> {
             };
         }
         if !server.is_listed() {
-            return Gate::fail("catalog", "its lists have never been read").next(action(server, "failed"));
+            return Gate::fail("catalog", "its lists have never been read").next(action(server, ServerState::Failed));
         }
         let next = format!("see what it has: switchboard tools {}", server.name);
         Gate::fail("catalog", format!("it lists no tool `{own}`")).next(Some(next))

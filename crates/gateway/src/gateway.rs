@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
-use crate::server::{Environment, Inside, Server};
+use crate::server::{Desired, Environment, Inside, Server, Starting, Wishes};
 use crate::tasks::Inquiries;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
@@ -21,15 +21,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use supervisor::{LogWriter, Spawner};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const FACTS_MAX: usize = 1024;
 /// How much longer a parked call waits than the person behind a legacy client is given, at most.
 const ANSWER_GRACE: Duration = Duration::from_secs(2);
-/// How many servers may be starting at once (handshake and lists): processes are heavy.
-const STARTING_MAX: usize = 64;
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -49,6 +47,8 @@ pub struct Parts {
     pub vault: Option<Arc<dyn Vault>>,
     /// Makes the servers inside this program.
     pub inside: Inside,
+    /// What people wanted of servers at the end of an earlier run.
+    pub desired: Desired,
 }
 
 /// Everything a call looks at, at one moment.
@@ -101,17 +101,19 @@ impl Gateway {
             roots: parts.config.roots.clone().into(),
             hub: hub.clone(),
             facts,
-            starting: Arc::new(Semaphore::new(STARTING_MAX)),
+            starting: Starting::new(&limits),
             logs: parts.logs,
             vault: parts.vault,
             inside: parts.inside,
+            wishes: Wishes::new(parts.desired),
         };
+        environment.wishes.keep(|name| parts.config.servers.contains_key(name));
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;
         let mut stored = parts.stored;
         for entry in parts.config.servers.values() {
             let rules = rules.remove(&entry.name).unwrap_or_default();
-            let server = Server::start(entry.clone(), rules, stored.servers.remove(&entry.name), &environment);
+            let server = Server::start(entry.clone(), rules, stored.servers.remove(&entry.name), &environment, None);
             servers.insert(server.name.clone(), server);
         }
         let unlisted = servers.values().filter(|server| server.entry.is_active() && !server.is_listed());
@@ -231,10 +233,12 @@ impl Gateway {
                 config.servers.values().filter(|entry| !servers.contains_key(entry.name.as_str())).collect();
             for entry in fresh {
                 let rules = rules.remove(&entry.name).unwrap_or_default();
-                let before = old.servers.get(entry.name.as_str()).map(|server| (*server.catalog()).clone());
-                let server = Server::start(entry.clone(), rules, before, &self.environment);
+                let former = old.servers.get(entry.name.as_str()).cloned();
+                let before = former.as_ref().map(|server| (*server.catalog()).clone());
+                let server = Server::start(entry.clone(), rules, before, &self.environment, former);
                 servers.insert(server.name.clone(), server);
             }
+            self.environment.wishes.keep(|name| config.servers.contains_key(name));
             let mut new = Snapshot { config, servers, catalog: Catalog::default() };
             new.catalog = assembler::build(&new);
             self.replace(&old, new);
@@ -249,6 +253,12 @@ impl Gateway {
     pub fn stored(&self) -> (StoredCatalog, watch::Receiver<u64>) {
         let changed = self.stored.subscribe();
         (assembler::stored(&self.snapshot()), changed)
+    }
+
+    /// What people want of servers, now and whenever it changes: to be kept on disk.
+    #[must_use]
+    pub fn desired(&self) -> watch::Receiver<Desired> {
+        self.environment.wishes.subscribe()
     }
 
     /// Tells each server which of its resources and tasks somebody wants to hear of.
@@ -314,12 +324,13 @@ impl Gateway {
         self.draining.is_cancelled()
     }
 
-    /// Ends every server and waits until they have ended.
+    /// Ends every server and waits until they have ended. Calls in flight are cut off: who wants
+    /// them to finish drains first.
     pub async fn stop(&self) {
         self.drain();
         let servers: Vec<_> =
             self.snapshot().servers.values().filter(|server| server.entry.is_active()).cloned().collect();
-        futures_util::future::join_all(servers.iter().map(|server| server.stop())).await;
+        futures_util::future::join_all(servers.iter().map(|server| server.end())).await;
     }
 }
 

@@ -52,7 +52,7 @@ impl Default for RestartPolicy {
     fn default() -> RestartPolicy {
         RestartPolicy {
             mode: RestartMode::Always,
-            delay_min: Duration::from_millis(500),
+            delay_min: Duration::from_secs(5),
             delay_max: Duration::from_secs(60),
             stable_after: Duration::from_secs(60),
             restarts_max: 5,

@@ -5,22 +5,26 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The state of one instance.
+/// The state of one instance. What a server is, which may have several and none, is derived from
+/// these by whoever leads it.
 ///
 /// ```text
-///                 start                       ready
-///   stopped ───────────────► starting ─────────────────► ready
-///     ▲  ▲                    ▲ ▲  │                     │ │ │
-///     │  │ ended              │ │  │ again later   drain │ │ │ idle
-///     │  └────── stopping ◄───┼─┼──┼────── draining ◄────┘ │ └──────► asleep
-///     │            ▲          │ │  ▼                       │            │
-///     │            │ stop     │ └─ backoff ◄───────────────┤            │
-///     │            │          │                again later │            │
-///     │       any that runs   ├─── crash_loop ◄────────────┤            │
-///     │                       ├─── failed ◄────────────────┤            │
-///     │                       ├─── needs_auth ◄────────────┘            │
-///     │ stop                  └─────────────────────────────────────────┘
-///     └── asleep, backoff, crash_loop, failed, needs_auth   start (wake)
+///                 start                       ready                drain
+///   stopped ───────────────► starting ─────────────────► ready ───────────► draining
+///    ▲ ▲ │                    ▲ ▲  │ │                    │ │                  │
+///    │ │ │ idle          wake │ │  │ │ stop               │ │ stop             │ stop, or it ends
+///    │ │ ▼                    │ │  │ ▼                    │ ▼                  │
+///    │ asleep ────────────────┘ │  │ stopping ◄───────────┴────────────────────┘
+///    │   ▲                      │  │   │ │ ▲
+///    │   │        idle          │  │   │ │ └─ any that runs
+///    │   └──────────────────────┼──┼───┘ │
+///    │                          │  │     │ again later, too often, give up
+///    │ stop                     │  ▼     ▼
+///    ├───────────────────── backoff ◄──────── starting, ready, stopping
+///    ├───────────────────── crash_loop ◄───── the same
+///    └───────────────────── failed ◄───────── the same
+///                               │ start
+///                               └──► starting
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,8 +47,6 @@ pub enum State {
     CrashLoop,
     /// Ended, and only a person can help.
     Failed,
-    /// A remote server that waits for a person to sign in.
-    NeedsAuth,
 }
 
 /// What happens to an instance.
@@ -54,7 +56,7 @@ pub enum Event {
     Start,
     /// It is proven ready.
     Ready,
-    /// No call for long: it is put to sleep.
+    /// It is not there for want of calls: the next one wakes it.
     Idle,
     /// It gets no new calls.
     Drain,
@@ -68,8 +70,6 @@ pub enum Event {
     TooOften,
     /// It ended and no timer helps.
     GiveUp,
-    /// It refuses us until a person has signed in.
-    SignedOut,
 }
 
 /// An event that makes no sense in a state.
@@ -84,7 +84,7 @@ pub struct Refused {
 
 impl State {
     /// Every state, in the order of a life.
-    pub const ALL: [State; 10] = [
+    pub const ALL: [State; 9] = [
         State::Stopped,
         State::Asleep,
         State::Starting,
@@ -94,7 +94,6 @@ impl State {
         State::Backoff,
         State::CrashLoop,
         State::Failed,
-        State::NeedsAuth,
     ];
 
     /// The state after an event.
@@ -106,17 +105,16 @@ impl State {
         use Event as E;
         use State as S;
         let next = match (self, event) {
-            (S::Stopped | S::Asleep | S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth, E::Start) => S::Starting,
-            (S::Asleep | S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth, E::Stop) => S::Stopped,
+            (S::Stopped | S::Asleep | S::Backoff | S::CrashLoop | S::Failed, E::Start) => S::Starting,
+            (S::Asleep | S::Backoff | S::CrashLoop | S::Failed, E::Stop) => S::Stopped,
             (S::Starting, E::Ready) => S::Ready,
-            (S::Ready, E::Idle) => S::Asleep,
             (S::Ready, E::Drain) => S::Draining,
             (S::Starting | S::Ready | S::Draining, E::Stop) => S::Stopping,
             (S::Draining | S::Stopping, E::Ended) => S::Stopped,
-            (S::Starting | S::Ready, E::AgainLater) => S::Backoff,
-            (S::Starting | S::Ready, E::TooOften) => S::CrashLoop,
-            (S::Starting | S::Ready | S::Backoff | S::CrashLoop, E::GiveUp) => S::Failed,
-            (S::Starting | S::Ready, E::SignedOut) => S::NeedsAuth,
+            (S::Stopping | S::Stopped, E::Idle) => S::Asleep,
+            (S::Starting | S::Ready | S::Stopping, E::AgainLater) => S::Backoff,
+            (S::Starting | S::Ready | S::Stopping, E::TooOften) => S::CrashLoop,
+            (S::Starting | S::Ready | S::Stopping, E::GiveUp) => S::Failed,
             _ => return Err(Refused { state: self, event }),
         };
         Ok(next)
@@ -139,7 +137,6 @@ impl State {
             State::Backoff => "backoff",
             State::CrashLoop => "crash_loop",
             State::Failed => "failed",
-            State::NeedsAuth => "needs_auth",
         }
     }
 }
@@ -153,8 +150,9 @@ impl fmt::Display for State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    const EVENTS: [Event; 10] = [
+    const EVENTS: [Event; 9] = [
         Event::Start,
         Event::Ready,
         Event::Idle,
@@ -164,7 +162,6 @@ mod tests {
         Event::AgainLater,
         Event::TooOften,
         Event::GiveUp,
-        Event::SignedOut,
     ];
 
     #[test]
@@ -174,6 +171,8 @@ mod tests {
             (Event::AgainLater, State::Backoff),
             (Event::Start, State::Starting),
             (Event::Ready, State::Ready),
+            (Event::Drain, State::Draining),
+            (Event::Stop, State::Stopping),
             (Event::Idle, State::Asleep),
             (Event::Start, State::Starting),
             (Event::Ready, State::Ready),
@@ -212,6 +211,37 @@ mod tests {
         for state in State::ALL {
             let json = serde_json::to_string(&state).unwrap();
             assert_eq!(json, format!("\"{state}\""));
+        }
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order: nothing is proven ready that was not started, what
+        /// is told to end is gone before it starts again, and a refusal changes nothing.
+        #[test]
+        fn no_order_of_events_skips_a_step(events in prop::collection::vec(0..EVENTS.len(), 0..60)) {
+            let mut state = State::Stopped;
+            for event in events.into_iter().map(|at| EVENTS[at]) {
+                let next = match state.next(event) {
+                    Ok(next) => next,
+                    Err(refused) => {
+                        prop_assert_eq!(refused, Refused { state, event });
+                        continue;
+                    }
+                };
+                if next == State::Ready {
+                    prop_assert_eq!(state, State::Starting);
+                }
+                if next == State::Starting {
+                    prop_assert!(!state.is_running(), "a second one beside one that is {state}");
+                }
+                if state == State::Draining {
+                    prop_assert!(matches!(next, State::Stopping | State::Stopped));
+                }
+                if next == State::Asleep {
+                    prop_assert!(!next.is_running() && state != State::Ready);
+                }
+                state = next;
+            }
         }
     }
 }

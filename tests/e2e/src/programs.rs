@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// The first delay of a restart in tests.
+const SOON_AGAIN: &str = "restart_delay = \"100ms\"\n";
+
 /// How a program ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
@@ -62,22 +65,23 @@ pub fn entry(name: &str, program: &str, args: &[&str]) -> String {
     entry_of(name, &built(program), args)
 }
 
-/// An entry of the configuration for any program.
+/// An entry of the configuration for any program. It is started again soon when it ends: tests
+/// wait for that.
 #[must_use]
 pub fn entry_of(name: &str, program: &Path, args: &[&str]) -> String {
-    format!("[servers.{name}]\ncommand = {program:?}\nargs = {args:?}\n")
+    format!("[servers.{name}]\ncommand = {program:?}\nargs = {args:?}\n{SOON_AGAIN}")
 }
 
 /// An entry of the configuration for a server that is reached at a URL.
 #[must_use]
 pub fn entry_at(name: &str, url: &str) -> String {
-    format!("[servers.{name}]\nurl = {url:?}\n")
+    format!("[servers.{name}]\nurl = {url:?}\n{SOON_AGAIN}")
 }
 
 /// An entry of the configuration for a server that is reached at a URL over this transport.
 #[must_use]
 pub fn entry_over(name: &str, transport: &str, url: &str) -> String {
-    format!("[servers.{name}]\ntype = {transport:?}\nurl = {url:?}\n")
+    format!("[servers.{name}]\ntype = {transport:?}\nurl = {url:?}\n{SOON_AGAIN}")
 }
 
 /// An entry of the configuration for a server that misbehaves as `mode` says.
@@ -90,7 +94,7 @@ pub fn misbehave(name: &str, mode: &str, era: &str) -> String {
 #[must_use]
 pub fn script(name: &str, script: &str) -> String {
     let script = script.replace("$SERVER", &built("mcp-misbehave").display().to_string());
-    format!("[servers.{name}]\ncommand = \"sh\"\nargs = [\"-c\", '{script}']\n")
+    format!("[servers.{name}]\ncommand = \"sh\"\nargs = [\"-c\", '{script}']\n{SOON_AGAIN}")
 }
 
 /// A command; what it runs is the caller's business.

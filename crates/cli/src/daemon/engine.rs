@@ -1,6 +1,7 @@
 //! A gateway with everything that surrounds it in a process: guard, log files, stored catalog,
 //! records. The daemon has one, and so has `connect` where there is no daemon.
 
+use super::desired;
 use super::lazy_guard::LazyGuard;
 use crate::data_folder::DataFolder;
 use crate::records::{RecordWriter, Sizes};
@@ -26,8 +27,9 @@ pub(crate) struct Engine {
     pub(crate) data: DataFolder,
     guard: LazyGuard,
     records: RecordWriter,
-    keeper: JoinHandle<()>,
-    /// Ends the keeper of the catalog.
+    /// Write the catalog, and what people want of servers.
+    keepers: [JoinHandle<()>; 2],
+    /// Ends the keepers.
     ended: CancellationToken,
 }
 
@@ -50,6 +52,7 @@ impl Engine {
         let logs = LogWriter::start(LogWriterLimits { file_bytes_max, files_max }).map_err(failed)?;
         let stored = store_files::read_catalog(&data);
         let inside = control::Inside::default();
+        let wanted = desired::read(&data);
         let parts = Parts {
             config: Arc::new(config),
             stored: stored.clone(),
@@ -62,6 +65,7 @@ impl Engine {
                 move |entry: &config::Server| inside.service(entry)
             }),
             logs: Some((logs.clone(), data.logs())),
+            desired: wanted.clone(),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
@@ -71,8 +75,11 @@ impl Engine {
         let calls = data.logs().join("calls.jsonl");
         let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;
         let ended = CancellationToken::new();
-        let keeper = tokio::spawn(keep_catalog(gateway.clone(), data.clone(), stored, ended.clone()));
-        Ok(Self { gateway, logs, data, guard, records, keeper, ended })
+        let keepers = [
+            tokio::spawn(keep_catalog(gateway.clone(), data.clone(), stored, ended.clone())),
+            tokio::spawn(desired::keep(gateway.clone(), data.clone(), wanted, ended.clone())),
+        ];
+        Ok(Self { gateway, logs, data, guard, records, keepers, ended })
     }
 
     /// Ends every server and writes what must last.
@@ -80,8 +87,10 @@ impl Engine {
         self.gateway.stop().await;
         self.guard.close().await;
         self.ended.cancel();
-        // A keeper that panicked wrote what it could.
-        let _ = self.keeper.await;
+        for keeper in self.keepers {
+            // One that panicked wrote what it could.
+            let _ = keeper.await;
+        }
         let (records, logs) = (self.records, self.logs);
         let flushing = tokio::task::spawn_blocking(move || {
             records.finish();

@@ -3,10 +3,10 @@
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
-use config::{Approval, Reach};
+use config::Reach;
 use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
-use gateway::server::{Command, Server};
+use gateway::server::{Command, InstanceStatus, Server, ServerState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
@@ -41,11 +41,6 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let view = snapshot.catalog.single.get(&entry.reduced);
     let count = |kind: Kind| view.map_or(0, |view: &std::sync::Arc<View>| view.list(kind).count);
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let state = match (entry.enabled, entry.approval) {
-        (false, _) => "disabled".to_owned(),
-        (true, Approval::Pending) => "pending".to_owned(),
-        (true, Approval::Approved) => status.state.to_string(),
-    };
     let (transport, target) = match &entry.reach {
         Reach::Stdio { .. } => {
             let command = entry.written.command.iter().chain(&entry.written.args);
@@ -54,7 +49,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         remote => (remote.transport(), entry.written.url.clone().unwrap_or_default()),
     };
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
-    let hint = status.hint.clone().or_else(|| action(server, &state));
+    let hint = status.hint.clone().or_else(|| action(server, status.state));
     said::Server {
         name: entry.name.clone(),
         public: entry.reduced.clone(),
@@ -73,6 +68,8 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),
         instances: server.instances(),
+        instance_states: status.instances.iter().map(|instance| described(server, instance)).collect(),
+        uptime_ms: server.uptime().map(|uptime| u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)),
         noise_lines: read(&server.counters.noise_lines),
         members_dropped: read(&server.counters.members_dropped),
         since: supervisor::utc(status.since),
@@ -80,20 +77,34 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         reason: status.degraded.or(status.reason),
         hint,
         origin: entry.origin.to_string(),
-        state,
+        state: status.state.to_string(),
+    }
+}
+
+fn described(server: &Server, instance: &InstanceStatus) -> said::Instance {
+    said::Instance {
+        index: instance.index + 1,
+        state: instance.state.to_string(),
+        pid: instance.pid,
+        in_flight: server.in_flight(instance.index),
+        restarts: instance.restarts,
+        reason: instance.reason.as_deref().map(str::to_owned),
     }
 }
 
 /// What a person can do where the state itself says no more.
-pub(crate) fn action(server: &Server, state: &str) -> Option<String> {
+pub(crate) fn action(server: &Server, state: ServerState) -> Option<String> {
     match state {
-        "disabled" => Some(format!("set enabled = true at {}", server.entry.origin)),
-        "pending" => {
+        ServerState::Disabled => Some(format!("set enabled = true at {}", server.entry.origin)),
+        ServerState::Pending => {
             let file = server.entry.origin.file.as_ref()?.display();
             Some(format!("look at it, then approve it by naming the file: switchboard --config {file}"))
         }
-        "needs_auth" => Some(format!("switchboard auth login {}", server.name)),
-        "failed" | "crash_loop" | "backoff" => Some(format!("see its log: switchboard logs {}", server.name)),
+        ServerState::NeedsAuth => Some(format!("switchboard auth login {}", server.name)),
+        ServerState::Stopped => Some(format!("switchboard start {}", server.name)),
+        ServerState::Failed | ServerState::CrashLoop | ServerState::Backoff => {
+            Some(format!("see its log: switchboard logs {}", server.name))
+        }
         _ => None,
     }
 }

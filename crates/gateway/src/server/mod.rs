@@ -1,17 +1,53 @@
 //! One declared server as the gateway sees it: the handle that calls go through.
 //!
-//! Its life (start, handshake, lists, restarts) is led by one owner task in `owner.rs`; what it
-//! offers is read in `lister.rs`. A call looks only at the published link: no lock, no queue.
+//! A server leads instances: `owner.rs` is the task of the server, `instance.rs` that of one of its
+//! instances, `start.rs` one attempt to bring an instance up. What they decide by are values:
+//! `goal.rs`, `state.rs`, `sleep.rs`. A call looks only at the published lanes: no lock, no queue.
+
+mod state;
+pub use state::{Admission, Part, ServerState};
+
+mod goal;
+pub use goal::Goal;
+
+mod status;
+pub use status::{Counters, InstanceStatus, Status};
+
+mod environment;
+pub use environment::{Environment, Fact, Inside, Starting};
+
+mod inbox;
+pub use inbox::Command;
+use inbox::Inbox;
+
+mod owner;
+
+mod instance;
+
+mod start;
+
+mod events;
 
 mod lister;
-mod owner;
-mod pool;
-mod start;
-mod status;
 
-pub use owner::{Command, Environment, Fact, Inside};
+mod lanes;
+use lanes::{Entered, Lanes};
+
+mod waiting;
+
+mod pool;
 use pool::Pool;
-pub use status::{Counters, Status};
+
+mod sleep;
+
+mod watched;
+
+mod running;
+pub use running::RunningTasks;
+
+mod desired;
+pub use desired::Desired;
+pub(crate) use desired::Wishes;
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
@@ -19,16 +55,12 @@ use crate::policy::ToolRules;
 use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use outbound::oauth::SignIn;
-use protocol::{Call, Error, ErrorKind, Reply};
+use protocol::{Call, CallContext, Error, ErrorKind, Reply};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use supervisor::{ServerLog, State};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
-
-/// A backoff at most this long is waited out by a call; a longer one is answered at once.
-const BACKOFF_WAIT_MAX: Duration = Duration::from_secs(2);
+use supervisor::ServerLog;
+use tokio::sync::{oneshot, watch};
 
 /// A declared server: its entry, and what runs under it. An entry that changes in nothing that
 /// the running server notices gets a new `Server` around the same [`Core`].
@@ -52,14 +84,15 @@ pub struct Core {
     pub counters: Counters,
     /// Shared by all connections to it.
     sign_in: Option<Arc<SignIn>>,
-    link: ArcSwapOption<Connection>,
-    /// Instances beside the one of `link`, where there may be any.
-    pool: ArcSwapOption<Pool>,
+    /// The ways to the instances that are ready.
+    lanes: ArcSwapOption<Lanes>,
+    /// Tasks that it works on.
+    pub tasks: RunningTasks,
     status: watch::Sender<Status>,
     catalog: ArcSwap<ServerCatalog>,
     /// Whether `catalog` came from this run or from a stored one.
     listed: std::sync::atomic::AtomicBool,
-    commands: mpsc::Sender<Command>,
+    inbox: Inbox,
     /// What somebody wants to be told about: a state, so that none of it is lost in a queue.
     wanted: watch::Sender<Wanted>,
     waiting: AtomicUsize,
@@ -68,52 +101,47 @@ pub struct Core {
     wait_max: Duration,
 }
 
-/// A call that waits for its server; gives its place back, however it ends.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Server {
-    /// Starts the owner of `entry`. `stored` is what it said in an earlier run, if anything.
+    /// Starts the owner of `entry`. `stored` is what it said in an earlier run, if anything;
+    /// `former` is the running server of the same name, which ends before this one starts.
     #[must_use]
     pub fn start(
         entry: config::Server,
         rules: ToolRules,
         stored: Option<ServerCatalog>,
         environment: &Environment,
+        former: Option<Arc<Self>>,
     ) -> Arc<Self> {
         let definition = entry.definition_hash();
         let stored = stored.filter(|stored| stored.definition == definition);
-        let status = if !entry.enabled {
-            Status::resting(State::Stopped, "disabled in its entry")
-        } else if entry.approval == config::Approval::Pending {
-            Status::resting(State::Stopped, "waits for approval: a project brought it")
-        } else {
-            Status::resting(State::Starting, "")
+        let stopped = environment.wishes.is_stopped(&entry.name);
+        let goal = Goal::first(entry.start == config::Start::Lazy, stored.is_some(), stopped);
+        let (state, why) = match (Admission::of(&entry), goal) {
+            (Admission::Disabled, _) => (ServerState::Disabled, "disabled in its entry"),
+            (Admission::Pending, _) => (ServerState::Pending, "waits for approval: a project brought it"),
+            (Admission::Active, Goal::Up) => (ServerState::Starting, ""),
+            (Admission::Active, Goal::Asleep) => (ServerState::Asleep, ""),
+            (Admission::Active, Goal::Stopped | Goal::Ended) => (ServerState::Stopped, "a person stopped it"),
         };
-        let (commands, receiver) = mpsc::channel(owner::COMMANDS_MAX);
         let core = Arc::new(Core {
             name: entry.name.as_str().into(),
             log: environment.log(&entry.reduced),
             counters: Counters::default(),
             sign_in: start::sign_in(&entry, environment),
-            link: ArcSwapOption::empty(),
-            pool: ArcSwapOption::empty(),
-            status: watch::Sender::new(status),
+            lanes: ArcSwapOption::empty(),
+            tasks: RunningTasks::default(),
+            status: watch::Sender::new(Status::resting(state, goal, why)),
             listed: stored.is_some().into(),
             catalog: ArcSwap::from_pointee(stored.unwrap_or_else(|| ServerCatalog::empty(definition))),
-            commands,
+            inbox: if entry.is_active() { Inbox::open() } else { Inbox::default() },
             wanted: watch::Sender::default(),
             waiting: AtomicUsize::new(0),
             waiting_max: environment.limits.calls_waiting_max,
             wait_max: entry.startup_timeout.min(entry.request_timeout),
         });
         if entry.is_active() {
-            tokio::spawn(owner::run(core.clone(), entry.clone(), environment.clone(), receiver));
+            let (entry, environment) = (Arc::new(entry.clone()), environment.clone());
+            tokio::spawn(owner::run(core.clone(), entry, environment, goal, former));
         }
         Arc::new(Self { entry, rules, core })
     }
@@ -152,23 +180,42 @@ impl Core {
         self.status.borrow().clone()
     }
 
-    /// The live link, when it is ready.
+    /// The same, and every change of it from now on.
+    #[must_use]
+    pub fn watch_status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// The live link of the instance that speaks for the server, when one is ready.
     #[must_use]
     pub fn link(&self) -> Option<Arc<Connection>> {
-        self.link.load_full()
+        self.lanes.load().as_ref().and_then(|lanes| lanes.first()).map(|lane| lane.link.clone())
     }
 
-    /// How many instances there are beside the first.
+    /// How many processes or sessions there are beside the instances, for callers of their own.
     #[must_use]
     pub fn instances(&self) -> usize {
-        self.pool.load().as_ref().map_or(0, |pool| pool.len())
+        let lanes = self.lanes.load();
+        let pools = lanes.iter().flat_map(|lanes| lanes.all()).filter_map(|lane| lane.pool.as_ref());
+        pools.map(|pool| pool.len()).sum()
     }
 
-    /// Tells the owner something; a full queue means that it is being told a lot already.
+    /// How many calls are on the instance of this index.
+    #[must_use]
+    pub fn in_flight(&self, index: usize) -> usize {
+        let lanes = self.lanes.load();
+        lanes.iter().flat_map(|lanes| lanes.all()).find(|lane| lane.index == index).map_or(0, |lane| lane.calls())
+    }
+
+    /// How long it has been ready without a break: its oldest ready instance.
+    #[must_use]
+    pub fn uptime(&self) -> Option<Duration> {
+        self.lanes.load().iter().flat_map(|lanes| lanes.all()).map(|lane| lane.since.elapsed()).max()
+    }
+
+    /// Tells the owner something. It is never lost.
     pub fn tell(&self, command: Command) {
-        if self.commands.try_send(command).is_err() {
-            tracing::debug!(server = %self.name, "the owner's queue is full or closed");
-        }
+        self.inbox.push(command);
     }
 
     /// Has it told of exactly this from now on.
@@ -180,12 +227,21 @@ impl Core {
         });
     }
 
-    /// Ends it and waits until it has ended.
+    /// Ends it for good, after the calls in flight, and waits until it has ended.
     pub async fn stop(&self) {
-        let (done, wait) = tokio::sync::oneshot::channel();
-        if self.commands.send(Command::Stop(done)).await.is_ok() {
-            let _ = wait.await;
-        }
+        self.finish(false).await;
+    }
+
+    /// Ends it for good, at once, and waits until it has ended.
+    pub async fn end(&self) {
+        self.finish(true).await;
+    }
+
+    async fn finish(&self, hasty: bool) {
+        let (done, wait) = oneshot::channel();
+        self.tell(Command::Stop { done, hasty });
+        // Dropped unanswered by an owner that is gone.
+        let _ = wait.await;
     }
 
     /// Calls the server, waiting for it while it starts. What it asks meanwhile goes to `asker`.
@@ -193,86 +249,49 @@ impl Core {
     /// # Errors
     /// Those of the call, or why the server cannot be called now.
     pub async fn call(&self, call: Call, asker: Option<Asker>) -> Reply {
-        let link = match self.link() {
-            Some(link) => link,
-            None => Box::pin(self.wait_for_link()).await?,
+        let entered = match self.enter(&call.context) {
+            Some(entered) => entered,
+            None => Box::pin(self.wait_to_enter(&call.context)).await?,
         };
-        let pool = self.pool.load();
-        let link = match &*pool {
-            Some(pool) => match pool.ready(&link, &call.context) {
-                Some(ready) => ready,
-                None => Box::pin(Pool::instance(pool, link, &call.context)).await?,
-            },
-            None => link,
-        };
-        drop(pool);
-        link.call_asking(call, asker).await
-    }
-
-    /// Another process may have signed in, with nobody there to tell: who asks now may not see it
-    /// yet, the next one does.
-    pub(crate) fn look_for_sign_in(&self) {
-        if self.status.borrow().state == State::NeedsAuth {
-            self.tell(Command::SignInChanged);
-        }
-    }
-
-    async fn wait_for_link(&self) -> Result<Arc<Connection>, Error> {
-        let _waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
-            let message = format!(
-                "{} calls already wait for the server `{}` (limit `calls_waiting_max`)",
-                self.waiting_max, self.name
-            );
-            return Err(Error::new(ErrorKind::Overloaded, message)
-                .hint(format!("see why it is not ready: switchboard logs {}", self.name)));
-        }
-        self.until_ready().await
-    }
-
-    async fn until_ready(&self) -> Result<Arc<Connection>, Error> {
-        let deadline = Instant::now() + self.wait_max;
-        let mut status = self.status.subscribe();
-        loop {
-            let seen = status.borrow_and_update().clone();
-            if let Some(link) = self.link() {
-                return Ok(link);
-            }
-            let worth_waiting = match seen.state {
-                State::Starting | State::Ready => true,
-                State::Backoff => {
-                    seen.next_try.is_some_and(|at| at.saturating_duration_since(Instant::now()) <= BACKOFF_WAIT_MAX)
+        let reply = match &entered.pool {
+            None => entered.link.call_asking(call, asker),
+            Some(pool) => match pool.ready(&entered.link, &call.context) {
+                Some(ready) => ready.call_asking(call, asker),
+                None => {
+                    let link = Box::pin(Pool::instance(pool, entered.link.clone(), &call.context)).await?;
+                    link.call_asking(call, asker)
                 }
-                _ => false,
-            };
-            self.look_for_sign_in();
-            if !worth_waiting {
-                return Err(seen.refusal(&self.name));
-            }
-            match timeout_at(deadline, status.changed()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => return Err(seen.refusal(&self.name)),
-                Err(_) => return Err(self.status().refusal(&self.name)),
-            }
+            },
+        };
+        match reply.await {
+            Err(error) if error.kind == ErrorKind::UpstreamGone => Err(Box::pin(explained(entered, error)).await),
+            reply => reply,
         }
     }
 
-    /// Nobody can call it any more; instances beside the first one end.
-    fn unlink(&self) {
-        self.link.store(None);
-        if let Some(pool) = self.pool.swap(None) {
-            pool.end();
-        }
+    fn enter(&self, context: &CallContext) -> Option<Entered> {
+        self.lanes.load().as_ref()?.enter(context)
     }
 
     fn publish(&self, status: Status) {
-        if let Some(reason) = status.reason.as_ref().filter(|reason| !reason.is_empty()) {
-            self.log.remark(format!("{}: {reason}", status.state));
-        } else {
-            self.log.remark(status.state.to_string());
+        let changed = {
+            let before = self.status.borrow();
+            before.state != status.state || before.reason != status.reason
+        };
+        if changed {
+            let reason = status.reason.as_deref().unwrap_or("");
+            let colon = if reason.is_empty() { "" } else { ": " };
+            self.log.remark(format!("{}{colon}{reason}", status.state));
+            tracing::info!(server = %self.name, state = %status.state, reason, "`{}`: {}", self.name, status.state);
         }
-        let reason = status.reason.as_deref().unwrap_or("");
-        tracing::info!(server = %self.name, state = %status.state, reason, "`{}`: {}", self.name, status.state);
         self.status.send_replace(status);
+    }
+}
+
+/// Why the instance under a call is gone, as soon as that is known.
+async fn explained(entered: Entered, error: Error) -> Error {
+    match entered.why_it_ended().await {
+        Some(why) => Error { message: format!("{}: {why}", error.message).into(), ..error },
+        None => error,
     }
 }

@@ -1,428 +1,366 @@
-//! The owner of one server: the only task that starts, connects, lists, restarts and ends it.
-//!
-//! Decisions (when to try again) are `supervisor::Restarts`; this file only acts on them.
+//! The owner of one server: what is wanted of it, its instances, and what it shows to calls. It leads
+//! instances and waits for none of them; what one does in its life is `instance.rs`.
 
-use super::pool::Pool;
-use super::start::{Down, Live, attempt, mirrored, with_last_words};
-use super::{Core, Status, lister};
+use super::desired::Wishes;
+use super::goal::{Goal, Order, Wish};
+use super::inbox::Command;
+use super::instance::{Instance, Report};
+use super::lanes::{Lane, Lanes};
+use super::sleep::{Use, Verdict};
+use super::state::{Admission, ServerState};
+use super::watched::Watched;
+use super::{Core, Environment, Fact, InstanceStatus, Server, Status};
 use crate::catalog::{Kind, ServerCatalog};
-use crate::hub::Hub;
-use crate::tasks::TaskRef;
-use crate::upstream::{List, UpstreamEvent, Wanted};
-use config::{Limits, Reach, Restart};
-use outbound::oauth::Vault;
-use protocol::{Era, Error, ErrorKind};
-use std::collections::BTreeSet;
+use crate::upstream::Wanted;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
-use supervisor::{
-    Decision, Ending, Jitter, LogWriter, ProcessHandle, RestartMode, RestartPolicy, Restarts, ServerLog, Spawner,
-    State, Stream,
-};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::Instant;
+use supervisor::State;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
-pub(super) const COMMANDS_MAX: usize = 64;
-const EVENTS_MAX: usize = 256;
-/// Bursts of "list changed" within this time are one refresh.
-const COALESCE: Duration = Duration::from_millis(20);
+const REPORTS_MAX: usize = 64;
 
-/// What the owners of servers work with.
-#[derive(Clone)]
-pub struct Environment {
-    /// Starts processes.
-    pub spawner: Arc<dyn Spawner>,
-    /// The process environment that children get a part of.
-    pub process: Arc<config::Environment>,
-    /// Limits in force.
-    pub limits: Arc<Limits>,
-    /// Answers `roots/list` of servers.
-    pub roots: Arc<[String]>,
-    /// Who hears of changed resources.
-    pub hub: Arc<Hub>,
-    /// Where facts go.
-    pub facts: mpsc::Sender<Fact>,
-    /// How many servers may be starting at once.
-    pub starting: Arc<Semaphore>,
-    /// Writes the log files; none keeps logs in memory only.
-    pub logs: Option<(LogWriter, PathBuf)>,
-    /// Keeps what was signed in to; none signs in to nothing.
-    pub vault: Option<Arc<dyn Vault>>,
-    /// Makes the servers inside this program.
-    pub inside: Inside,
-}
-
-/// Makes the service of an entry whose server is inside this program; none where there is no such.
-pub type Inside = Arc<dyn Fn(&config::Server) -> Option<Arc<dyn protocol::Service>> + Send + Sync>;
-
-/// What an owner reports.
-#[derive(Debug)]
-pub enum Fact {
-    /// The server of this name was listed anew, or could not be listed.
-    Listed(Arc<str>),
-}
-
-/// What an owner is told.
-#[derive(Debug)]
-pub enum Command {
-    /// End the server and report.
-    Stop(oneshot::Sender<()>),
-    /// End it and start it again now.
-    Restart,
-    /// A person signed in or out.
-    SignInChanged,
-    /// Read its lists again.
-    Refresh,
-}
-
-/// What ended a phase.
-enum Left {
-    Down(Down),
-    Restart,
-    Stopped(oneshot::Sender<()>),
+/// One instance as its owner sees it.
+struct Slot {
+    orders: watch::Sender<Order>,
+    status: InstanceStatus,
+    lane: Option<Arc<Lane>>,
+    /// What is not as it should be with its lists.
+    degraded: Option<String>,
+    /// Whether it was ready once, or failed to be.
+    settled: bool,
 }
 
 struct Owner {
     server: Arc<Core>,
     entry: Arc<config::Server>,
     environment: Environment,
-    commands: mpsc::Receiver<Command>,
-    /// Era from an earlier run or attempt; forgotten when it turns out wrong.
-    remembered: Option<Era>,
+    goal: Goal,
+    slots: Vec<Slot>,
+    reports: mpsc::Receiver<Report>,
     /// What somebody wants to be told about.
     wanted: watch::Receiver<Wanted>,
+    /// How much it is used, while it is ready and may sleep.
+    usage: Option<Use>,
+    look_at: Instant,
+    watched: Watched,
+    /// Who waits until it is stopped, and until it has ended.
+    downs: Vec<oneshot::Sender<()>>,
+    ends: Vec<oneshot::Sender<()>>,
 }
 
-impl std::fmt::Debug for Environment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Environment").finish_non_exhaustive()
-    }
-}
-
-impl Environment {
-    pub(super) fn log(&self, reduced: &str) -> ServerLog {
-        match &self.logs {
-            Some((writer, folder)) => ServerLog::in_file(writer, folder.join(format!("{reduced}.log"))),
-            None => ServerLog::in_memory(),
-        }
-    }
-}
-
-/// Leads the life of `server` until it is told to stop.
+/// Leads the life of `server` until it is told to end. `former` has its name, and ends first.
 pub(super) async fn run(
     server: Arc<Core>,
-    entry: config::Server,
+    entry: Arc<config::Server>,
     environment: Environment,
-    commands: mpsc::Receiver<Command>,
+    goal: Goal,
+    former: Option<Arc<Server>>,
 ) {
-    let mode = match entry.restart {
-        Restart::Always => RestartMode::Always,
-        Restart::OnFailure => RestartMode::OnFailure,
-        Restart::Never => RestartMode::Never,
-    };
-    // A remote server is not ours to restart: we only look again, however often it takes.
-    let remote = !matches!(entry.reach, Reach::Stdio { .. });
-    let policy = RestartPolicy { mode, restarts_max: if remote { usize::MAX } else { 5 }, ..RestartPolicy::default() };
-    let mut seed = [0; 8];
-    // Jitter without randomness is still a backoff.
-    let _ = getrandom::fill(&mut seed);
-    let mut restarts = Restarts::new(policy, Jitter::seeded(u64::from_le_bytes(seed)));
-    let remembered = server.catalog().era;
+    let (sender, reports) = mpsc::channel(REPORTS_MAX);
     let wanted = server.wanted.subscribe();
-    let mut owner = Owner { server, entry: Arc::new(entry), environment, commands, remembered, wanted };
-    loop {
-        let left = owner.one_life(&mut restarts).await;
-        owner.server.unlink();
-        match left {
-            Left::Down(down) => {
-                if let Some(done) = owner.pause(down, &mut restarts).await {
-                    owner.server.publish(Status::resting(State::Stopped, ""));
-                    let _ = done.send(());
-                    return;
-                }
-            }
-            Left::Restart => restarts.reset(),
-            Left::Stopped(done) => {
-                owner.server.publish(Status::resting(State::Stopped, ""));
-                let _ = done.send(());
-                return;
-            }
-        }
-        owner.server.counters.restarts.fetch_add(1, Ordering::Relaxed);
+    let watched = Watched::start(&entry, &server).await;
+    let mut slots = Vec::new();
+    let mut instances = Vec::new();
+    for index in 0..entry.replicas {
+        let (orders, receiver) = watch::channel(Order::new(goal));
+        instances.push(Instance::new((&server, &entry, &environment), index, receiver, sender.clone()));
+        let status = InstanceStatus::new(index);
+        slots.push(Slot { orders, status, lane: None, degraded: None, settled: false });
     }
+    drop(sender);
+    let owner = Owner {
+        server,
+        entry,
+        environment,
+        goal,
+        slots,
+        reports,
+        wanted,
+        usage: None,
+        look_at: Instant::now(),
+        watched,
+        downs: Vec::new(),
+        ends: Vec::new(),
+    };
+    owner.lead(instances, former).await;
 }
 
 impl Owner {
-    /// Starts the server, serves while it is up, ends it.
-    async fn one_life(&mut self, restarts: &mut Restarts) -> Left {
-        self.server.publish(Status::resting(State::Starting, ""));
-        let (sender, mut events) = mpsc::channel(EVENTS_MAX);
-        let instances = sender.clone();
-        let attempt =
-            attempt(self.server.clone(), self.entry.clone(), self.environment.clone(), self.remembered, sender);
-        tokio::pin!(attempt);
-        // Lists that changed while they were read for the first time.
-        let mut changed = BTreeSet::new();
-        let begun = loop {
+    async fn lead(mut self, instances: Vec<Instance>, former: Option<Arc<Server>>) {
+        if let Some(former) = former {
+            // Two of the same must not run side by side: they may share files and ports.
+            former.stop().await;
+        }
+        for instance in instances {
+            tokio::spawn(instance.run());
+        }
+        if self.goal != Goal::Up {
+            // Nothing will be listed now; nobody must wait for it.
+            self.listed().await;
+        }
+        let server = self.server.clone();
+        loop {
             tokio::select! {
-                begun = &mut attempt => break begun,
-                Some(event) = events.recv() => self.note_event(event, &mut changed),
-                command = self.commands.recv() => match command {
-                    None => return Left::Stopped(nobody()),
-                    Some(Command::Stop(done)) => return Left::Stopped(done),
-                    Some(Command::Restart) => return Left::Restart,
-                    Some(Command::Refresh | Command::SignInChanged) => {}
+                command = server.inbox.next() => self.obey(command),
+                report = self.reports.recv() => match report {
+                    Some(report) => self.hear(report).await,
+                    None => break,
                 },
+                Ok(()) = self.wanted.changed() => self.want(),
+                path = self.watched.changed() => self.file_changed(&path),
+                () = sleep_until(self.look_at), if self.usage.is_some() => self.look(),
             }
-        };
-        match begun {
-            Err(down) => {
-                self.remembered = None;
-                self.report().await;
-                Left::Down(down)
+        }
+        server.inbox.close();
+        server.publish(Status::resting(ServerState::Stopped, Goal::Ended, ""));
+        for done in self.downs.into_iter().chain(self.ends) {
+            // Whoever asked may have left.
+            let _ = done.send(());
+        }
+    }
+
+    // === what it is told
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Wake => self.wish(Wish::Wake),
+            Command::Start => {
+                self.wishes().set(&self.entry.name, false);
+                self.wish(Wish::Start);
+                self.start_anew("started by a person", |state| {
+                    matches!(state, State::Backoff | State::CrashLoop | State::Failed)
+                });
             }
-            Ok((live, catalog, degraded)) => {
-                self.remembered = catalog.era;
-                let pool = Pool::new(&self.server, &self.entry, &self.environment, &live.link, instances);
-                self.server.pool.store(pool);
-                self.announce(&live, catalog, degraded).await;
-                restarts.ready(Instant::now());
-                if !changed.is_empty() {
-                    self.refresh(&live, changed).await;
-                }
-                self.serve(live, events).await
+            Command::Down(done) => {
+                self.wishes().set(&self.entry.name, true);
+                self.downs.push(done);
+                self.wish(Wish::Down);
+                self.settle();
+            }
+            Command::Restart => {
+                self.wishes().set(&self.entry.name, false);
+                self.wish(Wish::Start);
+                self.start_anew("restarted by a person", |state| state != State::Stopped && state != State::Asleep);
+            }
+            Command::Recover { reason } => {
+                let reason: Arc<str> = reason.into();
+                self.order_first(|order| {
+                    order.recoveries += 1;
+                    order.sick_why = reason;
+                });
+            }
+            Command::SignInChanged => self.order_all(|order| order.sign_ins += 1),
+            Command::Refresh => self.order_first(|order| order.refreshes += 1),
+            Command::Stop { done, hasty } => {
+                self.ends.push(done);
+                self.order_all(|order| order.hasty |= hasty);
+                self.wish(Wish::End);
             }
         }
     }
 
-    async fn announce(&mut self, live: &Live, catalog: ServerCatalog, degraded: Option<String>) {
-        live.link.set_mirrored(mirrored(&catalog));
-        live.link.subscribe(self.wanted.borrow_and_update().clone());
-        self.server.catalog.store(Arc::new(catalog));
-        self.server.listed.store(true, Ordering::Release);
-        self.server.link.store(Some(live.link.clone()));
-        let status = Status { pid: live.pid, degraded, ..Status::resting(State::Ready, "") };
-        self.server.publish(status);
-        self.report().await;
+    fn wishes(&self) -> &Wishes {
+        &self.environment.wishes
     }
 
-    async fn report(&self) {
+    fn wish(&mut self, wish: Wish) {
+        let goal = self.goal.after(wish);
+        if goal != self.goal {
+            self.goal = goal;
+            self.order_all(|order| order.goal = goal);
+            self.publish(false);
+        }
+    }
+
+    /// Has instances in such a state started anew.
+    fn start_anew(&self, why: &str, fits: impl Fn(State) -> bool) {
+        for slot in self.slots.iter().filter(|slot| fits(slot.status.state)) {
+            slot.orders.send_modify(|order| {
+                order.restarts += 1;
+                order.restart_why = why.into();
+            });
+        }
+    }
+
+    fn order_all(&self, change: impl Fn(&mut Order)) {
+        self.slots.iter().for_each(|slot| slot.orders.send_modify(&change));
+    }
+
+    /// To the instance that speaks for the server.
+    fn order_first(&self, change: impl FnOnce(&mut Order)) {
+        if let Some(slot) = self.slots.iter().find(|slot| slot.lane.is_some()) {
+            slot.orders.send_modify(change);
+        }
+    }
+
+    /// What somebody wants to be told about has changed.
+    fn want(&mut self) {
+        let wanted = self.wanted.borrow_and_update().clone();
+        if wanted != Wanted::default() {
+            self.wish(Wish::Wake);
+        }
+        if let Some(lane) = self.slots.iter().find_map(|slot| slot.lane.as_ref()) {
+            lane.link.subscribe(wanted);
+        }
+    }
+
+    /// A file of whoever develops it has changed: whatever it was, it is started with that.
+    fn file_changed(&self, path: &PathBuf) {
+        if self.goal == Goal::Up {
+            self.start_anew(&format!("a file changed: {}", path.display()), |_| true);
+        }
+    }
+
+    // === what it hears of its instances
+
+    async fn hear(&mut self, report: Report) {
+        match report {
+            Report::Moved(status) => {
+                let failed = matches!(status.state, State::Backoff | State::CrashLoop | State::Failed);
+                let Some(slot) = self.slots.get_mut(status.index) else { return };
+                slot.settled |= failed;
+                slot.status = status;
+                let was_ready = slot.lane.take().is_some();
+                self.publish(was_ready);
+                if failed {
+                    self.listed().await;
+                }
+                self.settle();
+            }
+            Report::Up { status, lane, catalog, degraded } => {
+                let index = status.index;
+                let Some(slot) = self.slots.get_mut(index) else { return };
+                *slot = Slot { status, lane: Some(lane), degraded, settled: true, orders: slot.orders.clone() };
+                self.list(index, *catalog);
+                self.publish(true);
+                self.listed().await;
+            }
+            Report::Listed { index, catalog } => {
+                if self.list(index, *catalog) {
+                    self.listed().await;
+                }
+            }
+        }
+    }
+
+    /// Takes over what an instance lists, when it speaks for the server; whether it does.
+    fn list(&mut self, index: usize, catalog: ServerCatalog) -> bool {
+        let speaks = self.slots.iter().position(|slot| slot.lane.is_some()) == Some(index);
+        if speaks {
+            self.server.catalog.store(Arc::new(catalog));
+            self.server.listed.store(true, Ordering::Release);
+            return true;
+        }
+        let known = self.server.catalog();
+        let differs = Kind::ALL.into_iter().find(|kind| known.items(*kind) != catalog.items(*kind));
+        if let (Some(kind), Some(slot)) = (differs, self.slots.get_mut(index)) {
+            let remark = format!("instance {} answers {} otherwise than the first one", index + 1, kind.method());
+            self.server.log.remark(remark.clone());
+            slot.degraded = Some(remark);
+        }
+        false
+    }
+
+    async fn listed(&self) {
         let _ = self.environment.facts.send(Fact::Listed(self.server.name.clone())).await;
     }
 
-    /// Serves events and commands until the server ends or is ended.
-    async fn serve(&mut self, live: Live, mut events: mpsc::Receiver<UpstreamEvent>) -> Left {
-        let link = live.link.clone();
-        let process = live.process.clone();
-        let ended = async {
-            match &process {
-                Some(process) => tokio::select! {
-                    biased;
-                    exit = process.wait() => Some(exit),
-                    () = link.closed() => tokio::time::timeout(Duration::from_millis(200), process.wait()).await.ok(),
-                },
-                None => {
-                    link.closed().await;
-                    None
-                }
-            }
-        };
-        tokio::pin!(ended);
-        let mut listening = true;
-        loop {
-            tokio::select! {
-                exit = &mut ended => {
-                    self.server.unlink();
-                    self.end(&live).await;
-                    let exit = exit.or_else(|| live.process.as_ref().and_then(ProcessHandle::exited));
-                    return Left::Down(match exit {
-                        Some(exit) => Down {
-                            ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
-                            reason: self.with_last_words(format!("the process ended: {exit}")),
-                            hint: exit.hint().map(str::to_owned),
-                            needs_auth: false,
-                        },
-                        None => Down {
-                            ending: Ending::Failure,
-                            reason: "the connection was closed".to_owned(),
-                            hint: None,
-                            needs_auth: false,
-                        },
-                    });
-                }
-                command = self.commands.recv() => match command {
-                    None => return self.end_as(&live, Left::Stopped(nobody())).await,
-                    Some(Command::Stop(done)) => return self.end_as(&live, Left::Stopped(done)).await,
-                    Some(Command::Restart) => return self.end_as(&live, Left::Restart).await,
-                    Some(Command::SignInChanged) => {
-                        if let Some(down) = self.signed_out().await {
-                            return self.end_as(&live, Left::Down(down)).await;
-                        }
-                    }
-                    Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
-                },
-                Ok(()) = self.wanted.changed() => live.link.subscribe(self.wanted.borrow_and_update().clone()),
-                event = events.recv(), if listening => match event {
-                    Some(UpstreamEvent::SignedOut { error }) => {
-                        return self.end_as(&live, Left::Down(Down::signed_out(&error))).await;
-                    }
-                    Some(event) => self.on_event(event, &live, &mut events).await,
-                    None => listening = false,
-                },
+    /// Answers those who wait for it to be stopped, when it is, or is not to be any more.
+    fn settle(&mut self) {
+        if self.goal != Goal::Stopped || self.slots.iter().all(|slot| slot.status.state == State::Stopped) {
+            for done in self.downs.drain(..) {
+                // Whoever asked may have left.
+                let _ = done.send(());
             }
         }
     }
 
-    /// Whether the person who was signed in is not any more.
-    async fn signed_out(&self) -> Option<Down> {
-        let sign_in = self.server.sign_in.as_ref().filter(|sign_in| sign_in.is_signed_in())?;
-        match sign_in.look_again().await {
-            Ok(None) => {
-                let error = Error::new(ErrorKind::NeedsAuth, "it was signed out");
-                Some(Down::signed_out(&error.hint(format!("switchboard auth login {}", self.server.name))))
-            }
-            // What cannot be read now is read again by the next request that needs it.
-            Ok(Some(_)) | Err(_) => None,
-        }
-    }
+    // === what it shows
 
-    async fn end_as(&self, live: &Live, left: Left) -> Left {
-        self.server.unlink();
-        self.end(live).await;
-        left
-    }
-
-    async fn on_event(&self, event: UpstreamEvent, live: &Live, events: &mut mpsc::Receiver<UpstreamEvent>) {
-        let mut changed = BTreeSet::new();
-        self.note_event(event, &mut changed);
-        if changed.is_empty() {
-            return;
+    /// Shows how things are; first the lanes, where they changed, so that whoever sees the status
+    /// finds them.
+    fn publish(&mut self, lanes_changed: bool) {
+        if lanes_changed {
+            self.publish_lanes();
         }
-        // More of the same is probably on its way.
-        let quiet = tokio::time::sleep(COALESCE);
-        tokio::pin!(quiet);
-        loop {
-            tokio::select! {
-                () = &mut quiet => break,
-                event = events.recv() => match event {
-                    Some(event) => self.note_event(event, &mut changed),
-                    None => break,
-                },
-            }
-        }
-        self.refresh(live, changed).await;
-    }
-
-    fn note_event(&self, event: UpstreamEvent, changed: &mut BTreeSet<Kind>) {
-        let counters = &self.server.counters;
-        match event {
-            UpstreamEvent::ListChanged(List::Tools) => changed.extend([Kind::Tools]),
-            UpstreamEvent::ListChanged(List::Prompts) => changed.extend([Kind::Prompts]),
-            UpstreamEvent::ListChanged(List::Resources) => changed.extend([Kind::Resources, Kind::Templates]),
-            UpstreamEvent::ResourceUpdated { uri } => self.environment.hub.resource_updated(&self.server.name, &uri),
-            UpstreamEvent::TaskChanged { task, params } => {
-                let task = TaskRef { server: self.server.name.to_string(), task };
-                self.environment.hub.task_changed(&task, &params);
-            }
-            UpstreamEvent::HeadersOutdated => changed.extend([Kind::Tools]),
-            UpstreamEvent::Oversize { bytes_max } => {
-                self.server.log.remark(format!("a message longer than {bytes_max} bytes was dropped"))
-            }
-            UpstreamEvent::RequestRefused { method } => {
-                self.server.log.remark(format!("it asked `{method}`, which is not served yet"))
-            }
-            UpstreamEvent::SignedOut { error } => self.server.log.remark(error.message.into_owned()),
-            UpstreamEvent::SessionRenewed => self.server.log.remark("it forgot our session; a new one was opened"),
-            UpstreamEvent::Log(notification) => {
-                let said = notification.params.map(|params| params.to_raw().as_str().to_owned()).unwrap_or_default();
-                self.server.log.push(Stream::Stdout, said.as_bytes());
-            }
-            UpstreamEvent::StdoutNoise(line) => {
-                counters.noise_lines.fetch_add(1, Ordering::Relaxed);
-                self.server.log.push(Stream::Stdout, line.as_bytes());
-            }
-            UpstreamEvent::DroppedMembers(count) => {
-                counters.members_dropped.fetch_add(u64::from(count), Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Reads lists again; what cannot be read stays as it was.
-    async fn refresh(&self, live: &Live, kinds: BTreeSet<Kind>) {
-        let mut catalog = (*self.server.catalog()).clone();
-        let advertised = protocol::Object::of(&live.link.handshake().capabilities).unwrap_or_default();
-        for kind in kinds.into_iter().filter(|kind| advertised.get(kind.capability()).is_some()) {
-            match lister::read(&live.link, kind, &self.environment.limits).await {
-                Ok(read) => *catalog.items_mut(kind) = read.items,
-                Err(error) => self.server.log.remark(format!("{} could not be read again: {error}", kind.method())),
-            }
-        }
-        if catalog != *self.server.catalog() {
-            live.link.set_mirrored(mirrored(&catalog));
-            self.server.catalog.store(Arc::new(catalog));
-            self.report().await;
-        }
-    }
-
-    async fn end(&self, live: &Live) {
-        live.link.close().await;
-        if let Some(process) = &live.process {
-            process.stop(self.entry.stop_timeout).await;
-        }
-    }
-
-    /// Waits as long as the restart policy says; returns whom to answer when told to stop.
-    async fn pause(&mut self, down: Down, restarts: &mut Restarts) -> Option<oneshot::Sender<()>> {
-        let now = Instant::now();
-        let (state, until) = match restarts.ended(down.ending, now) {
-            _ if down.needs_auth => (State::NeedsAuth, None),
-            Decision::RestartAfter(delay) => (State::Backoff, Some(now + delay)),
-            Decision::CrashLoop { until } => (State::CrashLoop, Some(until)),
-            Decision::Stop => (State::Failed, None),
-        };
-        let status = Status { next_try: until, hint: down.hint, ..Status::resting(state, &down.reason) };
+        let status = self.status();
         self.server.publish(status);
-        loop {
-            let wake = async {
-                match until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = wake => return None,
-                command = self.commands.recv() => match command {
-                    Some(Command::Stop(done)) => return Some(done),
-                    None => return Some(nobody()),
-                    Some(Command::Restart) => {
-                        restarts.reset();
-                        return None;
-                    }
-                    Some(Command::SignInChanged) if state == State::NeedsAuth && self.is_signed_in().await => {
-                        restarts.reset();
-                        return None;
-                    }
-                    Some(Command::Refresh | Command::SignInChanged) => {}
-                },
+    }
+
+    fn publish_lanes(&mut self) {
+        // A pinned caller's first instance must not depend on which was ready first.
+        let complete = self.entry.pin == config::Pin::None || self.slots.iter().all(|slot| slot.settled);
+        let lanes: Vec<_> = self.slots.iter().filter_map(|slot| slot.lane.clone()).filter(|_| complete).collect();
+        if let Some(first) = lanes.first() {
+            first.link.subscribe(self.wanted.borrow().clone());
+        }
+        match (lanes.is_empty(), self.entry.idle_timeout) {
+            (false, Some(idle)) if self.usage.is_none() => {
+                let (calls, now) = (self.server.counters.calls.load(Ordering::Relaxed), Instant::now());
+                let usage = Use::new(idle, calls, now);
+                self.look_at = usage.next_look(now);
+                self.usage = Some(usage);
             }
+            (true, _) => self.usage = None,
+            _ => {}
+        }
+        self.server.lanes.store(Lanes::new(lanes, self.entry.pin).map(Arc::new));
+    }
+
+    fn status(&self) -> Status {
+        let instances: Vec<InstanceStatus> = self.slots.iter().map(|slot| slot.status.clone()).collect();
+        let up = self.goal == Goal::Up;
+        let state = ServerState::of(Admission::Active, up, instances.iter().map(InstanceStatus::part));
+        let alike =
+            || instances.iter().filter(|status| ServerState::of(Admission::Active, up, [status.part()]) == state);
+        let says = alike().find(|status| status.reason.is_some()).or_else(|| alike().next());
+        let reason = says.and_then(|status| status.reason.as_deref()).map(str::to_owned);
+        Status {
+            state,
+            goal: self.goal,
+            reason: if state == ServerState::Stopped && self.goal == Goal::Stopped {
+                Some("a person stopped it".to_owned())
+            } else {
+                reason
+            },
+            hint: says.and_then(|status| status.hint.as_deref()).map(str::to_owned),
+            since: says.map_or_else(std::time::SystemTime::now, |status| status.since),
+            next_try: alike().filter_map(|status| status.next_try).min(),
+            pid: alike().find_map(|status| status.pid),
+            degraded: (state == ServerState::Ready).then(|| self.degraded()).flatten(),
+            instances,
         }
     }
 
-    async fn is_signed_in(&self) -> bool {
-        match &self.server.sign_in {
-            Some(sign_in) => matches!(sign_in.look_again().await, Ok(Some(_))),
-            None => false,
+    /// What is not as it should be with a server that is ready.
+    fn degraded(&self) -> Option<String> {
+        let down = |slot: &&Slot| !matches!(slot.status.state, State::Ready | State::Starting);
+        let mut downs = self.slots.iter().filter(down);
+        if let Some(first) = downs.next() {
+            let (count, all) = (1 + downs.count(), self.slots.len());
+            let verb = if count == 1 { "is" } else { "are" };
+            let why = first.status.reason.as_deref().unwrap_or_else(|| first.status.state.as_str());
+            return Some(format!("{count} of {all} instances {verb} down: {why}"));
+        }
+        self.slots.iter().find_map(|slot| slot.degraded.clone())
+    }
+
+    // === sleep
+
+    fn look(&mut self) {
+        let Some(usage) = &mut self.usage else { return };
+        let server = &self.server;
+        let on_lanes = self.slots.iter().filter_map(|slot| slot.lane.as_ref()).any(|lane| lane.calls() > 0);
+        let wanted = *self.wanted.borrow() != Wanted::default();
+        let busy = on_lanes || wanted || server.waiting.load(Ordering::Relaxed) > 0 || !server.tasks.is_empty();
+        match usage.look(server.counters.calls.load(Ordering::Relaxed), busy, Instant::now()) {
+            Verdict::Sleep => {
+                self.usage = None;
+                self.wish(Wish::Sleep);
+            }
+            Verdict::LookAt(at) => self.look_at = at,
         }
     }
-
-    fn with_last_words(&self, reason: String) -> String {
-        with_last_words(&self.server, reason)
-    }
-}
-
-/// For an end that nobody waits for.
-fn nobody() -> oneshot::Sender<()> {
-    oneshot::channel().0
 }

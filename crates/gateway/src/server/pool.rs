@@ -5,7 +5,7 @@
 //! An instance is opened by the first call that needs it and ends when nobody has used it for
 //! long. Lists and subscriptions stay with the first one, and so does the decision to restart.
 
-use super::start::{Failed, Live, connect, options};
+use super::start::{Child, Failed, Live, connect, options};
 use super::{Core, Environment};
 use crate::asking::Kinds;
 use crate::upstream::{ConnectOptions, Connection, UpstreamEvent};
@@ -165,9 +165,10 @@ impl Pool {
 
     async fn open(pool: &Arc<Self>, key: &Key, instance: &Arc<Instance>) -> Result<Live, String> {
         let server = pool.server.upgrade().ok_or("the server is gone")?;
-        let _permit = pool.environment.starting.acquire().await;
+        let _place = pool.environment.place_to_start(&pool.entry).await;
         let options = ConnectOptions { kinds: key.kinds, ..pool.options.clone() };
-        let opening = connect(&server, &pool.entry, &pool.environment, &options, &pool.events);
+        let child = Child::default();
+        let opening = connect(&server, &pool.entry, &pool.environment, &options, &pool.events, &child);
         let live = match timeout(pool.entry.startup_timeout, opening).await {
             Ok(Ok(live)) => live,
             Ok(Err(Failed::Down(down))) => return Err(down.reason),

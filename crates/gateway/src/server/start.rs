@@ -10,9 +10,17 @@ use outbound::oauth::SignIn;
 use protocol::{Era, Error, ErrorKind, header};
 use secrecy::SecretString;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
 use tokio::sync::mpsc;
+
+/// How many lines of its log are looked through for its last words, and how many are quoted.
+const LAST_LINES: usize = 20;
+const LAST_WORDS: usize = 3;
+/// How long a start keeps its place among those that start at once: who needs longer waits for
+/// something, and must not hold up the others.
+const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A server that runs.
 #[derive(Clone)]
@@ -72,12 +80,33 @@ impl From<ConnectError> for Failed {
     }
 }
 
-/// Adds the last line of stderr to a reason: it usually says what is wrong.
-pub(super) fn with_last_words(server: &Core, reason: String) -> String {
-    let lines = server.log.tail(20);
-    match lines.iter().rev().find(|line| line.stream == Stream::Stderr && !line.text.trim().is_empty()) {
-        Some(line) => format!("{reason}; its last words: {}", line.shown().trim()),
-        None => reason,
+/// The process of an attempt, so that one that is given up leaves nothing behind.
+#[derive(Default)]
+pub(super) struct Child(Mutex<Option<ProcessHandle>>);
+
+impl Child {
+    fn is(&self, process: &ProcessHandle) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(process.clone());
+    }
+
+    /// Ends it, if there is one, and waits until it is gone. Its pipes must have been dropped.
+    pub(super) async fn end(&self, stop_timeout: Duration) {
+        let process = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(process) = process {
+            process.stop(stop_timeout).await;
+        }
+    }
+}
+
+/// Adds the last lines of stderr since then to a reason: they usually say what is wrong.
+pub(super) fn with_last_words(server: &Core, since: SystemTime, reason: String) -> String {
+    let lines = server.log.tail(LAST_LINES);
+    let said = |line: &&Arc<supervisor::Line>| line.stream == Stream::Stderr && line.at >= since;
+    let words = lines.iter().filter(said).map(|line| line.shown().trim().to_owned());
+    let words: Vec<String> = words.filter(|words| !words.is_empty()).collect();
+    match &words[words.len().saturating_sub(LAST_WORDS)..] {
+        [] => reason,
+        words => format!("{reason}; its last words: {}", words.join(" | ")),
     }
 }
 
@@ -85,64 +114,83 @@ pub(super) fn mirrored(catalog: &ServerCatalog) -> HashMap<String, Vec<header::M
     catalog.tools.iter().filter_map(header::mirrored_of_tool).collect()
 }
 
-/// Starts and connects the server and reads its lists, within the startup time.
+/// Starts and connects an instance and reads its lists, within the startup time. When it fails,
+/// nothing of it is left.
 pub(super) async fn attempt(
     server: Arc<Core>,
     entry: Arc<config::Server>,
     environment: Environment,
     remembered: Option<Era>,
     events: mpsc::Sender<UpstreamEvent>,
+    child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
-    let _permit = environment.starting.acquire().await;
-    let options =
-        ConnectOptions { sign_in: server.sign_in.clone(), ..options(&entry, &server.name, &environment, remembered) };
+    let permit = environment.place_to_start(&entry).await;
+    let since = SystemTime::now();
     let startup = entry.startup_timeout;
-    let work = async {
-        let live = match connect(&server, &entry, &environment, &options, &events).await {
-            // Some servers of old exit when the first message is not `initialize`.
-            Err(Failed::Probe) => {
-                server.log.remark("ended during the probe for the protocol era; started once more as a legacy server");
-                let legacy = ConnectOptions { era: EraChoice::Legacy, ..options.clone() };
-                connect(&server, &entry, &environment, &legacy, &events).await
-            }
-            other => other,
-        };
-        let live = live.map_err(|failed| {
-            let down = match failed {
-                Failed::Probe => Down::of(&ConnectError::ExitedDuringProbe),
-                Failed::Down(down) => down,
-            };
-            Down { reason: with_last_words(&server, down.reason), ..down }
-        })?;
-        let handshake = live.link.handshake();
-        let mut catalog = (*server.catalog()).clone();
-        catalog.era = Some(handshake.era);
-        catalog.capabilities = handshake.capabilities.clone();
-        catalog.server_info = handshake.server_info.clone();
-        catalog.instructions = handshake.instructions.clone();
-        let listed = lister::read_all(&live.link, &environment.limits, &mut catalog).await;
-        match listed {
-            Ok(degraded) => Ok((live, catalog, degraded)),
-            Err(error) if error.kind == ErrorKind::NeedsAuth => {
-                live.link.close().await;
-                Err(Down::signed_out(&error))
-            }
-            Err(error) => {
-                live.link.close().await;
-                let reason = with_last_words(&server, format!("its lists could not be read: {error}"));
-                Err(Down { ending: Ending::Failure, reason, hint: None, needs_auth: false })
-            }
-        }
+    let work = tokio::time::timeout(startup, begin(&server, &entry, &environment, remembered, &events, child));
+    let place = async move {
+        tokio::time::sleep(PLACE_TIME_MAX).await;
+        drop(permit);
+        std::future::pending::<std::convert::Infallible>().await
     };
-    match tokio::time::timeout(startup, work).await {
-        Ok(done) => done,
+    let done = tokio::select! {
+        done = work => done,
+        never = place => match never {},
+    };
+    let down = match done {
+        Ok(Ok(ready)) => return Ok(ready),
+        Ok(Err(down)) => down,
         Err(_) => {
-            let reason = with_last_words(&server, format!("not ready within {} s", startup.as_secs_f32()));
             let hint =
                 format!("raise startup_timeout of `{}` or look at: switchboard logs {}", server.name, server.name);
-            Err(Down { ending: Ending::Failure, reason, hint: Some(hint), needs_auth: false })
+            let reason = format!("not ready within {} s", startup.as_secs_f32());
+            Down { ending: Ending::Failure, reason, hint: Some(hint), needs_auth: false }
         }
+    };
+    child.end(entry.stop_timeout).await;
+    Err(Down { reason: with_last_words(&server, since, down.reason), ..down })
+}
+
+/// Connects and reads the lists.
+async fn begin(
+    server: &Arc<Core>,
+    entry: &Arc<config::Server>,
+    environment: &Environment,
+    remembered: Option<Era>,
+    events: &mpsc::Sender<UpstreamEvent>,
+    child: &Child,
+) -> Result<(Live, ServerCatalog, Option<String>), Down> {
+    let options =
+        ConnectOptions { sign_in: server.sign_in.clone(), ..options(entry, &server.name, environment, remembered) };
+    let live = match connect(server, entry, environment, &options, events, child).await {
+        // Some servers of old exit when the first message is not `initialize`.
+        Err(Failed::Probe) => {
+            server.log.remark("ended during the probe for the protocol era; started once more as a legacy server");
+            let legacy = ConnectOptions { era: EraChoice::Legacy, ..options.clone() };
+            connect(server, entry, environment, &legacy, events, child).await
+        }
+        other => other,
+    };
+    let live = live.map_err(|failed| match failed {
+        Failed::Probe => Down::of(&ConnectError::ExitedDuringProbe),
+        Failed::Down(down) => down,
+    })?;
+    let handshake = live.link.handshake();
+    let mut catalog = (*server.catalog()).clone();
+    catalog.era = Some(handshake.era);
+    catalog.capabilities = handshake.capabilities.clone();
+    catalog.server_info = handshake.server_info.clone();
+    catalog.instructions = handshake.instructions.clone();
+    let error = match lister::read_all(&live.link, &environment.limits, &mut catalog).await {
+        Ok(degraded) => return Ok((live, catalog, degraded)),
+        Err(error) => error,
+    };
+    live.link.close().await;
+    if error.kind == ErrorKind::NeedsAuth {
+        return Err(Down::signed_out(&error));
     }
+    let reason = format!("its lists could not be read: {error}");
+    Err(Down { ending: Ending::Failure, reason, hint: None, needs_auth: false })
 }
 
 pub(super) fn options(
@@ -182,6 +230,7 @@ pub(super) async fn connect(
     environment: &Environment,
     options: &ConnectOptions,
     events: &mpsc::Sender<UpstreamEvent>,
+    child: &Child,
 ) -> Result<Live, Failed> {
     match &entry.reach {
         Reach::Http { url, headers, dialect } => {
@@ -219,6 +268,7 @@ pub(super) async fn connect(
             })?;
             tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
             let process = spawned.handle;
+            child.is(&process);
             match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), events.clone()).await {
                 Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid) }),
                 Err(error) => {

@@ -1,6 +1,9 @@
 //! State, reason and counters of a server: what `status` shows and refusals quote.
 
+use super::goal::Goal;
+use super::state::{Part, ServerState};
 use protocol::{Error, ErrorKind};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 use supervisor::State;
@@ -10,7 +13,9 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Status {
     /// The state.
-    pub state: State,
+    pub state: ServerState,
+    /// What is wanted of it.
+    pub goal: Goal,
     /// Why, in words for a person.
     pub reason: Option<String>,
     /// What a person can do about it.
@@ -23,6 +28,42 @@ pub struct Status {
     pub pid: Option<u32>,
     /// Ready, but something is not as it should be.
     pub degraded: Option<String>,
+    /// Its instances, by index.
+    pub instances: Vec<InstanceStatus>,
+}
+
+/// Where one instance stands and why.
+#[derive(Debug, Clone)]
+pub struct InstanceStatus {
+    /// Which one, from 0.
+    pub index: usize,
+    /// The state.
+    pub state: State,
+    /// Whether it failed since a person must sign in.
+    pub needs_auth: bool,
+    /// Why, in words for a person.
+    pub reason: Option<Arc<str>>,
+    /// What a person can do about it.
+    pub hint: Option<Arc<str>>,
+    /// Since when.
+    pub since: SystemTime,
+    /// When it is tried again.
+    pub next_try: Option<Instant>,
+    /// Process id of a local one.
+    pub pid: Option<u32>,
+    /// Times it was started again.
+    pub restarts: u64,
+}
+
+/// What a call does that finds no instance ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It waits: one is on its way.
+    Wait,
+    /// It wakes the server, and waits.
+    Wake,
+    /// It is refused.
+    Refuse,
 }
 
 /// What is counted of a server since the start.
@@ -32,7 +73,7 @@ pub struct Counters {
     pub calls: AtomicU64,
     /// Calls that it failed (its own errors and ours about it; not refusals).
     pub failures: AtomicU64,
-    /// Times it was started again.
+    /// Times one of its instances was started again.
     pub restarts: AtomicU64,
     /// Lines on its stdout that were no messages.
     pub noise_lines: AtomicU64,
@@ -40,44 +81,128 @@ pub struct Counters {
     pub members_dropped: AtomicU64,
 }
 
+impl InstanceStatus {
+    /// An instance that was never started.
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            state: State::Stopped,
+            needs_auth: false,
+            reason: None,
+            hint: None,
+            since: SystemTime::now(),
+            next_try: None,
+            pid: None,
+            restarts: 0,
+        }
+    }
+
+    /// What counts of it for the state of the server.
+    pub(super) fn part(&self) -> Part {
+        Part { state: self.state, needs_auth: self.needs_auth }
+    }
+}
+
 impl Status {
     /// A status that nothing will change by itself.
     #[must_use]
-    pub fn resting(state: State, reason: &str) -> Self {
-        let reason = (!reason.is_empty()).then(|| reason.to_owned());
-        Self { state, reason, hint: None, since: SystemTime::now(), next_try: None, pid: None, degraded: None }
+    pub fn resting(state: ServerState, goal: Goal, reason: &str) -> Self {
+        Self {
+            state,
+            goal,
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            hint: None,
+            since: SystemTime::now(),
+            next_try: None,
+            pid: None,
+            degraded: None,
+            instances: Vec::new(),
+        }
     }
 
-    /// One word for how well it is: `healthy`, `degraded`, `unhealthy`, or `unknown` while it starts.
+    /// One word for how well it is: `healthy`, `degraded`, `unhealthy`, or `unknown` while nothing
+    /// of it runs that could be asked.
     #[must_use]
     pub fn health(&self) -> &'static str {
+        use ServerState as S;
         match self.state {
-            State::Ready if self.degraded.is_some() => "degraded",
-            State::Ready => "healthy",
-            State::Stopped | State::Asleep | State::Starting => "unknown",
-            _ => "unhealthy",
+            S::Ready if self.degraded.is_some() => "degraded",
+            S::Ready => "healthy",
+            S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth => "unhealthy",
+            S::Pending | S::Disabled | S::Stopped | S::Asleep | S::Starting | S::Draining | S::Stopping => "unknown",
+        }
+    }
+
+    /// What a call does that must be answered by `deadline`.
+    pub(super) fn patience(&self, deadline: Instant) -> Patience {
+        use ServerState as S;
+        match (self.goal, self.state) {
+            (Goal::Stopped | Goal::Ended, _) | (_, S::Pending | S::Disabled) => Patience::Refuse,
+            (Goal::Asleep, _) => Patience::Wake,
+            (Goal::Up, S::Starting | S::Ready | S::Draining | S::Stopping | S::Stopped | S::Asleep) => Patience::Wait,
+            (Goal::Up, S::Backoff) if self.next_try.is_none_or(|at| at <= deadline) => Patience::Wait,
+            (Goal::Up, S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth) => Patience::Refuse,
         }
     }
 
     /// Why a call cannot be served in this state.
     #[must_use]
     pub fn refusal(&self, name: &str) -> Error {
+        use ServerState as S;
         let why = self.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let logs = format!("see its log: switchboard logs {name}");
-        let hint = self.hint.clone().unwrap_or(logs);
-        match self.state {
-            State::Stopped => Error::new(ErrorKind::NotRunning, format!("the server `{name}` is not running{why}"))
-                .hint("enable it in the configuration, or approve it by naming its file with --config"),
-            State::Starting => {
-                Error::new(ErrorKind::UpstreamStarting, format!("the server `{name}` is still starting")).hint(hint)
+        let hint = self.hint.clone().unwrap_or_else(|| format!("see its log: switchboard logs {name}"));
+        let error = match (self.goal, self.state) {
+            (_, S::Pending | S::Disabled) => {
+                let message = format!("the server `{name}` is not running{why}");
+                let hint = "enable it in the configuration, or approve it by naming its file with --config";
+                return Error::new(ErrorKind::NotRunning, message).hint(hint);
             }
-            State::NeedsAuth => {
+            (Goal::Stopped, _) => {
+                let message = format!("the server `{name}` was stopped by a person");
+                return Error::new(ErrorKind::NotRunning, message).hint(format!("start it: switchboard start {name}"));
+            }
+            (Goal::Ended, _) => Error::new(ErrorKind::UpstreamDown, format!("the server `{name}` is being ended")),
+            (_, S::Starting) => {
+                Error::new(ErrorKind::UpstreamStarting, format!("the server `{name}` is still starting{why}"))
+            }
+            (_, S::NeedsAuth) => {
                 Error::new(ErrorKind::NeedsAuth, format!("the server `{name}` waits for a person to sign in{why}"))
-                    .hint(hint)
             }
-            state => {
-                Error::new(ErrorKind::UpstreamDown, format!("the server `{name}` is in state {state}{why}")).hint(hint)
+            (_, state) => {
+                let again = self.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_secs());
+                let again = again.map(|seconds| format!("; it is tried again in {seconds} s")).unwrap_or_default();
+                let message = format!("the server `{name}` is in state {state}{why}{again}");
+                Error::new(ErrorKind::UpstreamDown, message)
             }
+        };
+        error.hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn calls_wait_for_what_comes_back_in_time() {
+        let now = Instant::now();
+        let (soon, late) = (now + Duration::from_secs(1), now + Duration::from_secs(60));
+        let status = |goal, state, next_try| Status { next_try, ..Status::resting(state, goal, "") };
+        let patience = |goal, state, next_try| status(goal, state, next_try).patience(now + Duration::from_secs(30));
+        use ServerState as S;
+        assert_eq!(patience(Goal::Up, S::Starting, None), Patience::Wait);
+        assert_eq!(patience(Goal::Up, S::Backoff, Some(soon)), Patience::Wait);
+        assert_eq!(patience(Goal::Up, S::Backoff, Some(late)), Patience::Refuse);
+        assert_eq!(patience(Goal::Up, S::CrashLoop, Some(soon)), Patience::Refuse);
+        assert_eq!(patience(Goal::Up, S::Stopping, None), Patience::Wait);
+        for state in [S::Asleep, S::Draining, S::Stopping] {
+            assert_eq!(patience(Goal::Asleep, state, None), Patience::Wake);
+            assert_eq!(patience(Goal::Stopped, state, None), Patience::Refuse);
         }
+        let refusal = status(Goal::Up, S::Backoff, Some(late)).refusal("db");
+        assert!(refusal.message.contains("tried again in"), "{}", refusal.message);
+        let refusal = status(Goal::Stopped, S::Stopped, None).refusal("db");
+        assert_eq!(refusal.hint.as_deref(), Some("start it: switchboard start db"));
     }
 }

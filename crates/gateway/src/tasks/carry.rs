@@ -99,6 +99,9 @@ pub(crate) fn sealed(sealer: &Sealer, server: &Server, principal: &Principal, mu
     let own = result.text("taskId").ok_or_else(|| invalid(server, "its task has no `taskId`"))?;
     let task = TaskRef { server: server.name.to_string(), task: own.to_string() };
     let ttl_ms = result.get("ttlMs").and_then(|ttl| ttl.read().ok());
+    if Status::of(&result).is_none_or(|status| !status.is_terminal()) {
+        server.tasks.begun(&task.task, ttl_ms.map(std::time::Duration::from_millis));
+    }
     let token = id::seal(sealer, principal, &task, ttl_ms)?;
     result.set_json("taskId", &token);
     Ok(result)

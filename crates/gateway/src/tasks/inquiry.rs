@@ -85,6 +85,16 @@ impl Gateway {
     /// Asks `server` about one of its tasks.
     pub(crate) async fn about_task(&self, server: &Arc<Server>, call: Call) -> Reply {
         let task = call.params.text("taskId").unwrap_or_default().to_string();
+        let reply = self.ask_about(server, call, task.clone()).await;
+        if let Ok(said) = &reply
+            && Status::of(said).is_some_and(Status::is_terminal)
+        {
+            server.tasks.ended(&task);
+        }
+        reply
+    }
+
+    async fn ask_about(&self, server: &Arc<Server>, call: Call, task: String) -> Reply {
         let task = TaskRef { server: server.name.to_string(), task };
         let key = Key { principal: call.context.principal.clone(), task };
         if server.catalog().era == Some(Era::Modern) {

@@ -48,6 +48,7 @@ impl World {
             logs: None,
             vault: None,
             inside: Arc::new(|_: &config::Server| None),
+            desired: gateway::server::Desired::default(),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

@@ -13,6 +13,7 @@ mod fleet;
 mod guard;
 mod held;
 mod interactive;
+mod life;
 mod matrix;
 mod one_bad_server;
 mod parked;

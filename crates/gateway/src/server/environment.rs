@@ -1,0 +1,93 @@
+//! What the owners of servers work with: the same for all of them.
+
+use super::desired::Wishes;
+use crate::hub::Hub;
+use config::{Limits, Reach};
+use outbound::oauth::Vault;
+use std::path::PathBuf;
+use std::sync::Arc;
+use supervisor::{LogWriter, ServerLog, Spawner};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// How many remote servers may be starting at once (handshake and lists).
+const REMOTE_STARTING_MAX: usize = 64;
+
+/// What the owners of servers work with.
+#[derive(Clone)]
+pub struct Environment {
+    /// Starts processes.
+    pub spawner: Arc<dyn Spawner>,
+    /// The process environment that children get a part of.
+    pub process: Arc<config::Environment>,
+    /// Limits in force.
+    pub limits: Arc<Limits>,
+    /// Answers `roots/list` of servers.
+    pub roots: Arc<[String]>,
+    /// Who hears of changed resources.
+    pub hub: Arc<Hub>,
+    /// Where facts go.
+    pub facts: mpsc::Sender<Fact>,
+    /// How many servers may be starting at once.
+    pub starting: Starting,
+    /// Writes the log files; none keeps logs in memory only.
+    pub logs: Option<(LogWriter, PathBuf)>,
+    /// Keeps what was signed in to; none signs in to nothing.
+    pub vault: Option<Arc<dyn Vault>>,
+    /// Makes the servers inside this program.
+    pub inside: Inside,
+    /// Which servers people stopped.
+    pub(crate) wishes: Wishes,
+}
+
+/// Places for servers that are starting.
+#[derive(Debug, Clone)]
+pub struct Starting {
+    local: Arc<Semaphore>,
+    remote: Arc<Semaphore>,
+}
+
+/// Makes the service of an entry whose server is inside this program; none where there is no such.
+pub type Inside = Arc<dyn Fn(&config::Server) -> Option<Arc<dyn protocol::Service>> + Send + Sync>;
+
+/// What an owner reports.
+#[derive(Debug)]
+pub enum Fact {
+    /// The server of this name was listed anew, or could not be listed.
+    Listed(Arc<str>),
+}
+
+impl Starting {
+    /// As many as the limits say.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            local: Arc::new(Semaphore::new(limits.startup_concurrency)),
+            remote: Arc::new(Semaphore::new(REMOTE_STARTING_MAX)),
+        }
+    }
+}
+
+impl Environment {
+    pub(super) fn log(&self, reduced: &str) -> ServerLog {
+        match &self.logs {
+            Some((writer, folder)) => ServerLog::in_file(writer, folder.join(format!("{reduced}.log"))),
+            None => ServerLog::in_memory(),
+        }
+    }
+
+    /// Waits for a place among those that are starting: programs are heavy, connections are not.
+    pub(super) async fn place_to_start(&self, entry: &config::Server) -> Option<OwnedSemaphorePermit> {
+        let places = match entry.reach {
+            Reach::Stdio { .. } => &self.starting.local,
+            _ => &self.starting.remote,
+        };
+        // Nobody closes it.
+        places.clone().acquire_owned().await.ok()
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}

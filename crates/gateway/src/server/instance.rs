@@ -1,0 +1,505 @@
+//! One instance of a server: a task of its own that starts, connects, lists and ends it, and starts
+//! it again as the restart policy says. It obeys its orders and reports; what the server as a whole
+//! shows and does is the owner's business.
+
+use super::events::{note, read_again};
+use super::goal::{Goal, Order};
+use super::lanes::Lane;
+use super::pool::Pool;
+use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
+use super::{Core, Environment, InstanceStatus};
+use crate::DRAIN_TIME_MAX;
+use crate::catalog::{Kind, ServerCatalog};
+use crate::upstream::UpstreamEvent;
+use config::{Reach, Restart};
+use futures_util::future::BoxFuture;
+use protocol::{Era, Error, ErrorKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+use supervisor::{
+    Decision, Ending, Event, ExitReport, Jitter, ProcessHandle, RestartMode, RestartPolicy, Restarts, State,
+};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+const EVENTS_MAX: usize = 256;
+/// Bursts of "list changed" within this time are one refresh.
+const COALESCE: Duration = Duration::from_millis(20);
+/// How long the end of a pipe waits for the end of its process, which says why.
+const EXIT_WAIT: Duration = Duration::from_millis(200);
+
+/// What an instance reports, with its index in the status.
+pub(super) enum Report {
+    /// It is in another state.
+    Moved(InstanceStatus),
+    /// It is ready: this is the way to it, what it listed, and what is not as it should be.
+    Up { status: InstanceStatus, lane: Arc<Lane>, catalog: Box<ServerCatalog>, degraded: Option<String> },
+    /// It listed something else.
+    Listed { index: usize, catalog: Box<ServerCatalog> },
+}
+
+/// The task of one instance.
+pub(super) struct Instance {
+    server: Arc<Core>,
+    entry: Arc<config::Server>,
+    environment: Environment,
+    orders: watch::Receiver<Order>,
+    /// The orders that were obeyed.
+    obeyed: Order,
+    reports: mpsc::Sender<Report>,
+    status: InstanceStatus,
+    restarts: Restarts,
+    /// Era from an earlier run or attempt; forgotten when it turns out wrong.
+    remembered: Option<Era>,
+    /// Whether the next start is one after an end.
+    again: bool,
+    /// When the process that runs now was started.
+    begun: SystemTime,
+}
+
+/// How a life ended.
+enum Left {
+    /// Unasked.
+    Down(Down),
+    /// As it was told; it is stopped or asleep.
+    Told,
+}
+
+/// What is new in the orders.
+#[derive(Default)]
+struct News {
+    /// It is not to be up any more, or to be up again.
+    goal: bool,
+    restart: Option<Arc<str>>,
+    sick: Option<Arc<str>>,
+    refresh: bool,
+    sign_in: bool,
+}
+
+/// A life that is being led.
+struct Led {
+    live: Live,
+    lane: Arc<Lane>,
+    catalog: ServerCatalog,
+}
+
+impl Instance {
+    pub(super) fn new(
+        (server, entry, environment): (&Arc<Core>, &Arc<config::Server>, &Environment),
+        index: usize,
+        orders: watch::Receiver<Order>,
+        reports: mpsc::Sender<Report>,
+    ) -> Self {
+        let mut seed = [0; 8];
+        // Jitter without randomness is still a backoff.
+        let _ = getrandom::fill(&mut seed);
+        let obeyed = orders.borrow().clone();
+        Self {
+            server: server.clone(),
+            entry: entry.clone(),
+            environment: environment.clone(),
+            orders,
+            obeyed,
+            reports,
+            status: InstanceStatus::new(index),
+            restarts: Restarts::new(policy(entry), Jitter::seeded(u64::from_le_bytes(seed))),
+            remembered: server.catalog().era,
+            again: false,
+            begun: SystemTime::now(),
+        }
+    }
+
+    /// Leads its lives until it is told to end for good.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.goal() {
+                Goal::Up => {
+                    if let Left::Down(down) = Box::pin(self.one_life()).await {
+                        self.pause(down).await;
+                    }
+                }
+                Goal::Asleep if self.status.state == State::Stopped => self.go(Event::Idle, "").await,
+                Goal::Stopped | Goal::Ended if self.status.state != State::Stopped => self.go(Event::Stop, "").await,
+                Goal::Ended => return,
+                Goal::Asleep | Goal::Stopped => {
+                    self.news().await;
+                }
+            }
+        }
+    }
+
+    /// What is wanted of it now; whoever gave the orders being gone, its end.
+    fn goal(&mut self) -> Goal {
+        let goal = if self.orders.has_changed().is_ok() { self.orders.borrow().goal } else { Goal::Ended };
+        self.obeyed.goal = goal;
+        goal
+    }
+
+    /// Waits for orders that differ from those that were obeyed.
+    async fn news(&mut self) -> News {
+        loop {
+            let order = self.orders.borrow_and_update().clone();
+            let news = News {
+                goal: order.goal != self.obeyed.goal,
+                restart: (order.restarts != self.obeyed.restarts).then(|| order.restart_why.clone()),
+                sick: (order.recoveries != self.obeyed.recoveries).then(|| order.sick_why.clone()),
+                refresh: order.refreshes != self.obeyed.refreshes,
+                sign_in: order.sign_ins != self.obeyed.sign_ins,
+            };
+            self.obeyed = order;
+            if news.goal || news.restart.is_some() || news.sick.is_some() || news.refresh || news.sign_in {
+                return news;
+            }
+            if self.orders.changed().await.is_err() {
+                return News { goal: true, ..News::default() };
+            }
+        }
+    }
+
+    /// Takes a step, if it is one, and reports where it is now.
+    async fn go(&mut self, event: Event, reason: &str) {
+        self.step(event, reason, None, None, false).await;
+    }
+
+    async fn step(
+        &mut self,
+        event: Event,
+        reason: &str,
+        hint: Option<String>,
+        next_try: Option<Instant>,
+        needs_auth: bool,
+    ) {
+        let state = match self.status.state.next(event) {
+            Ok(state) => state,
+            Err(refused) => {
+                tracing::error!(server = %self.server.name, instance = self.status.index, %refused, "{refused}");
+                return;
+            }
+        };
+        self.status = InstanceStatus {
+            state,
+            needs_auth,
+            reason: (!reason.is_empty()).then(|| reason.into()),
+            hint: hint.map(Into::into),
+            since: SystemTime::now(),
+            next_try,
+            pid: self.status.pid.filter(|_| state.is_running()),
+            ..self.status.clone()
+        };
+        self.report(Report::Moved(self.status.clone())).await;
+    }
+
+    async fn report(&self, report: Report) {
+        // Nobody listens when everything is being torn down.
+        let _ = self.reports.send(report).await;
+    }
+
+    /// Starts it, serves while it is up, ends it.
+    async fn one_life(&mut self) -> Left {
+        if std::mem::replace(&mut self.again, true) && self.status.state != State::Asleep {
+            self.status.restarts += 1;
+            self.server.counters.restarts.fetch_add(1, Ordering::Relaxed);
+        }
+        let why = self.status.reason.clone().filter(|_| self.status.state == State::Stopped);
+        self.go(Event::Start, why.as_deref().unwrap_or_default()).await;
+        self.begun = SystemTime::now();
+        let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+        let child = Child::default();
+        // Lists that changed while they were read for the first time.
+        let mut changed = BTreeSet::new();
+        let begun = {
+            let (server, entry, environment) = (self.server.clone(), self.entry.clone(), self.environment.clone());
+            let attempt = attempt(server.clone(), entry, environment.clone(), self.remembered, sender.clone(), &child);
+            tokio::pin!(attempt);
+            loop {
+                tokio::select! {
+                    begun = &mut attempt => break Some(begun),
+                    Some(event) = events.recv() => note(&server, &environment, event, &mut changed),
+                    news = self.news() => if news.goal || news.restart.is_some() {
+                        break None;
+                    },
+                }
+            }
+        };
+        match begun {
+            None => {
+                self.go(Event::Stop, "").await;
+                child.end(self.entry.stop_timeout).await;
+                self.gone("").await;
+                Left::Told
+            }
+            Some(Err(down)) => {
+                self.remembered = None;
+                Left::Down(down)
+            }
+            Some(Ok((live, catalog, degraded))) => {
+                let led = self.ready(live, catalog, degraded, sender).await;
+                self.serve(led, events, changed).await
+            }
+        }
+    }
+
+    /// It is proven ready: the way to it is reported.
+    async fn ready(
+        &mut self,
+        live: Live,
+        catalog: ServerCatalog,
+        degraded: Option<String>,
+        events: mpsc::Sender<UpstreamEvent>,
+    ) -> Led {
+        self.remembered = catalog.era;
+        live.link.set_mirrored(mirrored(&catalog));
+        let pool = Pool::new(&self.server, &self.entry, &self.environment, &live.link, events);
+        let lane = Lane::new(self.status.index, live.link.clone(), pool);
+        self.restarts.ready(Instant::now());
+        match self.status.state.next(Event::Ready) {
+            Ok(state) => {
+                let (since, pid) = (SystemTime::now(), live.pid);
+                self.status = InstanceStatus { state, since, pid, reason: None, hint: None, ..self.status.clone() };
+                let (status, lane, catalog) = (self.status.clone(), lane.clone(), Box::new(catalog.clone()));
+                self.report(Report::Up { status, lane, catalog, degraded }).await;
+            }
+            Err(refused) => tracing::error!(server = %self.server.name, %refused, "{refused}"),
+        }
+        Led { live, lane, catalog }
+    }
+
+    /// Serves events and orders until it ends or is ended.
+    async fn serve(
+        &mut self,
+        mut led: Led,
+        mut events: mpsc::Receiver<UpstreamEvent>,
+        mut changed: BTreeSet<Kind>,
+    ) -> Left {
+        let live = led.live.clone();
+        let ended = ended(&live);
+        tokio::pin!(ended);
+        let mut quiet = Instant::now();
+        let mut reading: Option<BoxFuture<'static, Option<ServerCatalog>>> = None;
+        loop {
+            tokio::select! {
+                exit = &mut ended => return Left::Down(self.ended_unasked(&led, exit).await),
+                news = self.news() => {
+                    if news.refresh {
+                        changed.extend(Kind::ALL);
+                    }
+                    if let Some(left) = self.heed(news, &led).await {
+                        return left;
+                    }
+                }
+                Some(event) = events.recv() => match event {
+                    UpstreamEvent::SignedOut { error } => {
+                        return Left::Down(self.end_sick(&led, Down::signed_out(&error)).await);
+                    }
+                    event => {
+                        note(&self.server, &self.environment, event, &mut changed);
+                        // More of the same is probably on its way.
+                        quiet = Instant::now() + COALESCE;
+                    }
+                },
+                () = sleep_until(quiet), if reading.is_none() && !changed.is_empty() => {
+                    let kinds = std::mem::take(&mut changed);
+                    let (server, environment) = (self.server.clone(), self.environment.clone());
+                    reading =
+                        Some(Box::pin(read_again(server, environment, live.link.clone(), led.catalog.clone(), kinds)));
+                }
+                read = pending_or(&mut reading) => {
+                    reading = None;
+                    if let Some(catalog) = read {
+                        live.link.set_mirrored(mirrored(&catalog));
+                        led.catalog = catalog.clone();
+                        self.report(Report::Listed { index: self.status.index, catalog: Box::new(catalog) }).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what is new in the orders; returns how its life ended, if it did.
+    async fn heed(&mut self, news: News, led: &Led) -> Option<Left> {
+        if news.goal {
+            self.leave(led, "").await;
+            return Some(Left::Told);
+        }
+        if let Some(why) = news.restart {
+            self.restarts.reset();
+            self.leave(led, &why).await;
+            return Some(Left::Told);
+        }
+        if let Some(why) = news.sick {
+            let down = Down { ending: Ending::Failure, reason: why.to_string(), hint: None, needs_auth: false };
+            return Some(Left::Down(self.end_sick(led, down).await));
+        }
+        if news.sign_in
+            && let Some(down) = self.signed_out().await
+        {
+            return Some(Left::Down(self.end_sick(led, down).await));
+        }
+        None
+    }
+
+    /// Lets calls in flight finish, for a bounded time, then ends it.
+    async fn leave(&mut self, led: &Led, why: &str) {
+        led.lane.close();
+        self.go(Event::Drain, why).await;
+        let until = Instant::now() + self.entry.stop_timeout.min(DRAIN_TIME_MAX);
+        let mut orders = self.orders.clone();
+        tokio::select! {
+            _ = led.lane.emptied(until) => {}
+            _ = orders.wait_for(|order| order.hasty) => {}
+        }
+        self.go(Event::Stop, why).await;
+        led.lane.end(if why.is_empty() { "it was ended" } else { why });
+        end(&led.live, self.entry.stop_timeout).await;
+        self.gone(why).await;
+    }
+
+    /// Nothing of it is left; it rests as it is told now.
+    async fn gone(&mut self, why: &str) {
+        let event = if self.goal() == Goal::Asleep { Event::Idle } else { Event::Ended };
+        self.go(event, why).await;
+    }
+
+    /// Ends what is no good any more, at once.
+    async fn end_sick(&mut self, led: &Led, down: Down) -> Down {
+        led.lane.end(&down.reason);
+        self.go(Event::Stop, &down.reason).await;
+        end(&led.live, self.entry.stop_timeout).await;
+        down
+    }
+
+    async fn ended_unasked(&mut self, led: &Led, exit: Option<ExitReport>) -> Down {
+        led.lane.close();
+        let down = match (exit, &led.live.process) {
+            (Some(exit), _) => {
+                let reason = format!("the process ended: {exit}");
+                Down {
+                    ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
+                    reason: with_last_words(&self.server, self.begun, reason),
+                    hint: exit.hint().map(str::to_owned),
+                    needs_auth: false,
+                }
+            }
+            (None, process) => {
+                let reason = if process.is_some() {
+                    with_last_words(&self.server, self.begun, "it closed its output, and was ended".to_owned())
+                } else {
+                    "the connection was closed".to_owned()
+                };
+                Down { ending: Ending::Failure, reason, hint: None, needs_auth: false }
+            }
+        };
+        led.lane.end(&down.reason);
+        if led.live.process.as_ref().is_some_and(|process| process.exited().is_none()) {
+            self.go(Event::Stop, &down.reason).await;
+        }
+        end(&led.live, self.entry.stop_timeout).await;
+        down
+    }
+
+    /// Whether the person who was signed in is not any more.
+    async fn signed_out(&self) -> Option<Down> {
+        let sign_in = self.server.sign_in.as_ref().filter(|sign_in| sign_in.is_signed_in())?;
+        match sign_in.look_again().await {
+            Ok(None) => {
+                let error = Error::new(ErrorKind::NeedsAuth, "it was signed out");
+                Some(Down::signed_out(&error.hint(format!("switchboard auth login {}", self.server.name))))
+            }
+            // What cannot be read now is read again by the next request that needs it.
+            Ok(Some(_)) | Err(_) => None,
+        }
+    }
+
+    async fn is_signed_in(&self) -> bool {
+        match &self.server.sign_in {
+            Some(sign_in) => matches!(sign_in.look_again().await, Ok(Some(_))),
+            None => false,
+        }
+    }
+
+    /// Waits as long as the restart policy says, or until it is told otherwise.
+    async fn pause(&mut self, down: Down) {
+        let now = Instant::now();
+        let (event, until) = match self.restarts.ended(down.ending, now) {
+            _ if down.needs_auth => (Event::GiveUp, None),
+            Decision::RestartAfter(delay) => (Event::AgainLater, Some(now + delay)),
+            Decision::CrashLoop { until } => (Event::TooOften, Some(until)),
+            Decision::Stop => (Event::GiveUp, None),
+        };
+        self.step(event, &down.reason, down.hint, until, down.needs_auth).await;
+        loop {
+            let wake = async {
+                match until {
+                    Some(until) => sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let news = tokio::select! {
+                () = wake => return,
+                news = self.news() => news,
+            };
+            let signed_in = news.sign_in && down.needs_auth && self.is_signed_in().await;
+            if news.restart.is_some() || signed_in {
+                self.restarts.reset();
+                return;
+            }
+            if self.goal() != Goal::Up {
+                self.restarts.reset();
+                self.go(Event::Stop, "").await;
+                return;
+            }
+        }
+    }
+}
+
+/// How patient an entry is with its ends. A remote server is not ours to restart: we only look
+/// again, however often it takes.
+fn policy(entry: &config::Server) -> RestartPolicy {
+    let mode = match entry.restart {
+        Restart::Always => RestartMode::Always,
+        Restart::OnFailure => RestartMode::OnFailure,
+        Restart::Never => RestartMode::Never,
+    };
+    let remote = !matches!(entry.reach, Reach::Stdio { .. });
+    RestartPolicy {
+        mode,
+        delay_min: entry.restart_delay,
+        delay_max: entry.restart_delay_max,
+        stable_after: entry.stable_after,
+        restarts_max: if remote { usize::MAX } else { entry.max_restarts },
+        restart_window: entry.restart_window,
+        ..RestartPolicy::default()
+    }
+}
+
+/// Resolves when the process or the connection has ended; the exit, when there is one.
+async fn ended(live: &Live) -> Option<ExitReport> {
+    match &live.process {
+        Some(process) => tokio::select! {
+            biased;
+            exit = process.wait() => Some(exit),
+            () = live.link.closed() => timeout(EXIT_WAIT, process.wait()).await.ok(),
+        },
+        None => {
+            live.link.closed().await;
+            None
+        }
+    }
+}
+
+async fn end(live: &Live, stop_timeout: Duration) {
+    live.link.close().await;
+    if let Some(process) = live.process.as_ref().filter(|process| ProcessHandle::exited(process).is_none()) {
+        process.stop(stop_timeout).await;
+    }
+}
+
+/// What is being read, or nothing ever.
+async fn pending_or<T>(reading: &mut Option<BoxFuture<'static, T>>) -> T {
+    match reading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
+    }
+}
