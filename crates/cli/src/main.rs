@@ -13,6 +13,7 @@ mod report;
 mod commands;
 
 mod client;
+mod watching;
 mod data_folder;
 mod store_files;
 mod vault;

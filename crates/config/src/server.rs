@@ -138,6 +138,7 @@ impl<'a> Work<'a> {
         let declaration = self.declaration;
         let raw = declaration.raw;
         let oauth = crate::oauth::oauth(self, &reach);
+        let health = crate::health::health(self, &reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let startup_timeout = duration("startup_timeout");
         let stop_timeout = duration("stop_timeout");
@@ -183,6 +184,7 @@ impl<'a> Work<'a> {
                 "session" => Isolation::Session,
                 _ => Isolation::Shared,
             },
+            health,
             origin: declaration.document.origin(raw.name_span.start),
             written: written(raw),
             raw_extra: RawExtra(extra.collect()),

@@ -149,6 +149,7 @@ fn shown_server(server: &Server) -> Value {
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
     };
+    let (health, health_check) = crate::health::shown(&server.health);
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
@@ -176,6 +177,8 @@ fn shown_server(server: &Server) -> Value {
             EraChoice::Legacy => "legacy",
             EraChoice::Modern => "modern",
         },
+        "health": health,
+        "health_check": health_check,
         "record_arguments": server.record_arguments,
         "record_results": server.record_results,
         "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),

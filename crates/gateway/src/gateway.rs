@@ -100,6 +100,7 @@ impl Gateway {
             hub: hub.clone(),
             facts,
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
+            probes: Arc::new(Semaphore::new(limits.probes_max)),
             logs: parts.logs,
             vault: parts.vault,
         };

@@ -15,6 +15,7 @@ pub use status::{Counters, Status};
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
+use crate::health::{self, Monitor};
 use crate::policy::ToolRules;
 use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -56,6 +57,8 @@ pub struct Core {
     /// Instances beside the one of `link`, where there may be any.
     pool: ArcSwapOption<Pool>,
     status: watch::Sender<Status>,
+    /// What its checks say.
+    pub(crate) monitor: Monitor,
     catalog: ArcSwap<ServerCatalog>,
     /// Whether `catalog` came from this run or from a stored one.
     listed: std::sync::atomic::AtomicBool,
@@ -104,6 +107,7 @@ impl Server {
             link: ArcSwapOption::empty(),
             pool: ArcSwapOption::empty(),
             status: watch::Sender::new(status),
+            monitor: Monitor::new(entry.health.clone()),
             listed: stored.is_some().into(),
             catalog: ArcSwap::from_pointee(stored.unwrap_or_else(|| ServerCatalog::empty(definition))),
             commands,
@@ -114,6 +118,7 @@ impl Server {
         });
         if entry.is_active() {
             tokio::spawn(owner::run(core.clone(), entry.clone(), environment.clone(), receiver));
+            tokio::spawn(health::run(Arc::downgrade(&core), Arc::new(entry.clone()), environment.clone()));
         }
         Arc::new(Self { entry, rules, core })
     }
@@ -121,6 +126,7 @@ impl Server {
     /// The same running server under an adjusted entry.
     #[must_use]
     pub fn adjusted(&self, entry: config::Server, rules: ToolRules) -> Arc<Self> {
+        self.core.monitor.configure(entry.health.clone());
         Arc::new(Self { entry, rules, core: self.core.clone() })
     }
 }
@@ -150,6 +156,11 @@ impl Core {
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// Tells whenever its state changes.
+    pub(crate) fn status_changes(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
     }
 
     /// The live link, when it is ready.
@@ -206,7 +217,11 @@ impl Core {
             None => link,
         };
         drop(pool);
-        link.call_asking(call, asker).await
+        let reply = link.call_asking(call, asker).await;
+        if reply.is_ok() {
+            self.counters.answered.fetch_add(1, Ordering::Relaxed);
+        }
+        reply
     }
 
     /// Another process may have signed in, with nobody there to tell: who asks now may not see it

@@ -46,6 +46,8 @@ pub struct Environment {
     pub facts: mpsc::Sender<Fact>,
     /// How many servers may be starting at once.
     pub starting: Arc<Semaphore>,
+    /// How many checks of their health run at once.
+    pub probes: Arc<Semaphore>,
     /// Writes the log files; none keeps logs in memory only.
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to; none signs in to nothing.
@@ -70,6 +72,11 @@ pub enum Command {
     SignInChanged,
     /// Read its lists again.
     Refresh,
+    /// Its checks found it sick: end it and let the restart policy say when it is started again.
+    Recover {
+        /// What they found.
+        reason: String,
+    },
 }
 
 /// What ended a phase.
@@ -168,7 +175,7 @@ impl Owner {
                     None => return Left::Stopped(nobody()),
                     Some(Command::Stop(done)) => return Left::Stopped(done),
                     Some(Command::Restart) => return Left::Restart,
-                    Some(Command::Refresh | Command::SignInChanged) => {}
+                    Some(Command::Refresh | Command::SignInChanged | Command::Recover { .. }) => {}
                 },
             }
         };
@@ -257,6 +264,10 @@ impl Owner {
                         }
                     }
                     Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
+                    Some(Command::Recover { reason }) => {
+                        let down = Down { ending: Ending::Failure, reason, hint: None, needs_auth: false };
+                        return self.end_as(&live, Left::Down(down)).await;
+                    }
                 },
                 Ok(()) = self.wanted.changed() => live.link.subscribe(self.wanted.borrow_and_update().clone()),
                 event = events.recv(), if listening => match event {
@@ -399,7 +410,7 @@ impl Owner {
                         restarts.reset();
                         return None;
                     }
-                    Some(Command::Refresh | Command::SignInChanged) => {}
+                    Some(Command::Refresh | Command::SignInChanged | Command::Recover { .. }) => {}
                 },
             }
         }

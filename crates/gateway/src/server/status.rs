@@ -30,6 +30,8 @@ pub struct Status {
 pub struct Counters {
     /// Calls that were sent to it.
     pub calls: AtomicU64,
+    /// Calls that it answered with a result.
+    pub answered: AtomicU64,
     /// Calls that it failed (its own errors and ours about it; not refusals).
     pub failures: AtomicU64,
     /// Times it was started again.
@@ -46,17 +48,6 @@ impl Status {
     pub fn resting(state: State, reason: &str) -> Self {
         let reason = (!reason.is_empty()).then(|| reason.to_owned());
         Self { state, reason, hint: None, since: SystemTime::now(), next_try: None, pid: None, degraded: None }
-    }
-
-    /// One word for how well it is: `healthy`, `degraded`, `unhealthy`, or `unknown` while it starts.
-    #[must_use]
-    pub fn health(&self) -> &'static str {
-        match self.state {
-            State::Ready if self.degraded.is_some() => "degraded",
-            State::Ready => "healthy",
-            State::Stopped | State::Asleep | State::Starting => "unknown",
-            _ => "unhealthy",
-        }
     }
 
     /// Why a call cannot be served in this state.
