@@ -13,10 +13,10 @@ mod report;
 mod commands;
 
 mod client;
-mod watching;
 mod data_folder;
 mod store_files;
 mod vault;
+mod watching;
 
 mod daemon;
 mod log_format;

@@ -95,8 +95,7 @@ pub(crate) fn health(work: &mut Work<'_>, reach: &Reach) -> Health {
     let none = Fields::new();
     let fields = fields_of(work.field("health")).unwrap_or(&none);
     let time = |name| duration_or_default(fields.get(name), HEALTH_KEYS, name);
-    let count =
-        |name| u32::try_from(number_or_default(fields.get(name), HEALTH_KEYS, name)).unwrap_or(u32::MAX);
+    let count = |name| u32::try_from(number_or_default(fields.get(name), HEALTH_KEYS, name)).unwrap_or(u32::MAX);
     Health {
         interval: time("interval"),
         timeout: time("timeout"),

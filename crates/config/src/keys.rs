@@ -180,7 +180,11 @@ pub(crate) const OAUTH_KEYS: &[Key] = &[
 
 /// Keys of `health` of a server.
 pub(crate) const HEALTH_KEYS: &[Key] = &[
-    time("interval", [30 * SECOND, 10, 24 * HOUR], "The time between two checks of a server that is ready, give or take a tenth."),
+    time(
+        "interval",
+        [30 * SECOND, 10, 24 * HOUR],
+        "The time between two checks of a server that is ready, give or take a tenth.",
+    ),
     time("timeout", [10 * SECOND, 10, HOUR], "How long a check may take."),
     key(
         "degraded_at",
@@ -212,12 +216,12 @@ pub(crate) const HEALTH_CHECK_KEYS: &[Key] = &[
         Shape::Texts,
         "A program with its arguments, run in the server's folder and environment: status 0 is healthy.",
     ),
+    text("http", None, "A URL to get, on this machine or on the server's own host: a status below 400 is healthy."),
     text(
-        "http",
+        "tool",
         None,
-        "A URL to get, on this machine or on the server's own host: a status below 400 is healthy.",
+        "A tool of the server to call, by the server's own name of it: a result without an error is healthy.",
     ),
-    text("tool", None, "A tool of the server to call, by the server's own name of it: a result without an error is healthy."),
     key("arguments", Shape::Object, "Arguments of the tool."),
 ];
 
@@ -282,7 +286,11 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         Shape::Word { words: &["shared", "principal", "session"], default: Some("shared") },
         "Who shares an instance of the server (its process, or a session with it): everybody, each principal, or each session of a client.",
     ),
-    key("health", Shape::Section { keys: HEALTH_KEYS }, "How often and how patiently the health of the server is checked."),
+    key(
+        "health",
+        Shape::Section { keys: HEALTH_KEYS },
+        "How often and how patiently the health of the server is checked.",
+    ),
     key(
         "health_check",
         Shape::Section { keys: HEALTH_CHECK_KEYS },

@@ -36,7 +36,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         Some(name) => {
             let tools: Tools = context.block_on(client.get(&format!("/api/tools?server={}", encoded(name))))?;
             // The daemon knows the server, by its declared or its shown name.
-            let named = found.servers.iter().find(|server| server.name == *name || config::reduce(&server.name) == *name);
+            let named =
+                found.servers.iter().find(|server| server.name == *name || config::reduce(&server.name) == *name);
             if let Some(server) = named {
                 one(server, &tools.tools, &context.printer);
             }

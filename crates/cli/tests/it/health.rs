@@ -48,7 +48,7 @@ fn changes_are_lines_for_whoever_is_no_terminal() {
     sandbox.configure(&format!("{}[servers.gone]\ncommand = \"no-such-program\"\n", entry("ok", "ok")));
     sandbox.run(&["reload"]);
     let changed = lines.find(|line| line.as_ref().unwrap().starts_with("gone: unhealthy")).unwrap().unwrap();
-    assert!(changed.contains("no program `no-such-program`") && changed.contains("next: "), "{changed}");
+    assert!(changed.contains("`no-such-program` was not found") && changed.contains("next: "), "{changed}");
     // It ends with the daemon.
     finished(&mut sandbox.command(&["stop"]));
     let status = eventually("the watching to end with the daemon", || watching.try_wait().unwrap());

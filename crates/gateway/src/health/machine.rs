@@ -15,6 +15,9 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
+/// How often the pause between attempts to recover a server is doubled: an hour by default.
+const DOUBLINGS_MAX: u32 = 6;
+
 /// How well a server is, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -35,6 +38,8 @@ pub enum Level {
 pub(super) enum Finding {
     Answered,
     TimedOut,
+    /// It did not answer the check, but calls: some servers know no check, or do one thing at a time.
+    OnlyCalls,
     NotConnected(String),
     /// It wants a person to sign in: no timer helps.
     SignedOut(String),
@@ -84,6 +89,8 @@ pub(super) struct Health {
     sick: Option<Instant>,
     /// When something was done about it.
     acted: Option<Instant>,
+    /// What was done since it was healthy last: each attempt that did not help doubles the pause.
+    in_vain: u32,
     recoveries: u64,
     history: History,
 }
@@ -122,7 +129,7 @@ impl Finding {
     fn word(&self) -> &'static str {
         match self {
             Self::Answered => "good",
-            Self::TimedOut => "timeout",
+            Self::TimedOut | Self::OnlyCalls => "timeout",
             Self::NotConnected(_) => "not_connected",
             Self::SignedOut(_) => "signed_out",
             Self::Failed(_) => "failed",
@@ -167,6 +174,7 @@ impl Health {
             signed_out: false,
             sick: None,
             acted: None,
+            in_vain: 0,
             recoveries: 0,
             history: History::default(),
         }
@@ -201,31 +209,43 @@ impl Health {
         now: Instant,
         settings: &Settings,
     ) {
-        let limit = settings.timeout.mul_f64(f64::from(settings.degraded_at) / 100.0);
-        let slow = finding == Finding::Answered && took > limit;
+        let (limit, percent) = (ms(settings.timeout), settings.degraded_at);
+        let slow = finding == Finding::Answered && took > settings.timeout.mul_f64(f64::from(percent) / 100.0);
         let result = if slow { "slow" } else { finding.word() };
-        let (sick, why) = match finding {
+        let why = match finding {
             Finding::Answered if slow => {
-                (self.failures, self.goods, self.signed_out) = (0, 0, false);
-                let percent = settings.degraded_at;
-                let why = format!("it took {} to answer, more than {percent} % of {}", ms(took), ms(settings.timeout));
-                self.set(Level::Degraded, at, why.clone(), Next::Faster);
-                self.history.push(Check { at, took, result, why: Some(why) });
-                return;
+                let why = format!("it took {} to answer, more than {percent} % of {limit}", ms(took));
+                self.limping(at, why, Next::Faster)
+            }
+            Finding::OnlyCalls => {
+                self.limping(at, format!("it answers calls, but did not answer a check within {limit}"), Next::Look)
             }
             Finding::Answered => {
                 self.good(at, took, settings);
-                self.history.push(Check { at, took, result, why: None });
-                return;
+                None
             }
-            Finding::TimedOut => (Level::Unhealthy, format!("it did not answer a check within {}", ms(settings.timeout))),
-            Finding::NotConnected(why) => (Level::Unhealthy, why),
+            Finding::TimedOut => {
+                self.bad(Level::Unhealthy, format!("it did not answer a check within {limit}"), at, now, settings)
+            }
+            Finding::NotConnected(why) => self.bad(Level::Unhealthy, why, at, now, settings),
             Finding::SignedOut(why) => {
                 self.signed_out = true;
-                (Level::Unhealthy, why)
+                self.bad(Level::Unhealthy, why, at, now, settings)
             }
-            Finding::Failed(why) => (Level::Critical, why),
+            Finding::Failed(why) => self.bad(Level::Critical, why, at, now, settings),
         };
+        self.history.push(Check { at, took, result, why });
+    }
+
+    /// It lives, and not well.
+    fn limping(&mut self, at: SystemTime, why: String, next: Next) -> Option<String> {
+        (self.failures, self.goods, self.signed_out) = (0, 0, false);
+        self.set(Level::Degraded, at, why.clone(), next);
+        Some(why)
+    }
+
+    /// `sick` is what it is when this goes on.
+    fn bad(&mut self, sick: Level, why: String, at: SystemTime, now: Instant, settings: &Settings) -> Option<String> {
         self.goods = 0;
         self.failures = self.failures.saturating_add(1);
         if self.signed_out || self.failures >= settings.failures {
@@ -235,13 +255,14 @@ impl Health {
             let reason = format!("{why} ({} of {} that make it {sick})", self.failures, settings.failures);
             self.set(Level::Degraded, at, reason, Next::Look);
         }
-        self.history.push(Check { at, took, result, why: Some(why) });
+        Some(why)
     }
 
     fn good(&mut self, at: SystemTime, took: Duration, settings: &Settings) {
         (self.failures, self.signed_out) = (0, false);
         self.goods = self.goods.saturating_add(1);
         if self.level == Level::Healthy || self.goods >= settings.recoveries {
+            self.in_vain = 0;
             self.set(Level::Healthy, at, format!("it answered in {}", ms(took)), Next::Nothing);
         } else {
             let reason = format!("it answers again: {} of {} good checks", self.goods, settings.recoveries);
@@ -253,7 +274,8 @@ impl Health {
     /// check; the answer yes is noted as done.
     pub(super) fn recovers(&mut self, now: Instant, around: Around, settings: &Settings) -> bool {
         let Some(sick) = self.sick.filter(|_| self.level.is_sick()) else { return false };
-        let pause = settings.recover_pause;
+        let doublings = self.in_vain.saturating_sub(1).min(DOUBLINGS_MAX);
+        let pause = settings.recover_pause.saturating_mul(1 << doublings);
         self.next = if self.signed_out {
             Next::SignIn
         } else if !settings.recover || around.left_alone {
@@ -264,6 +286,7 @@ impl Health {
             Next::Calls
         } else {
             self.acted = Some(now);
+            self.in_vain = self.in_vain.saturating_add(1);
             self.recoveries += 1;
             if around.remote { Next::Reconnecting } else { Next::Restarting }
         };

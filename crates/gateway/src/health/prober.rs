@@ -21,6 +21,8 @@ struct Prober {
     jitter: Jitter,
     /// Calls that were answered when it looked last.
     answered: u64,
+    /// Calls that were answered between the two last looks.
+    calls: u64,
     spared: u32,
 }
 
@@ -33,7 +35,7 @@ pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environm
     // Without randomness all are checked at the same moment, and still so many at once at most.
     let _ = getrandom::fill(&mut seed);
     let jitter = Jitter::seeded(u64::from_le_bytes(seed));
-    let mut prober = Prober { server, entry, environment, jitter, answered: 0, spared: 0 };
+    let mut prober = Prober { server, entry, environment, jitter, answered: 0, calls: 0, spared: 0 };
     loop {
         if status.wait_for(|status| status.state == State::Ready).await.is_err() {
             return;
@@ -84,6 +86,7 @@ impl Prober {
             Err(_) => Finding::TimedOut,
         };
         let Some(core) = self.server.upgrade() else { return };
+        let finding = if finding == Finding::TimedOut && self.calls > 0 { Finding::OnlyCalls } else { finding };
         self.judge(&core, finding, (at, begun.elapsed()), link.in_flight(), settings);
     }
 
@@ -94,8 +97,9 @@ impl Prober {
         let Some(core) = self.server.upgrade() else { return false };
         let answered = core.counters.answered.load(Ordering::Relaxed);
         let calls = answered - std::mem::replace(&mut self.answered, answered);
-        let counts = calls > 0 && settings.check == HealthCheck::Protocol && core.instances() == 0;
-        let spared = counts && self.spared < SPARED_MAX && core.monitor.lock().alive(calls);
+        let counts = settings.check == HealthCheck::Protocol && core.instances() == 0;
+        self.calls = if counts { calls } else { 0 };
+        let spared = self.calls > 0 && self.spared < SPARED_MAX && core.monitor.lock().alive(calls);
         self.spared = if spared { self.spared + 1 } else { 0 };
         spared
     }

@@ -1,7 +1,9 @@
 //! How well servers are, by their checks: what is slow, mute, wrong or away is seen, said with a
 //! reason and a next step, and recovered; nobody else notices.
 
-use e2e::{Client, Home, Listening, Page, SOON, Switchboard, await_some, built, command, eventually, misbehave, script};
+use e2e::{
+    Client, Home, Listening, Page, SOON, Switchboard, await_some, built, command, eventually, misbehave, script,
+};
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -88,7 +90,8 @@ fn a_server_that_answers_no_checks_is_restarted_and_becomes_healthy() {
     assert_eq!(after["restarts"], 1, "expected one restart: {after}");
     assert_eq!(server["recoveries"], 1, "expected it to be recovered once: {server}");
     let log = log(&board, "mute");
-    for words in ["degraded: it did not answer a check", "unhealthy: it did not answer", "(3 in a row)", "healthy: it"] {
+    for words in ["degraded: it did not answer a check", "unhealthy: it did not answer", "(3 in a row)", "healthy: it"]
+    {
         assert!(log.contains(words), "expected `{words}` in its log:\n{log}");
     }
     assert_eq!(board.server("good")["restarts"], 0, "expected nothing to happen to the good server");
@@ -130,7 +133,10 @@ fn a_slow_server_is_degraded_and_left_alone() {
 fn a_program_says_how_well_a_server_is() {
     let home = Home::new("");
     let flag = home.place("well");
-    let check = format!("health_check.command = [\"sh\", \"-c\", \"test -e {} || {{ echo the disk is full >&2; exit 3; }}\"]\n", flag.display());
+    let check = format!(
+        "health_check.command = [\"sh\", \"-c\", \"test -e {} || {{ echo the disk is full >&2; exit 3; }}\"]\n",
+        flag.display()
+    );
     let settings = "health.failures = 2\nhealth.recover = false\n";
     home.write_config(&(misbehave("one", "ok", "dual") + OFTEN + PATIENT + settings + &check));
     std::fs::write(&flag, "").unwrap();
@@ -200,36 +206,55 @@ fn a_remote_server_that_went_away_is_connected_to_again() {
     board.server_in("far", "ready");
 }
 
-/// A server that refuses everybody, and how often it was asked.
+/// A server that refuses everybody, with an authorization server that it names; and how often it
+/// was asked anything.
 fn refusing() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let asked = Arc::new(AtomicUsize::new(0));
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let url = format!("{base}/mcp");
+    let resource = json!({"resource": url, "authorization_servers": [base]}).to_string();
+    let issuer = json!({
+        "issuer": base,
+        "authorization_endpoint": format!("{base}/authorize"),
+        "token_endpoint": format!("{base}/token"),
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+    });
+    let (issuer, asked) = (issuer.to_string(), Arc::new(AtomicUsize::new(0)));
     let count = asked.clone();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = stream.read(&mut [0; 4096]);
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap_or(0);
             count.fetch_add(1, Ordering::SeqCst);
-            let head = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            let _ = stream.write_all(head.as_bytes());
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let (status, body) = match request.split_whitespace().nth(1).unwrap_or_default() {
+                path if path.contains("oauth-protected-resource") => ("200 OK", resource.as_str()),
+                path if path.contains("oauth-authorization-server") => ("200 OK", issuer.as_str()),
+                _ => ("401 Unauthorized\r\nWWW-Authenticate: Bearer", ""),
+            };
+            let head = format!("Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close", body.len());
+            let _ = stream.write_all(format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").as_bytes());
         }
     });
-    (format!("http://{address}/mcp"), asked)
+    (url, asked)
 }
 
 #[test]
 fn who_waits_for_a_person_is_not_checked() {
-    let (url, asked) = refusing();
-    let config = format!("[servers.far]\nurl = {url:?}\n{OFTEN}") + &misbehave("good", "ok", "dual") + OFTEN;
-    let board = Home::new(&config).start();
-    board.server_in("far", "needs_auth");
-    let server = on_level(&board, "far", "unhealthy");
-    assert!(server["action"].as_str().unwrap().contains("switchboard auth login far"), "{server}");
-    let before = asked.load(Ordering::SeqCst);
-    let checks = health(&board, "good")["server"]["checks"].as_u64().unwrap();
-    checked(&board, "good", checks + 10);
-    assert_eq!(asked.load(Ordering::SeqCst), before, "expected nobody to ask it meanwhile");
-    assert_eq!(health(&board, "far")["server"]["checks"], 0, "expected no check of it");
+    for (auth, state, words) in [("auto", "needs_auth", "switchboard auth login far"), ("none", "failed", "headers")] {
+        let (url, asked) = refusing();
+        let far = format!("[servers.far]\nurl = {url:?}\nauth = {auth:?}\n{OFTEN}");
+        let board = Home::new(&(far + &misbehave("good", "ok", "dual") + OFTEN)).start();
+        board.server_in("far", state);
+        let server = on_level(&board, "far", "unhealthy");
+        assert!(server["action"].as_str().unwrap().contains(words), "{server}");
+        let before = asked.load(Ordering::SeqCst);
+        let checks = health(&board, "good")["server"]["checks"].as_u64().unwrap();
+        checked(&board, "good", checks + 10);
+        assert_eq!(asked.load(Ordering::SeqCst), before, "expected nobody to ask it meanwhile");
+        assert_eq!(health(&board, "far")["server"]["checks"], 0, "expected no check of it");
+    }
 }
 
 #[test]

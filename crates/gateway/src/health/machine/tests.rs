@@ -120,6 +120,30 @@ async fn calls_in_flight_are_an_excuse_only_for_as_long_as_a_call_may_take() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn attempts_that_do_not_help_come_ever_more_seldom() {
+    let mut world = World::new();
+    let mut acts = Vec::new();
+    for check in 1..=60 {
+        if world.check(Finding::TimedOut, SECOND) {
+            acts.push(check);
+        }
+    }
+    // Each 30 s: after 1, 2, 4, 8, 16 minutes.
+    assert_eq!(acts, [3, 5, 9, 17, 33]);
+    (0..2).for_each(|_| assert!(!world.check(Finding::Answered, SECOND)));
+    let acts: Vec<bool> = (0..5).map(|_| world.check(Finding::TimedOut, SECOND)).collect();
+    assert_eq!(acts, [false, false, true, false, true], "who was healthy begins anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_answers_calls_but_no_checks_is_not_recovered() {
+    let mut world = World::new();
+    assert!((0..10).all(|_| !world.check(Finding::OnlyCalls, SECOND)));
+    assert_eq!(world.health.level(), Level::Degraded);
+    assert!(world.health.reason().starts_with("it answers calls"), "{}", world.health.reason());
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_that_are_answered_spare_a_healthy_server_a_check() {
     let mut world = World::new();
     assert!(world.health.alive(7));
@@ -140,6 +164,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0u64..10).prop_map(|seconds| Event::Check(Finding::Answered, seconds)),
         3 => Just(Event::Check(Finding::TimedOut, 10)),
+        1 => Just(Event::Check(Finding::OnlyCalls, 10)),
         2 => Just(Event::Check(Finding::NotConnected("refused".to_owned()), 0)),
         2 => Just(Event::Check(Finding::Failed("garbage".to_owned()), 0)),
         1 => Just(Event::Check(Finding::SignedOut("401".to_owned()), 0)),
@@ -167,7 +192,7 @@ proptest! {
                     continue;
                 }
                 Event::Check(finding, seconds) => {
-                    let answered = finding == Finding::Answered;
+                    let answered = matches!(finding, Finding::Answered | Finding::OnlyCalls);
                     let signed_out = matches!(finding, Finding::SignedOut(_));
                     let in_time = answered && seconds <= 8;
                     (bad, good) = if answered { (0, if in_time { good + 1 } else { 0 }) } else { (bad + 1, 0) };
