@@ -8,7 +8,8 @@ use std::time::Duration;
 use crate::config::Reach;
 use crate::keys::HEALTH_KEYS;
 use crate::read::{
-    Field, Fields, Located, Value, duration_or_default, flag_of, number_or_default, object_of, text_of, texts_of,
+    Field, Fields, Located, Manner, Value, duration_or_default, flag_of, number_or_default, object_of, text_of,
+    texts_of,
 };
 use crate::server::{Work, owned};
 
@@ -112,6 +113,10 @@ fn check(work: &mut Work<'_>, reach: &Reach) -> HealthCheck {
     let field = work.field("health_check");
     let (Some(field), Some(fields)) = (field, fields_of(field)) else { return HealthCheck::Protocol };
     let kinds: Vec<&str> = ["command", "http", "tool"].into_iter().filter(|kind| fields.contains_key(kind)).collect();
+    if kinds.len() != 1 && work.declaration.raw.manner == Manner::Foreign {
+        // What another tool means by it is not ours to judge.
+        return HealthCheck::Protocol;
+    }
     if kinds.len() != 1 {
         work.problem(field.key_span, "`health_check` must be one of `command`, `http` and `tool`")
             .hint("leave it out to have the server asked by the protocol itself");

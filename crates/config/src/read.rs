@@ -61,6 +61,14 @@ pub(crate) fn read_fields(
     let mut extra = Vec::new();
     for entry in entries {
         match find(keys, &entry.key) {
+            // Other tools have keys of these names that mean something else.
+            Some(key)
+                if manner == Manner::Foreign
+                    && matches!(key.name, "health" | "health_check")
+                    && !matches!(entry.value.kind, Kind::Table(_)) =>
+            {
+                extra.push(entry.clone());
+            }
             Some(key) => {
                 let mut reader = Reader { source, manner, name: format!("{context}{}", key.name), report };
                 if let Some(value) = reader.value(&key.shape, &entry.value) {

@@ -121,6 +121,12 @@ fn server_json(server: &Server) -> Value {
 
 /// The keys of a server as they would stand in a file.
 fn shown_server(server: &Server) -> Value {
+    let mut shown = shown_basics(server);
+    (shown["health"], shown["health_check"]) = crate::health::shown(&server.health);
+    shown
+}
+
+fn shown_basics(server: &Server) -> Value {
     let hidden = |names: Vec<&String>| -> Map<String, Value> {
         let names = names.into_iter();
         names.map(|name| (name.clone(), HIDDEN.into())).collect()
@@ -149,7 +155,6 @@ fn shown_server(server: &Server) -> Value {
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
     };
-    let (health, health_check) = crate::health::shown(&server.health);
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
@@ -177,8 +182,6 @@ fn shown_server(server: &Server) -> Value {
             EraChoice::Legacy => "legacy",
             EraChoice::Modern => "modern",
         },
-        "health": health,
-        "health_check": health_check,
         "record_arguments": server.record_arguments,
         "record_results": server.record_results,
         "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),

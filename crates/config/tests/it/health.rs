@@ -62,6 +62,16 @@ fn what_cannot_be_a_check_is_explained() {
 }
 
 #[test]
+fn what_other_tools_mean_by_these_keys_is_theirs() {
+    for more in ["\"health_check\": \"curl localhost\"", "\"health_check\": {\"test\": [\"x\"]}", "\"health\": true"] {
+        let text = format!("{{\"mcpServers\": {{\"a\": {{\"command\": \"x\", {more}}}}}}}");
+        let loaded = Fixture::named("c.json", &text).load();
+        assert!(!loaded.has_errors(), "{more}: {}", config::render(&loaded.diagnostics, false));
+        assert_eq!(loaded.config.servers["a"].health.check, HealthCheck::Protocol);
+    }
+}
+
+#[test]
 fn other_settings_do_not_restart_a_server() {
     let load = |more: &str| Fixture::named("c.toml", &format!("[servers.a]\ncommand = \"x\"\n{more}\n")).good().config;
     let before = load("");

@@ -29,7 +29,7 @@ struct Prober {
 /// Checks `server` for as long as there is such a server.
 pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environment: Environment) {
     let Some(core) = server.upgrade() else { return };
-    let (mut status, mut settings) = (core.status_changes(), core.monitor.settings.subscribe());
+    let (mut status, mut configured) = (core.status_changes(), core.monitor.settings.subscribe());
     drop(core);
     let mut seed = [0; 8];
     // Without randomness all are checked at the same moment, and still so many at once at most.
@@ -44,8 +44,8 @@ pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environm
         // The first ones of many that came up together lie apart.
         let mut share = 0.1 + 0.9 * prober.jitter.fraction();
         loop {
-            let now = settings.borrow_and_update().clone();
-            let pause = now.interval.mul_f64(share);
+            let settings = configured.borrow_and_update().clone();
+            let pause = settings.interval.mul_f64(share);
             tokio::select! {
                 biased;
                 // What ends meanwhile is no finding: its state says why.
@@ -53,8 +53,8 @@ pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environm
                     Ok(()) => break,
                     Err(_) => return,
                 },
-                changed = settings.changed() => if changed.is_err() { return },
-                () = prober.check_after(pause, &now) => {}
+                changed = configured.changed() => if changed.is_err() { return },
+                () = prober.check_after(pause, &settings) => {}
             }
             share = 0.9 + 0.2 * prober.jitter.fraction();
         }
