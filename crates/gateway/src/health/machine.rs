@@ -330,7 +330,10 @@ impl Health {
 }
 
 fn ms(time: Duration) -> String {
-    format!("{} ms", time.as_millis())
+    match time.as_millis() {
+        0..10 => format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+        whole => format!("{whole} ms"),
+    }
 }
 
 #[cfg(test)]
