@@ -16,6 +16,7 @@ mod client;
 mod data_folder;
 mod store_files;
 mod vault;
+mod watching;
 
 mod daemon;
 mod doctor;

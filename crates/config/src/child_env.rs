@@ -28,12 +28,30 @@ const PASSED: &[&str] = &[
     "no_proxy",
 ];
 
+/// The environment of a program that checks `server`: that of its own process; for a remote server
+/// what every child gets.
+pub fn check_environment(server: &Server, environment: &Environment) -> Vec<(String, String)> {
+    match &server.reach {
+        Reach::Stdio { .. } => child_environment(server, environment),
+        _ => passed(environment, &[]).into_iter().collect(),
+    }
+}
+
 /// The whole environment of the process of `server`, sorted by name. Values may be secret: hand
 /// them to the process and to nobody else. Empty for a remote server.
 pub fn child_environment(server: &Server, environment: &Environment) -> Vec<(String, String)> {
     let Reach::Stdio { env, inherit_env, .. } = &server.reach else {
         return Vec::new();
     };
+    let mut child = passed(environment, inherit_env);
+    for (name, value) in env {
+        child.insert(name.clone(), value.expose_secret().to_owned());
+    }
+    child.into_iter().collect()
+}
+
+/// What of our own environment a child gets.
+fn passed(environment: &Environment, inherit_env: &[String]) -> BTreeMap<String, String> {
     let passed = |name: &str| {
         PASSED.contains(&name)
             || name.starts_with("LC_")
@@ -41,9 +59,5 @@ pub fn child_environment(server: &Server, environment: &Environment) -> Vec<(Str
             || inherit_env.iter().any(|inherited| inherited == name)
     };
     let ours = environment.vars.iter().filter(|(name, _)| passed(name));
-    let mut child: BTreeMap<String, String> = ours.map(|(name, value)| (name.clone(), value.clone())).collect();
-    for (name, value) in env {
-        child.insert(name.clone(), value.expose_secret().to_owned());
-    }
-    child.into_iter().collect()
+    ours.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::health::Health;
 use crate::limits::Limits;
 
 /// The whole configuration. Secrets do not show in its `Debug` form.
@@ -126,6 +127,8 @@ pub struct Server {
     pub era: EraChoice,
     /// Who shares an instance.
     pub isolation: Isolation,
+    /// How its health is checked.
+    pub health: Health,
     /// Where it was declared.
     pub origin: Origin,
     /// Command, arguments and URL as written, before variables: what may be shown.

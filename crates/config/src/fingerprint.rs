@@ -17,7 +17,7 @@ pub struct Changes {
     pub removed: Vec<String>,
     /// Servers that must start anew.
     pub changed: Vec<String>,
-    /// Servers that keep running, with other details: tool filter, tags, prefix, records.
+    /// Servers that keep running, with other details: tool filter, tags, prefix, records, health.
     pub adjusted: Vec<String>,
     /// Servers without any difference.
     pub same: Vec<String>,
@@ -126,6 +126,7 @@ impl Server {
         (
             (&self.reduced, &self.tags, &self.description, &self.tools),
             (self.prefix, self.record_arguments, self.record_results),
+            &self.health,
         )
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Shape {
     Texts,
     /// A table of texts that are never shown.
     Secrets,
+    /// A table of whatever values.
+    Object,
     Word {
         words: &'static [&'static str],
         default: Option<&'static str>,
@@ -176,6 +178,53 @@ pub(crate) const OAUTH_KEYS: &[Key] = &[
     ),
 ];
 
+/// Keys of `health` of a server.
+pub(crate) const HEALTH_KEYS: &[Key] = &[
+    time(
+        "interval",
+        [30 * SECOND, 10, 24 * HOUR],
+        "The time between two checks of a server that is ready, give or take a tenth.",
+    ),
+    time("timeout", [10 * SECOND, 10, HOUR], "How long a check may take."),
+    key(
+        "degraded_at",
+        Shape::Count { default: 80, min: 1, max: 100 },
+        "Percent of the timeout above which an answer is slow and the server degraded.",
+    ),
+    key(
+        "failures",
+        Shape::Count { default: 3, min: 1, max: 1000 },
+        "How many failed checks in a row make the server unhealthy or critical.",
+    ),
+    key(
+        "recoveries",
+        Shape::Count { default: 2, min: 1, max: 1000 },
+        "How many good checks in a row make the server healthy again.",
+    ),
+    flag(
+        "recover",
+        Some(true),
+        "Whether an unhealthy or critical server is restarted (a program) or connected to again (a remote server).",
+    ),
+    time("recover_pause", [60 * SECOND, 0, 24 * HOUR], "The least time between two attempts to recover the server."),
+];
+
+/// Keys of `health_check` of a server.
+pub(crate) const HEALTH_CHECK_KEYS: &[Key] = &[
+    key(
+        "command",
+        Shape::Texts,
+        "A program with its arguments, run in the server's folder and environment: status 0 is healthy.",
+    ),
+    text("http", None, "A URL to get, on this machine or on the server's own host: a status below 400 is healthy."),
+    text(
+        "tool",
+        None,
+        "A tool of the server to call, by the server's own name of it: a result without an error is healthy.",
+    ),
+    key("arguments", Shape::Object, "Arguments of the tool."),
+];
+
 const TYPES: &[&str] =
     &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse", "websocket", "ws", "tcp", "unix"];
 
@@ -287,6 +336,16 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         "isolation",
         Shape::Word { words: &["shared", "principal", "session"], default: Some("shared") },
         "Who shares an instance of the server (its process, or a session with it): everybody, each principal, or each session of a client.",
+    ),
+    key(
+        "health",
+        Shape::Section { keys: HEALTH_KEYS },
+        "How often and how patiently the health of the server is checked.",
+    ),
+    key(
+        "health_check",
+        Shape::Section { keys: HEALTH_CHECK_KEYS },
+        "What is checked instead of asking by the protocol: one of command, http and tool.",
     ),
     flag("record_arguments", None, "Whether records of calls keep the arguments."),
     flag("record_results", None, "Whether records of calls keep the results."),

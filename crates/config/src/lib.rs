@@ -21,6 +21,7 @@ mod raw;
 mod read;
 mod variables;
 
+mod health;
 mod life;
 mod oauth;
 mod reach;
@@ -36,7 +37,7 @@ mod watch;
 
 pub mod client_files;
 
-pub use child_env::child_environment;
+pub use child_env::{check_environment, child_environment};
 pub use config::{
     Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin, Prefix,
     RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
@@ -44,6 +45,7 @@ pub use config::{
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use fingerprint::{Changes, changes};
+pub use health::{Health, HealthCheck};
 pub use limits::{LimitRow, Limits};
 pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;

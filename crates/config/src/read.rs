@@ -26,6 +26,7 @@ pub(crate) enum Value {
     Text(Located),
     Texts(Vec<Located>),
     Map(Vec<(Located, Located)>),
+    Object(serde_json::Map<String, serde_json::Value>),
     Section(Fields),
 }
 
@@ -60,6 +61,14 @@ pub(crate) fn read_fields(
     let mut extra = Vec::new();
     for entry in entries {
         match find(keys, &entry.key) {
+            // Other tools have keys of these names that mean something else.
+            Some(key)
+                if manner == Manner::Foreign
+                    && matches!(key.name, "health" | "health_check")
+                    && !matches!(entry.value.kind, Kind::Table(_)) =>
+            {
+                extra.push(entry.clone());
+            }
             Some(key) => {
                 let mut reader = Reader { source, manner, name: format!("{context}{}", key.name), report };
                 if let Some(value) = reader.value(&key.shape, &entry.value) {
@@ -123,6 +132,10 @@ impl Reader<'_> {
             Shape::Text { .. } | Shape::Secret => self.text(node, "a string").map(Value::Text),
             Shape::Texts => self.texts(node),
             Shape::Secrets => self.map(node),
+            Shape::Object => match node.to_json() {
+                serde_json::Value::Object(object) => Some(Value::Object(object)),
+                _ => self.misfit(node, "a table"),
+            },
             Shape::Word { words, .. } => self.word(node, words),
             Shape::Count { min, max, .. } => match node.kind {
                 Kind::Integer(number) => {
@@ -298,7 +311,8 @@ impl Settings {
     }
 }
 
-fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> u64 {
+/// The number in a field, or the default in the table of keys.
+pub(crate) fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> u64 {
     match (field.map(|field| &field.value), find(keys, name).map(|key| &key.shape)) {
         (Some(Value::Count(number)), _) => *number,
         (_, Some(Shape::Count { default, .. } | Shape::Bytes { default, .. })) => *default,
@@ -349,5 +363,13 @@ pub(crate) fn map_of(field: Option<&Field>) -> &[(Located, Located)] {
     match field.map(|field| &field.value) {
         Some(Value::Map(map)) => map,
         _ => &[],
+    }
+}
+
+/// The table of whatever values in a field.
+pub(crate) fn object_of(field: Option<&Field>) -> Option<&serde_json::Map<String, serde_json::Value>> {
+    match field.map(|field| &field.value) {
+        Some(Value::Object(object)) => Some(object),
+        _ => None,
     }
 }

@@ -42,6 +42,7 @@ fn property(key: &Key) -> Value {
         Shape::Secrets => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }
+        Shape::Object => json!({ "type": "object" }),
         Shape::Word { words, default } => with_default(json!({ "enum": words }), *default),
         Shape::Count { default, min, max } => {
             json!({ "type": "integer", "minimum": min, "maximum": max, "default": default })

@@ -139,6 +139,7 @@ impl<'a> Work<'a> {
         let raw = declaration.raw;
         let oauth = crate::oauth::oauth(self, &reach);
         let life = crate::life::life(self, &reach);
+        let health = crate::health::health(self, &reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let startup_timeout = duration("startup_timeout");
         let stop_timeout = duration("stop_timeout");
@@ -194,6 +195,7 @@ impl<'a> Work<'a> {
                 "session" => Isolation::Session,
                 _ => Isolation::Shared,
             },
+            health,
             origin: declaration.document.origin(raw.name_span.start),
             written: written(raw),
             raw_extra: RawExtra(extra.collect()),

@@ -198,6 +198,7 @@ fn shown_server(server: &Server) -> Value {
             shown.extend(part);
         }
     }
+    (shown["health"], shown["health_check"]) = crate::health::shown(&server.health);
     shown
 }
 

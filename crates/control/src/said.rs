@@ -1,6 +1,9 @@
 //! What `/api` answers, as types that both ends share. These are shapes only: they are filled in
 //! by the routes and shown by the command line.
 
+mod health;
+pub use health::{Capabilities, Health, HealthCheck, HealthHistory, ServerCapabilities, ServerHealth};
+
 use protocol::Raw;
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +61,14 @@ pub struct Server {
     pub public: String,
     /// `ready`, `starting`, `asleep`, `needs_auth`, …; also `disabled` and `pending`.
     pub state: String,
-    /// `healthy`, `degraded`, `unhealthy` or `unknown`.
+    /// `healthy`, `degraded`, `unhealthy`, `critical` or `unknown`.
     pub health: String,
+    /// Why its health is so.
+    #[serde(default)]
+    pub health_reason: String,
+    /// What is done about it, or what a person can do.
+    #[serde(default)]
+    pub health_action: String,
     /// `modern` or `legacy`, once it is known.
     pub era: Option<String>,
     /// `stdio` or `http`.

@@ -10,6 +10,7 @@ use crate::routes::servers::action;
 use crate::said::{Gate, Verdict, Why};
 use config::Approval;
 use gateway::Snapshot;
+use gateway::health::Level;
 use gateway::policy::RuleVerdict;
 use gateway::server::{Server, ServerState, Status};
 use protocol::{Principal, Text};
@@ -67,7 +68,7 @@ impl Case<'_> {
         let status = self.server.status();
         let mut gates = vec![self.declared(), self.enabled(), self.approved()];
         if gates.iter().all(|gate| gate.verdict == Verdict::Pass) {
-            gates.extend([self.running(&status), self.signed_in(&status), self.well(&status)]);
+            gates.extend([self.running(&status), self.signed_in(&status), self.well()]);
         }
         if let Some(own) = &self.own {
             gates.extend([self.listed(own), self.permitted(own)]);
@@ -137,10 +138,14 @@ impl Case<'_> {
         }
     }
 
-    fn well(&self, status: &Status) -> Gate {
-        match &status.degraded {
-            Some(reason) => Gate::warn("health", format!("{}: {reason}", status.health())).next(status.hint.clone()),
-            None => Gate::pass("health", status.health()),
+    fn well(&self) -> Gate {
+        let health = self.server.health();
+        let says = format!("{}: {}", health.level, health.reason);
+        match health.level {
+            Level::Degraded | Level::Unhealthy | Level::Critical => {
+                Gate::warn("health", says).next(Some(health.action))
+            }
+            Level::Healthy | Level::Unknown => Gate::pass("health", says),
         }
     }
 

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use supervisor::{LogWriter, Spawner};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -102,6 +102,7 @@ impl Gateway {
             hub: hub.clone(),
             facts,
             starting: Starting::new(&limits),
+            probes: Arc::new(Semaphore::new(limits.probes_max)),
             logs: parts.logs,
             vault: parts.vault,
             inside: parts.inside,

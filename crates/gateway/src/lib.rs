@@ -22,6 +22,8 @@ pub mod policy;
 
 pub mod server;
 
+pub mod health;
+
 pub mod upstream;
 
 pub mod asking;

@@ -10,7 +10,7 @@ const READERS: [&str; 5] =
     ["crates/cli/src", "crates/gateway/src", "crates/control/src", "crates/supervisor/src", "crates/outbound/src"];
 
 /// The tables of keys, and what values of each are called where they are read.
-const TABLES: [(&str, &[&str]); 9] = [
+const TABLES: [(&str, &[&str]); 11] = [
     ("LIMIT_KEYS", &["limits"]),
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
@@ -19,6 +19,8 @@ const TABLES: [(&str, &[&str]); 9] = [
     ("TOP_KEYS", &["config"]),
     ("TOOLS_KEYS", &["tools"]),
     ("OAUTH_KEYS", &["settings", "oauth"]),
+    ("HEALTH_KEYS", &["settings"]),
+    ("HEALTH_CHECK_KEYS", &["settings"]),
     ("SERVER_KEYS", &["entry", "server"]),
 ];
 
@@ -26,7 +28,7 @@ const TABLES: [(&str, &[&str]); 9] = [
 const ENVIRONMENT: &str = "child_environment";
 
 /// Keys that are resolved into a field of another name; several may become one.
-const RESOLVED: [(&str, &str); 9] = [
+const RESOLVED: [(&str, &str); 14] = [
     ("RECORDS_KEYS.arguments", "record_arguments"),
     ("RECORDS_KEYS.results", "record_results"),
     ("SERVER_KEYS.type", "dialect"),
@@ -35,6 +37,12 @@ const RESOLVED: [(&str, &str); 9] = [
     ("SERVER_KEYS.inherit_env", ENVIRONMENT),
     ("SERVER_KEYS.auth", "oauth"),
     ("SERVER_KEYS.disabled", "enabled"),
+    ("SERVER_KEYS.health_check", "health"),
+    // What a check is: its variants hold these.
+    ("HEALTH_CHECK_KEYS.command", "check"),
+    ("HEALTH_CHECK_KEYS.http", "check"),
+    ("HEALTH_CHECK_KEYS.tool", "check"),
+    ("HEALTH_CHECK_KEYS.arguments", "check"),
     // A default for the servers, which `RECORDS_KEYS` is about.
     ("TOP_KEYS.records", "servers"),
 ];

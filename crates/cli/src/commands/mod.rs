@@ -6,6 +6,10 @@ mod list;
 
 mod status;
 
+mod health;
+
+mod capabilities;
+
 mod tools;
 
 mod call;
@@ -57,6 +61,8 @@ pub(crate) enum Command {
     Run(run::Args),
     List(list::Args),
     Status(status::Args),
+    Health(health::Args),
+    Capabilities(capabilities::Args),
     Tools(tools::Args),
     Call(call::Args),
     Logs(logs::Args),
@@ -94,6 +100,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Run(args) => run::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Health(args) => health::run(&args, context),
+        Command::Capabilities(args) => capabilities::run(&args, context),
         Command::Tools(args) => tools::run(&args, context),
         Command::Call(args) => call::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),

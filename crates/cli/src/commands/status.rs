@@ -108,7 +108,7 @@ fn explain(server: &Server, printer: &Printer) {
 fn paint(server: &Server) -> Paint {
     match server.health.as_str() {
         "healthy" => Paint::Good,
-        "unhealthy" => Paint::Error,
+        "unhealthy" | "critical" => Paint::Error,
         _ => Paint::Warning,
     }
 }

@@ -38,6 +38,7 @@ fn each_key_of_the_schema_is_read() {
                 "url = \"https://h/mcp\"\noauth.client_id = \"me\"\n"
             }
             Some("oauth.client_id" | "auth" | "type" | "headers") => "url = \"https://h/mcp\"\n",
+            Some("health_check.arguments") => "command = \"x\"\nhealth_check.tool = \"t\"\n",
             _ => "command = \"x\"\n",
         };
         let line = line.replace("type = \"stdio\"", "type = \"http\"");
@@ -62,10 +63,12 @@ fn keys(name: &str, property: &Value, lines: &mut Vec<String>) {
         }
         (_, Some(default)) => default.to_string(),
         (Some("object"), None) => "{ A = \"b\" }".to_owned(),
+        (Some("array"), None) if name.ends_with("check.command") => "[\"x\"]".to_owned(),
         (Some("array"), None) => "[]".to_owned(),
         (Some("boolean"), None) => "true".to_owned(),
         (Some("string"), None) if name.ends_with("url") => "\"https://h/mcp\"".to_owned(),
         (Some("string"), None) if name.ends_with("token") => "\"0123456789abcdef\"".to_owned(),
+        (Some("string"), None) if name.ends_with("http") => "\"http://localhost/\"".to_owned(),
         (Some("string"), None) if name.ends_with("tcp") => "\"127.0.0.1:7421\"".to_owned(),
         (Some("string"), None) => "\"text\"".to_owned(),
         (None, None) => property["enum"][0].to_string(),

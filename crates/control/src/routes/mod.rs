@@ -5,6 +5,7 @@ pub(crate) mod status;
 
 pub(crate) mod servers;
 
+pub(crate) mod health;
 pub(crate) mod lives;
 
 pub(crate) mod tools;

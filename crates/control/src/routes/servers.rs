@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use config::Reach;
 use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
+use gateway::health::Level;
 use gateway::server::{Command, InstanceStatus, Server, ServerState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -37,7 +38,7 @@ pub(crate) async fn sign_in_changed(
 
 /// Everything that is known of a server.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
-    let (entry, status) = (&server.entry, server.status());
+    let (entry, status, health) = (&server.entry, server.status(), server.health());
     let view = snapshot.catalog.single.get(&entry.reduced);
     let count = |kind: Kind| view.map_or(0, |view: &std::sync::Arc<View>| view.list(kind).count);
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -49,11 +50,17 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         remote => (remote.transport(), entry.written.url.clone().unwrap_or_default()),
     };
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
-    let hint = status.hint.clone().or_else(|| action(server, status.state));
+    // What the checks found, where the state itself has nothing to say.
+    let found = (status.state == ServerState::Ready && health.level > Level::Healthy).then(|| health.clone());
+    let own_hint = status.hint.clone().or_else(|| action(server, status.state));
+    let health_action = if entry.is_active() { None } else { own_hint.clone() };
+    let hint = own_hint.or_else(|| found.as_ref().map(|found| found.action.clone()));
     said::Server {
         name: entry.name.clone(),
         public: entry.reduced.clone(),
-        health: status.health().to_owned(),
+        health: health.level.to_string(),
+        health_reason: health.reason,
+        health_action: health_action.unwrap_or(health.action),
         era: server.catalog().era.map(|era| era.as_str().to_owned()),
         transport: transport.to_owned(),
         target,
@@ -74,7 +81,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         members_dropped: read(&server.counters.members_dropped),
         since: supervisor::utc(status.since),
         next_try_ms: next_try.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
-        reason: status.degraded.or(status.reason),
+        reason: status.degraded.or(status.reason).or(found.map(|found| found.reason)),
         hint,
         origin: entry.origin.to_string(),
         state: status.state.to_string(),

@@ -29,6 +29,8 @@ pub struct Environment {
     pub facts: mpsc::Sender<Fact>,
     /// How many servers may be starting at once.
     pub starting: Starting,
+    /// How many checks of their health run at once.
+    pub probes: Arc<Semaphore>,
     /// Writes the log files; none keeps logs in memory only.
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to; none signs in to nothing.

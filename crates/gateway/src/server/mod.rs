@@ -51,6 +51,7 @@ pub(crate) use desired::Wishes;
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
+use crate::health::{self, Monitor};
 use crate::policy::ToolRules;
 use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -89,6 +90,8 @@ pub struct Core {
     /// Tasks that it works on.
     pub tasks: RunningTasks,
     status: watch::Sender<Status>,
+    /// What its checks say.
+    pub(crate) monitor: Monitor,
     catalog: ArcSwap<ServerCatalog>,
     /// Whether `catalog` came from this run or from a stored one.
     listed: std::sync::atomic::AtomicBool,
@@ -131,6 +134,7 @@ impl Server {
             lanes: ArcSwapOption::empty(),
             tasks: RunningTasks::default(),
             status: watch::Sender::new(Status::resting(state, goal, why)),
+            monitor: Monitor::new(entry.health.clone()),
             listed: stored.is_some().into(),
             catalog: ArcSwap::from_pointee(stored.unwrap_or_else(|| ServerCatalog::empty(definition))),
             inbox: if entry.is_active() { Inbox::open() } else { Inbox::default() },
@@ -141,6 +145,7 @@ impl Server {
         });
         if entry.is_active() {
             let (entry, environment) = (Arc::new(entry.clone()), environment.clone());
+            tokio::spawn(health::run(Arc::downgrade(&core), entry.clone(), environment.clone()));
             tokio::spawn(owner::run(core.clone(), entry, environment, goal, former));
         }
         Arc::new(Self { entry, rules, core })
@@ -149,6 +154,7 @@ impl Server {
     /// The same running server under an adjusted entry.
     #[must_use]
     pub fn adjusted(&self, entry: config::Server, rules: ToolRules) -> Arc<Self> {
+        self.core.monitor.configure(entry.health.clone());
         Arc::new(Self { entry, rules, core: self.core.clone() })
     }
 }
@@ -265,7 +271,11 @@ impl Core {
         };
         match reply.await {
             Err(error) if error.kind == ErrorKind::UpstreamGone => Err(Box::pin(explained(entered, error)).await),
-            reply => reply,
+            Err(error) => Err(error),
+            answer => {
+                self.counters.answered.fetch_add(1, Ordering::Relaxed);
+                answer
+            }
         }
     }
 

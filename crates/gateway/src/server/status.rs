@@ -71,6 +71,8 @@ pub(super) enum Patience {
 pub struct Counters {
     /// Calls that were sent to it.
     pub calls: AtomicU64,
+    /// Calls that it answered with a result.
+    pub answered: AtomicU64,
     /// Calls that it failed (its own errors and ours about it; not refusals).
     pub failures: AtomicU64,
     /// Times one of its instances was started again.
@@ -117,19 +119,6 @@ impl Status {
             pid: None,
             degraded: None,
             instances: Vec::new(),
-        }
-    }
-
-    /// One word for how well it is: `healthy`, `degraded`, `unhealthy`, or `unknown` while nothing
-    /// of it runs that could be asked.
-    #[must_use]
-    pub fn health(&self) -> &'static str {
-        use ServerState as S;
-        match self.state {
-            S::Ready if self.degraded.is_some() => "degraded",
-            S::Ready => "healthy",
-            S::Backoff | S::CrashLoop | S::Failed | S::NeedsAuth => "unhealthy",
-            S::Pending | S::Disabled | S::Stopped | S::Asleep | S::Starting | S::Draining | S::Stopping => "unknown",
         }
     }
 

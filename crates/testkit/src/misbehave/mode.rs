@@ -12,6 +12,10 @@ pub enum Mode {
     Hang,
     /// `hang-after-list`: answers up to the first `tools/list`, then nothing.
     HangAfterList,
+    /// `hang-on-ping`: answers no `ping` and no `server/discover` after the first `tools/list`.
+    HangOnPing,
+    /// `slow-ping=MS`: answers them so late.
+    SlowPing(Duration),
     /// `flood`: garbage on stdout and stderr without end, no answers.
     Flood,
     /// `noise`: well-behaved, with text that is not JSON before each answer and on stderr.
@@ -59,9 +63,11 @@ impl FromStr for Mode {
         let mode = match (name, number) {
             ("huge-result", Some(bytes)) => Self::HugeResult(usize::try_from(bytes).map_err(|why| why.to_string())?),
             ("slow-start", Some(ms)) => Self::SlowStart(Duration::from_millis(ms)),
+            ("slow-ping", Some(ms)) => Self::SlowPing(Duration::from_millis(ms)),
             ("ok", None) => Self::Ok,
             ("hang", None) => Self::Hang,
             ("hang-after-list", None) => Self::HangAfterList,
+            ("hang-on-ping", None) => Self::HangOnPing,
             ("flood", None) => Self::Flood,
             ("noise", None) => Self::Noise,
             ("die-at-start", None) => Self::DieAtStart,

@@ -119,6 +119,13 @@ impl Server {
         if self.mode == Mode::HangAfterList && self.listed {
             return Ok(Next::Continue);
         }
+        if self.listed && matches!(request.method, "ping" | "server/discover") {
+            match self.mode {
+                Mode::HangOnPing => return Ok(Next::Continue),
+                Mode::SlowPing(wait) => pause(wait),
+                _ => {}
+            }
+        }
         match (request.method, self.era) {
             ("server/discover", Era::Modern | Era::Dual) => {
                 self.reply(request, discovery())?;

@@ -1,0 +1,142 @@
+//! Checks one server while it is ready: a task per server, which waits most of the time. It never
+//! wakes, starts or calls a server in anybody's name; what it wants done it tells the owner.
+
+use super::machine::{Around, Finding};
+use super::{Level, probe};
+use crate::server::{Command, Core, Environment, ServerState};
+use config::{Health as Settings, HealthCheck, Reach, Restart};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+use supervisor::Jitter;
+use tokio::time::{Instant, sleep, timeout};
+
+/// So many times in a row answered calls do instead of a check: its own times are wanted as well.
+const SPARED_MAX: u32 = 4;
+
+struct Prober {
+    server: Weak<Core>,
+    entry: Arc<config::Server>,
+    environment: Environment,
+    jitter: Jitter,
+    /// Calls that were answered when it looked last.
+    answered: u64,
+    /// Calls that were answered between the two last looks.
+    calls: u64,
+    spared: u32,
+}
+
+/// Checks `server` for as long as there is such a server.
+pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environment: Environment) {
+    let Some(core) = server.upgrade() else { return };
+    let (mut status, mut configured) = (core.watch_status(), core.monitor.settings.subscribe());
+    drop(core);
+    let mut seed = [0; 8];
+    // Without randomness all are checked at the same moment, and still so many at once at most.
+    let _ = getrandom::fill(&mut seed);
+    let jitter = Jitter::seeded(u64::from_le_bytes(seed));
+    let mut prober = Prober { server, entry, environment, jitter, answered: 0, calls: 0, spared: 0 };
+    loop {
+        if status.wait_for(|status| status.state == ServerState::Ready).await.is_err() {
+            return;
+        }
+        prober.ready();
+        // The first ones of many that came up together lie apart.
+        let mut share = 0.1 + 0.9 * prober.jitter.fraction();
+        loop {
+            let settings = configured.borrow_and_update().clone();
+            let pause = settings.interval.mul_f64(share);
+            tokio::select! {
+                biased;
+                // What ends meanwhile is no finding: its state says why.
+                changed = status.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+                changed = configured.changed() => if changed.is_err() { return },
+                () = prober.check_after(pause, &settings) => {}
+            }
+            share = 0.9 + 0.2 * prober.jitter.fraction();
+        }
+    }
+}
+
+// === impl Prober ===
+
+impl Prober {
+    fn ready(&mut self) {
+        if let Some(core) = self.server.upgrade() {
+            self.answered = core.counters.answered.load(Ordering::Relaxed);
+            core.monitor.lock().ready(SystemTime::now());
+        }
+    }
+
+    async fn check_after(&mut self, pause: Duration, settings: &Settings) {
+        sleep(pause).await;
+        if self.is_spared(settings) {
+            return;
+        }
+        let Ok(_permit) = self.environment.probes.acquire().await else { return };
+        let Some(link) = self.server.upgrade().and_then(|core| core.link()) else { return };
+        let (at, begun) = (SystemTime::now(), Instant::now());
+        let probe = probe::probe(&settings.check, &link, &self.entry, &self.environment);
+        let finding = match timeout(settings.timeout, Box::pin(probe)).await {
+            Ok(Some(finding)) => finding,
+            Ok(None) => return,
+            Err(_) => Finding::TimedOut,
+        };
+        let Some(core) = self.server.upgrade() else { return };
+        let finding = if finding == Finding::TimedOut && self.calls > 0 { Finding::OnlyCalls } else { finding };
+        self.judge(&core, finding, (at, begun.elapsed()), link.in_flight(), settings);
+    }
+
+    /// Whether calls were answered since the last look, so that nobody need ask whether it lives.
+    /// Who has several instances answers with any of them, and a check of a person's own may look
+    /// at other things.
+    fn is_spared(&mut self, settings: &Settings) -> bool {
+        let Some(core) = self.server.upgrade() else { return false };
+        let answered = core.counters.answered.load(Ordering::Relaxed);
+        let calls = answered - std::mem::replace(&mut self.answered, answered);
+        let counts = settings.check == HealthCheck::Protocol && core.instances() == 0;
+        self.calls = if counts { calls } else { 0 };
+        let spared = self.calls > 0 && self.spared < SPARED_MAX && core.monitor.lock().alive(calls);
+        self.spared = if spared { self.spared + 1 } else { 0 };
+        spared
+    }
+
+    fn judge(
+        &self,
+        core: &Core,
+        finding: Finding,
+        when: (SystemTime, Duration),
+        in_flight: usize,
+        settings: &Settings,
+    ) {
+        let now = Instant::now();
+        let remote = !matches!(self.entry.reach, Reach::Stdio { .. });
+        let around = Around {
+            remote,
+            left_alone: !remote && self.entry.restart == Restart::Never,
+            in_flight,
+            patience: self.entry.request_timeout,
+        };
+        let (before, level, reason, recovers) = {
+            let mut health = core.monitor.lock();
+            let before = health.level();
+            health.checked(finding, when, now, settings);
+            let recovers = health.recovers(now, around, settings);
+            (before, health.level(), health.reason().to_owned(), recovers)
+        };
+        if before != level {
+            core.log.remark(format!("{level}: {reason}"));
+            if level > Level::Healthy {
+                tracing::warn!(server = %core.name, %level, reason, "`{}` is {level}: {reason}", core.name);
+            } else {
+                tracing::info!(server = %core.name, %level, "`{}` is {level}", core.name);
+            }
+        }
+        if recovers {
+            core.tell(Command::Recover { reason: format!("{level}: {reason}") });
+        }
+    }
+}
