@@ -57,8 +57,7 @@ enum Loop {
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 7] =
-        [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Wake, Self::Bench];
+    const ALL: [Self; 7] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Wake, Self::Bench];
 
     fn name(self) -> &'static str {
         match self {

@@ -21,8 +21,8 @@ mod raw;
 mod read;
 mod variables;
 
-mod oauth;
 mod life;
+mod oauth;
 mod reach;
 mod server;
 mod settings;
@@ -49,6 +49,6 @@ pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
-pub use show::{show, to_json};
 pub use server_files::FileWatcher;
+pub use show::{show, to_json};
 pub use watch::{WatchError, Watcher};

@@ -28,7 +28,12 @@ pub(super) fn read(data: &DataFolder) -> Desired {
 
 /// Writes what is wanted whenever it differs from what is on disk (`written`), until the end. People
 /// change it, one at a time: it is written at once.
-pub(super) async fn keep(gateway: std::sync::Arc<Gateway>, data: DataFolder, mut written: Desired, ended: CancellationToken) {
+pub(super) async fn keep(
+    gateway: std::sync::Arc<Gateway>,
+    data: DataFolder,
+    mut written: Desired,
+    ended: CancellationToken,
+) {
     let mut desired: watch::Receiver<Desired> = gateway.desired();
     loop {
         let now = desired.borrow_and_update().clone();

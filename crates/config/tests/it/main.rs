@@ -12,6 +12,7 @@ mod diagnostics;
 mod examples;
 mod fixture;
 mod layers;
+mod life;
 mod reload;
 mod schema;
 mod secrets;

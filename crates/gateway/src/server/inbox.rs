@@ -65,7 +65,8 @@ impl Inbox {
     /// The next command, when there is one.
     pub(super) async fn next(&self) -> Command {
         loop {
-            let first = self.queue.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(VecDeque::pop_front);
+            let first =
+                self.queue.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(VecDeque::pop_front);
             match first {
                 Some(command) => return command,
                 None => self.rung.notified().await,

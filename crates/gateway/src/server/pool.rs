@@ -247,10 +247,7 @@ async fn watch(pool: Weak<Pool>, key: Key, instance: Arc<Instance>, live: Live) 
         pool.entry.stop_timeout
     });
     instance.ended.cancel();
-    live.link.close().await;
-    if let Some(process) = &live.process {
-        process.stop(stop_timeout).await;
-    }
+    live.end(stop_timeout).await;
 }
 
 impl Instance {
