@@ -104,7 +104,6 @@ impl Gateway {
             vault: parts.vault,
             wishes: Wishes::new(parts.desired),
         };
-        environment.wishes.keep(|name| parts.config.servers.contains_key(name));
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;
         let mut stored = parts.stored;
@@ -235,7 +234,7 @@ impl Gateway {
                 let server = Server::start(entry.clone(), rules, before, &self.environment, former);
                 servers.insert(server.name.clone(), server);
             }
-            self.environment.wishes.keep(|name| config.servers.contains_key(name));
+            self.environment.wishes.forget(&changes.removed);
             let mut new = Snapshot { config, servers, catalog: Catalog::default() };
             new.catalog = assembler::build(&new);
             self.replace(&old, new);

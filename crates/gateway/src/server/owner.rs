@@ -231,7 +231,8 @@ impl Owner {
                     failed || (slot.settled && status.state != State::Stopped && status.state != State::Asleep);
                 slot.status = status;
                 let was_ready = slot.lane.take().is_some();
-                self.publish(was_ready);
+                // Pinned callers may have waited for this one to settle.
+                self.publish(was_ready || failed);
                 if failed {
                     self.listed().await;
                 }

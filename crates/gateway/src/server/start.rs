@@ -21,9 +21,6 @@ const LAST_LINES: usize = 20;
 const LAST_WORDS: usize = 3;
 /// How long the end of a pipe waits for the end of its process, which says why.
 const EXIT_WAIT: Duration = Duration::from_millis(200);
-/// How long a start keeps its place among those that start at once: who needs longer waits for
-/// something, and must not hold up the others.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// A server that runs.
 #[derive(Clone)]
@@ -150,19 +147,13 @@ pub(super) async fn attempt(
     events: mpsc::Sender<UpstreamEvent>,
     child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
-    let permit = environment.place_to_start(&entry).await;
-    let since = SystemTime::now();
     let startup = entry.startup_timeout;
-    let work = timeout(startup, begin(&server, &entry, &environment, remembered, &events, child));
-    let place = async move {
-        tokio::time::sleep(PLACE_TIME_MAX).await;
-        drop(permit);
-        std::future::pending::<std::convert::Infallible>().await
+    let mut since = SystemTime::now();
+    let work = async {
+        since = SystemTime::now();
+        timeout(startup, begin(&server, &entry, &environment, remembered, &events, child)).await
     };
-    let done = tokio::select! {
-        done = work => done,
-        never = place => match never {},
-    };
+    let done = environment.in_turn(&entry, work).await;
     let down = match done {
         Ok(Ok(ready)) => return Ok(ready),
         Ok(Err(down)) => down,
