@@ -165,11 +165,6 @@ fn shown_server(server: &Server) -> Value {
         "request_timeout": show_duration(server.request_timeout),
         "request_timeout_max": show_duration(server.request_timeout_max),
         "stop_timeout": show_duration(server.stop_timeout),
-        "restart": match server.restart {
-            Restart::Always => "always",
-            Restart::OnFailure => "on-failure",
-            Restart::Never => "never",
-        },
         "prefix": match server.prefix {
             Prefix::Always => "always",
             Prefix::Never => "never",
@@ -205,6 +200,11 @@ fn shown_server(server: &Server) -> Value {
 /// When it runs and how many of it.
 fn shown_life(server: &Server) -> Value {
     json!({
+        "restart": match server.restart {
+            Restart::Always => "always",
+            Restart::OnFailure => "on-failure",
+            Restart::Never => "never",
+        },
         "restart_delay": show_duration(server.restart_delay),
         "restart_delay_max": show_duration(server.restart_delay_max),
         "max_restarts": server.max_restarts,

@@ -108,7 +108,6 @@ impl Gateway {
             inside: parts.inside,
             wishes: Wishes::new(parts.desired),
         };
-        environment.wishes.keep(|name| parts.config.servers.contains_key(name));
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;
         let mut stored = parts.stored;
@@ -239,7 +238,7 @@ impl Gateway {
                 let server = Server::start(entry.clone(), rules, before, &self.environment, former);
                 servers.insert(server.name.clone(), server);
             }
-            self.environment.wishes.keep(|name| config.servers.contains_key(name));
+            self.environment.wishes.forget(&changes.removed);
             let mut new = Snapshot { config, servers, catalog: Catalog::default() };
             new.catalog = assembler::build(&new);
             self.replace(&old, new);

@@ -13,6 +13,7 @@ mod examples;
 mod fixture;
 mod health;
 mod layers;
+mod life;
 mod reload;
 mod schema;
 mod secrets;

@@ -35,11 +35,11 @@ impl Wishes {
         });
     }
 
-    /// What is wanted of servers that are not declared is not wanted any more.
-    pub(crate) fn keep(&self, declared: impl Fn(&str) -> bool) {
+    /// These servers are not declared any more: nothing is wanted of them.
+    pub(crate) fn forget(&self, removed: &[String]) {
         self.0.send_if_modified(|desired| {
             let before = desired.stopped.len();
-            desired.stopped.retain(|name| declared(name));
+            desired.stopped.retain(|name| !removed.contains(name));
             desired.stopped.len() != before
         });
     }

@@ -4,13 +4,18 @@ use super::desired::Wishes;
 use crate::hub::Hub;
 use config::{Limits, Reach};
 use outbound::oauth::Vault;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use supervisor::{LogWriter, ServerLog, Spawner};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 
 /// How many remote servers may be starting at once (handshake and lists).
 const REMOTE_STARTING_MAX: usize = 64;
+
+/// How long a start keeps its place among those that start at once.
+const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What the owners of servers work with.
 #[derive(Clone)]
@@ -77,14 +82,23 @@ impl Environment {
         }
     }
 
-    /// Waits for a place among those that are starting: programs are heavy, connections are not.
-    pub(super) async fn place_to_start(&self, entry: &config::Server) -> Option<OwnedSemaphorePermit> {
+    /// Does the work of a start when there is a place for it: programs are heavy, connections are
+    /// not. Who needs longer than most waits for something, and gives its place to the next.
+    pub(super) async fn in_turn<T>(&self, entry: &config::Server, work: impl Future<Output = T>) -> T {
         let places = match entry.reach {
             Reach::Stdio { .. } => &self.starting.local,
             _ => &self.starting.remote,
         };
-        // Nobody closes it.
-        places.clone().acquire_owned().await.ok()
+        let place = places.acquire().await;
+        let hold = async move {
+            tokio::time::sleep(PLACE_TIME_MAX).await;
+            drop(place);
+            std::future::pending::<Infallible>().await
+        };
+        tokio::select! {
+            done = work => done,
+            never = hold => match never {},
+        }
     }
 }
 

@@ -18,17 +18,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
-use supervisor::{
-    Decision, Ending, Event, ExitReport, Jitter, ProcessHandle, RestartMode, RestartPolicy, Restarts, State,
-};
+use supervisor::{Decision, Ending, Event, ExitReport, Jitter, RestartMode, RestartPolicy, Restarts, State};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 const EVENTS_MAX: usize = 256;
 /// Bursts of "list changed" within this time are one refresh.
 const COALESCE: Duration = Duration::from_millis(20);
-/// How long the end of a pipe waits for the end of its process, which says why.
-const EXIT_WAIT: Duration = Duration::from_millis(200);
 
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
@@ -115,6 +111,7 @@ impl Instance {
     pub(super) async fn run(mut self) {
         loop {
             match self.goal() {
+                Goal::Up if !self.heard() => {}
                 Goal::Up => {
                     if let Left::Down(down) = Box::pin(self.one_life()).await {
                         self.pause(down).await;
@@ -135,6 +132,16 @@ impl Instance {
         let goal = if self.orders.has_changed().is_ok() { self.orders.borrow().goal } else { Goal::Ended };
         self.obeyed.goal = goal;
         goal
+    }
+
+    /// What it was told until now is done by starting; whether that is what it is told.
+    fn heard(&mut self) -> bool {
+        let order = self.orders.borrow_and_update().clone();
+        let up = order.goal == Goal::Up;
+        if up {
+            self.obeyed = order;
+        }
+        up
     }
 
     /// Waits for orders that differ from those that were obeyed.
@@ -274,7 +281,7 @@ impl Instance {
         mut changed: BTreeSet<Kind>,
     ) -> Left {
         let live = led.live.clone();
-        let ended = ended(&live);
+        let ended = live.ended();
         tokio::pin!(ended);
         let mut quiet = Instant::now();
         let mut reading: Option<BoxFuture<'static, Option<ServerCatalog>>> = None;
@@ -352,7 +359,7 @@ impl Instance {
         }
         self.go(Event::Stop, why).await;
         led.lane.end(if why.is_empty() { "it was ended" } else { why });
-        end(&led.live, self.entry.stop_timeout).await;
+        led.live.end(self.entry.stop_timeout).await;
         self.gone(why).await;
     }
 
@@ -366,7 +373,7 @@ impl Instance {
     async fn end_sick(&mut self, led: &Led, down: Down) -> Down {
         led.lane.end(&down.reason);
         self.go(Event::Stop, &down.reason).await;
-        end(&led.live, self.entry.stop_timeout).await;
+        led.live.end(self.entry.stop_timeout).await;
         down
     }
 
@@ -395,7 +402,7 @@ impl Instance {
         if led.live.process.as_ref().is_some_and(|process| process.exited().is_none()) {
             self.go(Event::Stop, &down.reason).await;
         }
-        end(&led.live, self.entry.stop_timeout).await;
+        led.live.end(self.entry.stop_timeout).await;
         down
     }
 
@@ -471,28 +478,6 @@ fn policy(entry: &config::Server) -> RestartPolicy {
         restarts_max: if remote { usize::MAX } else { entry.max_restarts },
         restart_window: entry.restart_window,
         ..RestartPolicy::default()
-    }
-}
-
-/// Resolves when the process or the connection has ended; the exit, when there is one.
-async fn ended(live: &Live) -> Option<ExitReport> {
-    match &live.process {
-        Some(process) => tokio::select! {
-            biased;
-            exit = process.wait() => Some(exit),
-            () = live.link.closed() => timeout(EXIT_WAIT, process.wait()).await.ok(),
-        },
-        None => {
-            live.link.closed().await;
-            None
-        }
-    }
-}
-
-async fn end(live: &Live, stop_timeout: Duration) {
-    live.link.close().await;
-    if let Some(process) = live.process.as_ref().filter(|process| ProcessHandle::exited(process).is_none()) {
-        process.stop(stop_timeout).await;
     }
 }
 

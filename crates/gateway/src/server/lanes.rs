@@ -190,7 +190,7 @@ fn highest(key: &str, places: impl Iterator<Item = usize>) -> usize {
 fn two_of(turn: u64, count: usize) -> (usize, usize) {
     let mixed = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let half = |bits: u64, below: usize| usize::try_from((bits & 0xffff_ffff) * below as u64 >> 32).unwrap_or(0);
+    let half = |bits: u64, below: usize| usize::try_from(((bits & 0xffff_ffff) * below as u64) >> 32).unwrap_or(0);
     let one = half(mixed, count);
     let other = half(mixed >> 32, count - 1);
     (one, if other >= one { other + 1 } else { other })

@@ -12,7 +12,7 @@ use super::watched::Watched;
 use super::{Core, Environment, Fact, InstanceStatus, Server, Status};
 use crate::catalog::{Kind, ServerCatalog};
 use crate::upstream::Wanted;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use supervisor::State;
@@ -60,7 +60,7 @@ pub(super) async fn run(
 ) {
     let (sender, reports) = mpsc::channel(REPORTS_MAX);
     let wanted = server.wanted.subscribe();
-    let watched = Watched::start(&entry, &server).await;
+    let watched = Watched::start(&entry, &server);
     let mut slots = Vec::new();
     let mut instances = Vec::new();
     for index in 0..entry.replicas {
@@ -207,7 +207,7 @@ impl Owner {
     }
 
     /// A file of whoever develops it has changed: whatever it was, it is started with that.
-    fn file_changed(&self, path: &PathBuf) {
+    fn file_changed(&self, path: &Path) {
         if self.goal == Goal::Up {
             self.start_anew(&format!("a file changed: {}", path.display()), |_| true);
         }
@@ -216,14 +216,23 @@ impl Owner {
     // === what it hears of its instances
 
     async fn hear(&mut self, report: Report) {
+        if let Report::Moved(status) | Report::Up { status, .. } = &report
+            && self.slots.len() > 1
+        {
+            let why = status.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            self.server.log.remark(format!("instance {}: {}{why}", status.index + 1, status.state));
+        }
         match report {
             Report::Moved(status) => {
                 let failed = matches!(status.state, State::Backoff | State::CrashLoop | State::Failed);
                 let Some(slot) = self.slots.get_mut(status.index) else { return };
-                slot.settled |= failed;
+                // Whoever rests must be waited for again when all of them start.
+                slot.settled =
+                    failed || (slot.settled && status.state != State::Stopped && status.state != State::Asleep);
                 slot.status = status;
                 let was_ready = slot.lane.take().is_some();
-                self.publish(was_ready);
+                // Pinned callers may have waited for this one to settle.
+                self.publish(was_ready || failed);
                 if failed {
                     self.listed().await;
                 }

@@ -165,11 +165,12 @@ impl Pool {
 
     async fn open(pool: &Arc<Self>, key: &Key, instance: &Arc<Instance>) -> Result<Live, String> {
         let server = pool.server.upgrade().ok_or("the server is gone")?;
-        let _place = pool.environment.place_to_start(&pool.entry).await;
         let options = ConnectOptions { kinds: key.kinds, ..pool.options.clone() };
         let child = Child::default();
         let opening = connect(&server, &pool.entry, &pool.environment, &options, &pool.events, &child);
-        let live = match timeout(pool.entry.startup_timeout, opening).await {
+        // Its time begins when it has its turn.
+        let opening = async { timeout(pool.entry.startup_timeout, opening).await };
+        let live = match pool.environment.in_turn(&pool.entry, opening).await {
             Ok(Ok(live)) => live,
             Ok(Err(Failed::Down(down))) => return Err(down.reason),
             Ok(Err(Failed::Probe)) => return Err("it ended when it was asked for its era".to_owned()),
@@ -247,10 +248,7 @@ async fn watch(pool: Weak<Pool>, key: Key, instance: Arc<Instance>, live: Live) 
         pool.entry.stop_timeout
     });
     instance.ended.cancel();
-    live.link.close().await;
-    if let Some(process) = &live.process {
-        process.stop(stop_timeout).await;
-    }
+    live.end(stop_timeout).await;
 }
 
 impl Instance {

@@ -12,15 +12,15 @@ use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
+use supervisor::{Ending, ExitReport, ProcessHandle, SpawnRequest, StopReport, StopStep, Stream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 /// How many lines of its log are looked through for its last words, and how many are quoted.
 const LAST_LINES: usize = 20;
 const LAST_WORDS: usize = 3;
-/// How long a start keeps its place among those that start at once: who needs longer waits for
-/// something, and must not hold up the others.
-const PLACE_TIME_MAX: Duration = Duration::from_secs(1);
+/// How long the end of a pipe waits for the end of its process, which says why.
+const EXIT_WAIT: Duration = Duration::from_millis(200);
 
 /// A server that runs.
 #[derive(Clone)]
@@ -33,6 +33,29 @@ pub(super) struct Live {
 impl Live {
     fn remote(link: Connection) -> Self {
         Self { link: Arc::new(link), process: None, pid: None }
+    }
+
+    /// Resolves when the process or the connection has ended; the exit, when there is one.
+    pub(super) async fn ended(&self) -> Option<ExitReport> {
+        match &self.process {
+            Some(process) => tokio::select! {
+                biased;
+                exit = process.wait() => Some(exit),
+                () = self.link.closed() => timeout(EXIT_WAIT, process.wait()).await.ok(),
+            },
+            None => {
+                self.link.closed().await;
+                None
+            }
+        }
+    }
+
+    /// Closes the connection and ends the process, if it has not ended.
+    pub(super) async fn end(&self, stop_timeout: Duration) {
+        self.link.close().await;
+        if let Some(process) = self.process.as_ref().filter(|process| process.exited().is_none()) {
+            process.stop(stop_timeout).await;
+        }
     }
 }
 
@@ -90,11 +113,11 @@ impl Child {
     }
 
     /// Ends it, if there is one, and waits until it is gone. Its pipes must have been dropped.
-    pub(super) async fn end(&self, stop_timeout: Duration) {
-        let process = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(process) = process {
-            process.stop(stop_timeout).await;
-        }
+    /// Gives how it failed, where that was its own doing.
+    pub(super) async fn end(&self, stop_timeout: Duration) -> Option<ExitReport> {
+        let process = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let StopReport { step, exit } = process.stop(stop_timeout).await;
+        (step == StopStep::StdinClosed && !exit.is_success()).then_some(exit)
     }
 }
 
@@ -124,19 +147,13 @@ pub(super) async fn attempt(
     events: mpsc::Sender<UpstreamEvent>,
     child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
-    let permit = environment.place_to_start(&entry).await;
-    let since = SystemTime::now();
     let startup = entry.startup_timeout;
-    let work = tokio::time::timeout(startup, begin(&server, &entry, &environment, remembered, &events, child));
-    let place = async move {
-        tokio::time::sleep(PLACE_TIME_MAX).await;
-        drop(permit);
-        std::future::pending::<std::convert::Infallible>().await
+    let mut since = SystemTime::now();
+    let work = async {
+        since = SystemTime::now();
+        timeout(startup, begin(&server, &entry, &environment, remembered, &events, child)).await
     };
-    let done = tokio::select! {
-        done = work => done,
-        never = place => match never {},
-    };
+    let done = environment.in_turn(&entry, work).await;
     let down = match done {
         Ok(Ok(ready)) => return Ok(ready),
         Ok(Err(down)) => down,
@@ -147,8 +164,11 @@ pub(super) async fn attempt(
             Down { ending: Ending::Failure, reason, hint: Some(hint), needs_auth: false }
         }
     };
-    child.end(entry.stop_timeout).await;
-    Err(Down { reason: with_last_words(&server, since, down.reason), ..down })
+    let reason = match child.end(entry.stop_timeout).await {
+        Some(exit) => format!("{} ({exit})", down.reason),
+        None => down.reason,
+    };
+    Err(Down { reason: with_last_words(&server, since, reason), ..down })
 }
 
 /// Connects and reads the lists.

@@ -2,10 +2,13 @@
 //! `config::FileWatcher`; this waits until they are quiet.
 
 use super::Core;
-use config::FileWatcher;
+use config::{FileWatcher, WatchError};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 /// Changes within this time are one.
 const QUIET: Duration = Duration::from_millis(200);
@@ -13,30 +16,56 @@ const QUIET: Duration = Duration::from_millis(200);
 const PATHS_MAX: usize = 16;
 
 /// The files of one server, watched as long as this lives.
-pub(super) struct Watched(Option<(FileWatcher, mpsc::Receiver<PathBuf>)>);
+pub(super) struct Watched {
+    server: Arc<Core>,
+    /// The watcher while it starts: it walks through folders, and nobody waits for that.
+    starting: Option<JoinHandle<Result<FileWatcher, WatchError>>>,
+    watcher: Option<FileWatcher>,
+    paths: mpsc::Receiver<PathBuf>,
+    /// The file that changed first, and when everything has been quiet for long enough.
+    news: Option<(PathBuf, Instant)>,
+}
 
 impl Watched {
     /// Watches what the entry says, if anything.
-    pub(super) async fn start(entry: &config::Server, server: &Core) -> Self {
-        let Some(files) = entry.watch.clone() else { return Self(None) };
-        let (changed, receiver) = mpsc::channel(PATHS_MAX);
-        // It walks through folders.
-        let started = tokio::task::spawn_blocking(move || FileWatcher::start(&files, changed)).await;
-        match started {
-            Ok(Ok(watcher)) => Self(Some((watcher, receiver))),
-            Ok(Err(error)) => {
-                server.log.remark(format!("{error}; after a change run: switchboard restart {}", server.name));
-                Self(None)
-            }
-            Err(_) => Self(None),
-        }
+    pub(super) fn start(entry: &config::Server, server: &Arc<Core>) -> Self {
+        let (changed, paths) = mpsc::channel(PATHS_MAX);
+        let files = entry.watch.clone();
+        let starting = files.map(|files| tokio::task::spawn_blocking(move || FileWatcher::start(&files, changed)));
+        Self { server: server.clone(), starting, watcher: None, paths, news: None }
     }
 
-    /// Waits for a change, and until nothing more changes; the file that changed first.
+    /// Waits for a change, and until nothing more changes; the file that changed first. Nothing is
+    /// lost when the future is dropped.
     pub(super) async fn changed(&mut self) -> PathBuf {
-        let Some((_, paths)) = &mut self.0 else { return std::future::pending().await };
-        let Some(first) = paths.recv().await else { return std::future::pending().await };
-        while let Ok(Some(_)) = tokio::time::timeout(QUIET, paths.recv()).await {}
-        first
+        if let Some(starting) = &mut self.starting {
+            match starting.await {
+                Ok(Ok(watcher)) => self.watcher = Some(watcher),
+                Ok(Err(error)) => {
+                    let name = &self.server.name;
+                    self.server.log.remark(format!("{error}; after a change run: switchboard restart {name}"));
+                }
+                Err(error) => tracing::error!(%error, "files cannot be watched: {error}"),
+            }
+            self.starting = None;
+        }
+        if self.watcher.is_none() {
+            return std::future::pending().await;
+        }
+        loop {
+            let heard = match &self.news {
+                None => self.paths.recv().await,
+                Some((_, quiet)) => timeout_at(*quiet, self.paths.recv()).await.ok().flatten(),
+            };
+            match (heard, self.news.take()) {
+                (Some(path), news) => {
+                    let first = news.map_or(path, |(first, _)| first);
+                    self.news = Some((first, Instant::now() + QUIET));
+                }
+                (None, Some((first, _))) => return first,
+                // The watcher has ended.
+                (None, None) => return std::future::pending().await,
+            }
+        }
     }
 }

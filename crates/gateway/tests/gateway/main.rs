@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests set up must stand")]
 
 mod extensions;
+mod life;
 mod peer;
 mod subscriptions;
 mod tasks;
@@ -39,16 +40,25 @@ impl World {
         for (name, peer) in servers {
             writeln!(text, "[servers.{name}]\nurl = {:?}\n", peer.url).unwrap();
         }
+        Self::of(&text, gateway::catalog::StoredCatalog::default(), gateway::server::Desired::default()).await
+    }
+
+    /// Starts a gateway with this configuration, and what it knows of an earlier run.
+    pub(crate) async fn of(
+        text: &str,
+        stored: gateway::catalog::StoredCatalog,
+        desired: gateway::server::Desired,
+    ) -> Self {
         let parts = Parts {
-            config: configuration(&text),
-            stored: gateway::catalog::StoredCatalog::default(),
+            config: configuration(text),
+            stored,
             spawner: Arc::new(NoProcesses),
             process: Arc::default(),
             sealer: Sealer::new(&[1; KEY_BYTES], &[2; KEY_BYTES]),
             logs: None,
             vault: None,
             inside: Arc::new(|_: &config::Server| None),
-            desired: gateway::server::Desired::default(),
+            desired,
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

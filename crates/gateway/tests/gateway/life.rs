@@ -1,0 +1,141 @@
+//! The life of a server as whoever leads the gateway sees it: sickness, what people want, sleep, with
+//! a remote server that the test plays.
+
+use crate::World;
+use crate::peer::Peer;
+use gateway::catalog::StoredCatalog;
+use gateway::server::{Command, Desired, Server, ServerState, Status};
+use protocol::{CallContext, Principal};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+async fn peer() -> Peer {
+    Peer::serve(|asked| match asked.method.as_str() {
+        "server/discover" => Ok(json!({
+            "supportedVersions": ["2026-07-28"],
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "peer", "version": "1"},
+            "resultType": "complete",
+        })),
+        "tools/list" => Ok(json!({
+            "tools": [{"name": "one", "inputSchema": {"type": "object"}}],
+            "ttlMs": 0, "cacheScope": "private", "resultType": "complete",
+        })),
+        "tools/call" => Ok(json!({"content": [{"type": "text", "text": "done"}], "resultType": "complete"})),
+        _ => Err(json!({"code": -32601, "message": "no such method"})),
+    })
+    .await
+}
+
+fn entry(peer: &Peer, more: &str) -> String {
+    format!("[servers.far]\nurl = {:?}\nrestart_delay = \"50ms\"\n{more}", peer.url)
+}
+
+impl World {
+    fn far(&self) -> Arc<Server> {
+        self.gateway.snapshot().servers["far"].clone()
+    }
+
+    async fn call(&self) -> Result<Value, protocol::Error> {
+        let client = CallContext::internal(Principal::new("ann"));
+        self.ask(&client, "tools/call", json!({"name": "far__one", "arguments": {}})).await
+    }
+}
+
+/// Waits until the status fits.
+async fn until(server: &Server, fits: impl Fn(&Status) -> bool) -> Status {
+    let mut statuses = server.watch_status();
+    let found = tokio::time::timeout(Duration::from_secs(30), statuses.wait_for(fits)).await;
+    assert!(found.is_ok(), "it is {:?}", server.status());
+    found.unwrap().unwrap().clone()
+}
+
+#[tokio::test]
+async fn who_is_found_sick_is_started_anew_as_the_policy_says() {
+    let peer = peer().await;
+    let world = World::of(&entry(&peer, ""), StoredCatalog::default(), Desired::default()).await;
+    let far = world.far();
+    until(&far, |status| status.state == ServerState::Ready).await;
+    far.tell(Command::Recover { reason: "three probes in a row failed".to_owned() });
+    let sick = until(&far, |status| status.state == ServerState::Backoff).await;
+    assert_eq!(sick.reason.as_deref(), Some("three probes in a row failed"));
+    assert!(sick.next_try.is_some() && sick.goal == gateway::server::Goal::Up);
+    // A call waits for it.
+    assert_eq!(world.call().await.unwrap()["content"][0]["text"], "done");
+    let well = far.status();
+    assert_eq!((well.state, well.instances[0].restarts), (ServerState::Ready, 1));
+}
+
+#[tokio::test]
+async fn what_people_want_is_handed_out_and_in() {
+    let peer = peer().await;
+    let world = World::of(&entry(&peer, ""), StoredCatalog::default(), Desired::default()).await;
+    let far = world.far();
+    until(&far, |status| status.state == ServerState::Ready).await;
+    let mut wanted = world.gateway.desired();
+    let (done, stopped) = oneshot::channel();
+    far.tell(Command::Down(done));
+    stopped.await.unwrap();
+    assert_eq!(far.status().state, ServerState::Stopped);
+    wanted.changed().await.unwrap();
+    let wanted = wanted.borrow().clone();
+    assert_eq!(wanted, Desired { stopped: ["far".to_owned()].into() });
+    let (stored, _) = world.gateway.stored();
+    let asked = peer.count("server/discover");
+
+    let world = World::of(&entry(&peer, ""), stored, wanted).await;
+    let far = world.far();
+    far.tell(Command::Wake);
+    let client = CallContext::internal(Principal::new("ann"));
+    let listed = world.ask(&client, "tools/list", json!({})).await.unwrap();
+    assert_eq!(listed["tools"][0]["name"], "far__one");
+    let refused = world.call().await.unwrap();
+    assert!(refused["content"][0]["text"].as_str().unwrap().contains("switchboard start far"), "{refused}");
+    assert_eq!(peer.count("server/discover"), asked, "nobody may have started it");
+    far.tell(Command::Start);
+    until(&far, |status| status.state == ServerState::Ready).await;
+    assert_eq!(*world.gateway.desired().borrow(), Desired::default());
+}
+
+#[tokio::test]
+async fn a_remote_server_sleeps_too_and_many_calls_wake_it_once() {
+    let peer = peer().await;
+    let text = entry(&peer, "start = \"lazy\"\nidle_timeout = \"100ms\"\n");
+    let world = World::of(&text, StoredCatalog::default(), Desired::default()).await;
+    let far = world.far();
+    until(&far, |status| status.state == ServerState::Asleep).await;
+    let asked = peer.count("server/discover");
+    let calls = futures_util::future::join_all((0..20).map(|_| world.call())).await;
+    for reply in calls {
+        assert_eq!(reply.unwrap()["content"][0]["text"], "done");
+    }
+    assert_eq!(peer.count("server/discover"), asked + 1, "one start for all");
+    until(&far, |status| status.state == ServerState::Asleep).await;
+    assert_eq!(far.counters.restarts.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn commands_that_contradict_each_other_end_as_the_last_one_says() {
+    let peer = peer().await;
+    let world = World::of(&entry(&peer, ""), StoredCatalog::default(), Desired::default()).await;
+    let far = world.far();
+    for _ in 0..20 {
+        let (done, stopped) = oneshot::channel();
+        far.tell(Command::Restart);
+        far.tell(Command::Down(done));
+        far.tell(Command::Start);
+        stopped.await.unwrap();
+    }
+    until(&far, |status| status.state == ServerState::Ready).await;
+    let (done, stopped) = oneshot::channel();
+    far.tell(Command::Start);
+    far.tell(Command::Restart);
+    far.tell(Command::Down(done));
+    stopped.await.unwrap();
+    assert_eq!(far.status().state, ServerState::Stopped);
+    tokio::time::timeout(Duration::from_secs(30), far.stop()).await.unwrap();
+    // Whoever asks an owner that is gone is not kept waiting.
+    far.stop().await;
+}
