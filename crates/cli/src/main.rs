@@ -19,7 +19,6 @@ mod vault;
 
 mod daemon;
 mod log_format;
-mod port_holder;
 mod preflight;
 mod records;
 

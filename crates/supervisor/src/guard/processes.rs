@@ -58,7 +58,12 @@ pub(crate) fn initial_variable(pid: i32, name: &str) -> Option<String> {
         .next()
 }
 
-/// The process table as it is now. Entries that vanish while we read are left out.
+/// When a process that runs was started, in clock ticks since boot.
+pub(crate) fn started_at(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(pid, &stat).filter(|process| !process.zombie).map(|process| process.started)
+}
+
 /// The session of a process; 0 for one whose leader is outside of our PID namespace, as in a
 /// container that something outside entered. (`rustix::process::getsid` panics on that 0.)
 pub(crate) fn session_of(pid: i32) -> i32 {
@@ -66,6 +71,7 @@ pub(crate) fn session_of(pid: i32) -> i32 {
     parse_stat(pid, &stat).map_or(0, |process| process.session)
 }
 
+/// The process table as it is now. Entries that vanish while we read are left out.
 fn table() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();

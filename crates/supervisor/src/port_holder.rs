@@ -6,16 +6,18 @@ use std::path::Path;
 
 /// A process that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) pid: u32,
-    pub(crate) name: String,
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// What it calls itself.
+    pub name: String,
 }
 
 /// The state of listening sockets in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
 /// The process that listens on the port of `address`.
-pub(crate) fn find(address: SocketAddr) -> Option<Holder> {
+pub fn find(address: SocketAddr) -> Option<Holder> {
     let inodes: Vec<u64> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
