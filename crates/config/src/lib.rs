@@ -20,7 +20,9 @@ mod foreign;
 mod raw;
 mod read;
 mod variables;
+mod words;
 
+mod host;
 mod oauth;
 mod reach;
 mod server;
@@ -42,6 +44,7 @@ pub use config::{
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use fingerprint::{Changes, changes};
+pub use host::{Program, Resources, Runs};
 pub use limits::{LimitRow, Limits};
 pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;
@@ -49,3 +52,4 @@ pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
 pub use show::{show, to_json};
 pub use watch::{WatchError, Watcher};
+pub use words::split_words;

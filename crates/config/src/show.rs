@@ -5,7 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, Prefix, Reach, Restart, Server};
-use crate::quantity::show_duration;
+use crate::host::Resources;
+use crate::quantity::{show_bytes, show_duration};
 
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
@@ -149,6 +150,20 @@ fn shown_server(server: &Server) -> Value {
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
     };
+    if let (Some(program), Some(shown)) = (&server.hosted, shown.as_object_mut()) {
+        shown.insert("command".to_owned(), server.written.command.clone().into());
+        shown.insert("args".to_owned(), server.written.args.clone().into());
+        shown.insert("cwd".to_owned(), program.cwd.as_ref().map(|cwd| cwd.to_string_lossy()).into());
+        shown.insert("inherit_env".to_owned(), program.inherit_env.clone().into());
+        shown.insert("env".to_owned(), hidden(program.env.keys().collect()).into());
+    }
+    if let (Some(_), Some(shown)) = (server.runs(), shown.as_object_mut()) {
+        shown.insert("resources".to_owned(), shown_resources(&server.resources));
+        shown.insert("port".to_owned(), server.port.into());
+        shown.insert("install".to_owned(), server.install.clone().into());
+        let timeout = (!server.install.is_empty()).then(|| show_duration(server.install_timeout));
+        shown.insert("install_timeout".to_owned(), timeout.into());
+    }
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
@@ -189,6 +204,17 @@ fn shown_server(server: &Server) -> Value {
         shown.extend(details);
     }
     shown
+}
+
+/// The limits that there are.
+fn shown_resources(resources: &Resources) -> Value {
+    json!({
+        "memory": resources.memory.map(show_bytes),
+        "cpu": resources.cpu,
+        "processes": resources.processes,
+        "open_files": resources.open_files,
+        "stderr": show_bytes(resources.stderr),
+    })
 }
 
 /// The keys of `oauth` that say something.

@@ -47,6 +47,8 @@ pub struct Parts {
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to.
     pub vault: Option<Arc<dyn Vault>>,
+    /// A folder for the marks of what was installed for servers; none keeps them in memory.
+    pub installs: Option<PathBuf>,
 }
 
 /// Everything a call looks at, at one moment.
@@ -102,6 +104,7 @@ impl Gateway {
             starting: Arc::new(Semaphore::new(STARTING_MAX)),
             logs: parts.logs,
             vault: parts.vault,
+            installs: Environment::installs(parts.installs),
         };
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;

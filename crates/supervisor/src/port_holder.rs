@@ -1,7 +1,8 @@
 //! Who holds a TCP port, from `/proc`: the listening socket's inode, then the process that has it
 //! open. Elsewhere than on Linux, and for processes of other people, the answer is nobody.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 /// A process that listens.
@@ -32,6 +33,19 @@ pub fn find(address: SocketAddr) -> Option<Holder> {
     let (pid, process) = numbered.into_iter().find(|(_, process): &(u32, _)| holds(process, &wanted))?;
     let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
     Some(Holder { pid, name: name.trim().to_owned() })
+}
+
+/// Who listens on `port` of loopback, in words; nothing when it is free.
+pub fn in_the_way(port: u16) -> Option<String> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    match TcpListener::bind(address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Some(match find(address) {
+            Some(Holder { pid, name }) => format!("process {pid} (`{name}`)"),
+            None => "another process".to_owned(),
+        }),
+        // What else there may be, the program will say better.
+        _ => None,
+    }
 }
 
 /// The inodes of sockets in `table` that listen on `port`.
@@ -68,5 +82,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let holder = find(listener.local_addr().unwrap()).unwrap();
         assert_eq!(holder.pid, std::process::id());
+        let port = listener.local_addr().unwrap().port();
+        assert!(in_the_way(port).unwrap().contains(&std::process::id().to_string()));
+        drop(listener);
+        assert_eq!(in_the_way(port), None);
     }
 }

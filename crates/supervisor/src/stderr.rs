@@ -3,7 +3,7 @@
 //! is dropped and counted, never left in the pipe. It judges nothing.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use crate::server_log::{LINE_BYTES_MAX, ServerLog, Stream};
 
@@ -12,7 +12,11 @@ const READ_BYTES: usize = 64 * 1024;
 /// What a line costs beside its bytes: the shortest lines are not the cheapest.
 const LINE_COST: u64 = 64;
 /// How often what was dropped is said while it goes on.
-const REMARK_PERIOD: Duration = Duration::from_secs(10);
+const REMARK_PERIOD: Duration = Duration::from_secs(5);
+/// The most that is read in one [`DRAIN_PERIOD`]: 128 MiB in a second. Whoever writes faster waits
+/// for us, and not we for them.
+const DRAIN_BYTES_MAX: usize = 128 * 1024 * 1024 / 20;
+const DRAIN_PERIOD: Duration = Duration::from_millis(50);
 
 /// How many bytes of a stream the log takes in a second, unless told otherwise.
 pub const STREAM_RATE_DEFAULT: u64 = 256 * 1024;
@@ -28,12 +32,19 @@ pub async fn pump(source: impl AsyncRead + Unpin, log: ServerLog, stream: Stream
 pub async fn pump_at(mut source: impl AsyncRead + Unpin, log: ServerLog, stream: Stream, bytes_per_second: u64) {
     let mut intake = Intake::new(bytes_per_second, Instant::now());
     let mut buffer = vec![0; READ_BYTES];
+    let (mut since, mut read) = (Instant::now(), 0);
     // A read error is the end, like a closed pipe.
     while let Ok(count @ 1..) = source.read(&mut buffer).await {
         let now = Instant::now();
         intake.take(&buffer[..count], now, |line| log.push(stream, line));
         if let Some(dropped) = intake.remark(now) {
             remark(&log, stream, dropped, bytes_per_second);
+        }
+        read += count;
+        if now.saturating_duration_since(since) >= DRAIN_PERIOD {
+            (since, read) = (now, 0);
+        } else if read > DRAIN_BYTES_MAX {
+            sleep_until(since + DRAIN_PERIOD).await;
         }
     }
     let dropped = intake.dropped;

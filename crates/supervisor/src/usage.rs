@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::guard::processes::family;
 use crate::limits::group::all_processes;
 
 /// Clock ticks per second in `/proc/PID/stat`: 100 on every architecture that Linux tells
@@ -13,8 +14,6 @@ use crate::limits::group::all_processes;
 const TICKS_PER_SECOND: u64 = 100;
 /// Two questions closer to each other than this get the same processor share.
 const SHARE_PERIOD_MIN: Duration = Duration::from_millis(250);
-/// The most processes that are looked at.
-const PROCESSES_MAX: usize = 4096;
 
 /// What a tree uses now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,13 +89,7 @@ impl Meter {
                 return (members, used.map(Duration::from_micros));
             }
         }
-        let mut members: Vec<i32> = i32::try_from(self.inner.pid).into_iter().collect();
-        let mut at = 0;
-        while let Some(pid) = members.get(at).copied().filter(|_| at < PROCESSES_MAX) {
-            members.extend(children(pid));
-            at += 1;
-        }
-        (members, None)
+        (i32::try_from(self.inner.pid).map(family).unwrap_or_default(), None)
     }
 
     fn share(&self, cpu: Duration, now: Instant) -> f64 {
@@ -110,13 +103,6 @@ impl Meter {
         *last = Sample { at: now, cpu, percent: Some(percent) };
         percent
     }
-}
-
-/// The children of every thread of a process.
-fn children(pid: i32) -> Vec<i32> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>()).collect()
 }
 
 /// Resident bytes and processor time of one process, that of its collected children included.

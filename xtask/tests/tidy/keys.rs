@@ -10,7 +10,7 @@ const READERS: [&str; 5] =
     ["crates/cli/src", "crates/gateway/src", "crates/control/src", "crates/supervisor/src", "crates/outbound/src"];
 
 /// The tables of keys, and what values of each are called where they are read.
-const TABLES: [(&str, &[&str]); 9] = [
+const TABLES: [(&str, &[&str]); 10] = [
     ("LIMIT_KEYS", &["limits"]),
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
@@ -19,6 +19,7 @@ const TABLES: [(&str, &[&str]); 9] = [
     ("TOP_KEYS", &["config"]),
     ("TOOLS_KEYS", &["tools"]),
     ("OAUTH_KEYS", &["settings", "oauth"]),
+    ("RESOURCES_KEYS", &["resources"]),
     ("SERVER_KEYS", &["entry", "server"]),
 ];
 

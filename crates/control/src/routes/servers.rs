@@ -3,16 +3,17 @@
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
-use config::{Approval, Reach};
+use config::Approval;
 use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
 use gateway::server::{Command, Server};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
 pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
-    let snapshot = control.parts.gateway.snapshot();
-    Json(said::Servers { servers: snapshot.servers.values().map(|server| describe(&snapshot, server)).collect() })
+    let snapshot = Arc::clone(&control.parts.gateway.snapshot());
+    Json(said::Servers { servers: describe_all(snapshot).await })
 }
 
 pub(crate) async fn one(
@@ -35,24 +36,27 @@ pub(crate) async fn sign_in_changed(
     Ok(Json(describe(&snapshot, server)))
 }
 
+/// Everything that is known of every server. Apart from those who serve calls: what processes use
+/// stands in many small files.
+pub(crate) async fn describe_all(snapshot: Arc<Snapshot>) -> Vec<said::Server> {
+    let describing = move || snapshot.servers.values().map(|server| describe(&snapshot, server)).collect();
+    tokio::task::spawn_blocking(describing).await.unwrap_or_default()
+}
+
 /// Everything that is known of a server.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let (entry, status) = (&server.entry, server.status());
     let view = snapshot.catalog.single.get(&entry.reduced);
-    let count = |kind: Kind| view.map_or(0, |view: &std::sync::Arc<View>| view.list(kind).count);
+    let count = |kind: Kind| view.map_or(0, |view: &Arc<View>| view.list(kind).count);
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let state = match (entry.enabled, entry.approval) {
         (false, _) => "disabled".to_owned(),
         (true, Approval::Pending) => "pending".to_owned(),
         (true, Approval::Approved) => status.state.to_string(),
     };
-    let (transport, target) = match &entry.reach {
-        Reach::Stdio { .. } => {
-            let command = entry.written.command.iter().chain(&entry.written.args);
-            ("stdio", command.map(String::as_str).collect::<Vec<_>>().join(" "))
-        }
-        remote => (remote.transport(), entry.written.url.clone().unwrap_or_default()),
-    };
+    let words = entry.written.command.iter().chain(&entry.written.args).chain(&entry.written.url);
+    let target = words.map(String::as_str).collect::<Vec<_>>().join(" ");
+    let usage = status.meter.as_ref().and_then(supervisor::Meter::read);
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
     let hint = status.hint.clone().or_else(|| action(server, &state));
     said::Server {
@@ -60,7 +64,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         public: entry.reduced.clone(),
         health: status.health().to_owned(),
         era: server.catalog().era.map(|era| era.as_str().to_owned()),
-        transport: transport.to_owned(),
+        transport: entry.reach.transport().to_owned(),
         target,
         description: entry.description.clone(),
         tags: entry.tags.clone(),
@@ -69,6 +73,10 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         resources: count(Kind::Resources),
         templates: count(Kind::Templates),
         pid: status.pid,
+        memory_kib: usage.map(|usage| usage.memory_bytes / 1024),
+        cpu_percent: usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
+        processes: usage.map(|usage| usage.processes),
+        not_enforced: status.meter.as_ref().map(|meter| meter.not_enforced().to_vec()).unwrap_or_default(),
         calls: read(&server.counters.calls),
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),

@@ -3,6 +3,9 @@
 //! Its life (start, handshake, lists, restarts) is led by one owner task in `owner.rs`; what it
 //! offers is read in `lister.rs`. A call looks only at the published link: no lock, no queue.
 
+mod hosted;
+mod install;
+mod launch;
 mod lister;
 mod owner;
 mod pool;

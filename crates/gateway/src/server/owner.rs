@@ -2,6 +2,7 @@
 //!
 //! Decisions (when to try again) are `supervisor::Restarts`; this file only acts on them.
 
+use super::install::Installs;
 use super::pool::Pool;
 use super::start::{Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Status, lister};
@@ -9,7 +10,7 @@ use crate::catalog::{Kind, ServerCatalog};
 use crate::hub::Hub;
 use crate::tasks::TaskRef;
 use crate::upstream::{List, UpstreamEvent, Wanted};
-use config::{Limits, Reach, Restart};
+use config::{Limits, Restart};
 use outbound::oauth::Vault;
 use protocol::{Era, Error, ErrorKind};
 use std::collections::BTreeSet;
@@ -50,6 +51,8 @@ pub struct Environment {
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to; none signs in to nothing.
     pub vault: Option<Arc<dyn Vault>>,
+    /// What was installed for servers.
+    pub(crate) installs: Arc<Installs>,
 }
 
 /// What an owner reports.
@@ -97,6 +100,11 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
+    /// What was installed in earlier runs, by the marks in `folder`.
+    pub(crate) fn installs(folder: Option<PathBuf>) -> Arc<Installs> {
+        Arc::new(Installs::new(folder))
+    }
+
     pub(super) fn log(&self, reduced: &str) -> ServerLog {
         match &self.logs {
             Some((writer, folder)) => ServerLog::in_file(writer, folder.join(format!("{reduced}.log"))),
@@ -118,7 +126,7 @@ pub(super) async fn run(
         Restart::Never => RestartMode::Never,
     };
     // A remote server is not ours to restart: we only look again, however often it takes.
-    let remote = !matches!(entry.reach, Reach::Stdio { .. });
+    let remote = entry.runs().is_none();
     let policy = RestartPolicy { mode, restarts_max: if remote { usize::MAX } else { 5 }, ..RestartPolicy::default() };
     let mut seed = [0; 8];
     // Jitter without randomness is still a backoff.
@@ -198,7 +206,8 @@ impl Owner {
         self.server.catalog.store(Arc::new(catalog));
         self.server.listed.store(true, Ordering::Release);
         self.server.link.store(Some(live.link.clone()));
-        let status = Status { pid: live.pid, degraded, ..Status::resting(State::Ready, "") };
+        let meter = live.process.as_ref().map(ProcessHandle::meter);
+        let status = Status { pid: live.pid, meter, degraded, ..Status::resting(State::Ready, "") };
         self.server.publish(status);
         self.report().await;
     }

@@ -1,7 +1,7 @@
 //! One attempt to bring a server up: start the process or reach the URL, shake hands, read the
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
-use super::{Core, Environment, lister};
+use super::{Core, Environment, hosted, install, launch, lister};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
@@ -11,7 +11,7 @@ use protocol::{Era, Error, ErrorKind, header};
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::Arc;
-use supervisor::{Ending, ProcessHandle, SpawnRequest, Stream};
+use supervisor::{Ending, ProcessHandle, Stream};
 use tokio::sync::mpsc;
 
 /// A server that runs.
@@ -93,6 +93,7 @@ pub(super) async fn attempt(
     remembered: Option<Era>,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
+    Box::pin(install::once(&server, &entry, &environment)).await?;
     let _permit = environment.starting.acquire().await;
     let options =
         ConnectOptions { sign_in: server.sign_in.clone(), ..options(&entry, &server.name, &environment, remembered) };
@@ -183,38 +184,15 @@ pub(super) async fn connect(
     options: &ConnectOptions,
     events: &mpsc::Sender<UpstreamEvent>,
 ) -> Result<Live, Failed> {
+    // An instance beside the first is another connection to the same program.
+    if entry.hosted.is_some() && !options.beside {
+        return Box::pin(hosted::connect(server, entry, environment, options, events)).await;
+    }
     match &entry.reach {
-        Reach::Http { url, headers, dialect } => {
-            let (headers, options, events) = (named(headers)?, options.clone(), events.clone());
-            Ok(Live::remote(match dialect {
-                HttpDialect::Any => upstream::connect_url(url, headers, options, events).await?,
-                HttpDialect::Streamable => upstream::connect_http(url, headers, options, events).await?,
-                HttpDialect::Sse => upstream::connect_sse(url, headers, options, events).await?,
-            }))
-        }
-        Reach::WebSocket { url, headers } => {
-            let link = upstream::connect_websocket(url, named(headers)?, options.clone(), events.clone()).await?;
-            Ok(Live::remote(link))
-        }
-        Reach::Tcp { address } => {
-            Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
-        }
-        Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
-        Reach::Stdio { command, args, cwd, .. } => {
-            let request = SpawnRequest {
-                program: command.clone(),
-                args: args.clone(),
-                env: config::child_environment(entry, &environment.process),
-                cwd: cwd.clone(),
-            };
-            let spawned = environment.spawner.spawn(request).await.map_err(|error| {
-                let ending = if error.can_pass() { Ending::Failure } else { Ending::Hopeless };
-                Failed::Down(Down { ending, reason: error.to_string(), hint: error.hint(), needs_auth: false })
-            })?;
-            tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
-            let process = spawned.handle;
-            match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), events.clone()).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid) }),
+        Reach::Stdio { .. } => {
+            let launch::Started { pid, stdin, stdout, process } = launch::spawn(server, entry, environment).await?;
+            match upstream::connect_duplex(stdout, stdin, options.clone(), events.clone()).await {
+                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid) }),
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;
@@ -223,6 +201,27 @@ pub(super) async fn connect(
                 }
             }
         }
+        remote => Ok(Live::remote(reached(remote, options, events).await?)),
+    }
+}
+
+/// A connection to what is reached somewhere.
+pub(super) async fn reached(
+    reach: &Reach,
+    options: &ConnectOptions,
+    events: &mpsc::Sender<UpstreamEvent>,
+) -> Result<Connection, ConnectError> {
+    let (options, events) = (options.clone(), events.clone());
+    match reach {
+        Reach::Http { url, headers, dialect } => match dialect {
+            HttpDialect::Any => upstream::connect_url(url, named(headers)?, options, events).await,
+            HttpDialect::Streamable => upstream::connect_http(url, named(headers)?, options, events).await,
+            HttpDialect::Sse => upstream::connect_sse(url, named(headers)?, options, events).await,
+        },
+        Reach::WebSocket { url, headers } => upstream::connect_websocket(url, named(headers)?, options, events).await,
+        Reach::Tcp { address } => upstream::connect_tcp(address, options, events).await,
+        Reach::Unix { path } => upstream::connect_unix(path, options, events).await,
+        Reach::Stdio { .. } => Err(ConnectError::Handshake { message: "it has no address".to_owned() }),
     }
 }
 

@@ -3,7 +3,7 @@
 use protocol::{Error, ErrorKind};
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
-use supervisor::State;
+use supervisor::{Meter, State};
 use tokio::time::Instant;
 
 /// Where a server stands and why.
@@ -21,6 +21,8 @@ pub struct Status {
     pub next_try: Option<Instant>,
     /// Process id of a local server.
     pub pid: Option<u32>,
+    /// Reads what a local server uses, and knows which of its limits hold.
+    pub meter: Option<Meter>,
     /// Ready, but something is not as it should be.
     pub degraded: Option<String>,
 }
@@ -45,7 +47,16 @@ impl Status {
     #[must_use]
     pub fn resting(state: State, reason: &str) -> Self {
         let reason = (!reason.is_empty()).then(|| reason.to_owned());
-        Self { state, reason, hint: None, since: SystemTime::now(), next_try: None, pid: None, degraded: None }
+        Self {
+            state,
+            reason,
+            hint: None,
+            since: SystemTime::now(),
+            next_try: None,
+            pid: None,
+            meter: None,
+            degraded: None,
+        }
     }
 
     /// One word for how well it is: `healthy`, `degraded`, `unhealthy`, or `unknown` while it starts.

@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
 
 use super::MARKER_VARIABLE;
-use super::processes::{Process, attribute, descendants, initial_variable};
+use super::processes::{Process, attribute, children, descendants, family, initial_variable};
 use crate::limits::ProcessLimits;
 use crate::limits::group::{Group, Groups};
 
 /// How long a killed tree may take before it is reported as gone with what is left.
 const KILL_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// How often a child that has just been started is looked at for children of its own.
+const SETTLE_ROUNDS: usize = 4;
 
 /// One child and all it started.
 #[derive(Debug)]
@@ -99,8 +102,23 @@ impl Trees {
     /// Puts a child that was started outside into its group. Apart from the start, since the first
     /// move after a while takes the kernel some milliseconds.
     pub(crate) fn settle(&self, id: u64) {
-        if let Some(tree) = self.trees.get(&id) {
-            tree.group.adopt(tree.main);
+        let Some(tree) = self.trees.get(&id).filter(|tree| tree.group.wants_adoption()) else {
+            return;
+        };
+        let main = tree.main.as_raw_pid();
+        let mut adopted = HashSet::new();
+        for _ in 0..SETTLE_ROUNDS {
+            // What it has started meanwhile, and what of that has lost its parent already.
+            let marker = self.marker(id);
+            let is_main = |pid: &i32| self.trees.values().any(|tree| tree.main.as_raw_pid() == *pid);
+            let orphans = children(self.own.as_raw_pid()).into_iter().filter(|pid| !is_main(pid));
+            let ours = orphans.filter(|pid| initial_variable(*pid, MARKER_VARIABLE).as_ref() == Some(&marker));
+            let members: Vec<i32> = ours.flat_map(family).chain(family(main)).collect();
+            let new: Vec<i32> = members.into_iter().filter(|pid| adopted.insert(*pid)).collect();
+            if new.is_empty() {
+                return;
+            }
+            new.into_iter().filter_map(Pid::from_raw).for_each(|pid| tree.group.adopt(pid));
         }
     }
 

@@ -251,12 +251,13 @@ impl Group {
         }
     }
 
-    /// Moves a child in that was started outside, because nothing of it is limited. What it has
-    /// started already is found by the table of processes.
+    /// Whether its processes were started outside, because nothing of them is limited.
+    pub(crate) fn wants_adoption(&self) -> bool {
+        !self.enters && !self.places.is_empty()
+    }
+
+    /// Moves a process in that was started outside.
     pub(crate) fn adopt(&self, pid: Pid) {
-        if self.enters {
-            return;
-        }
         for place in &self.places {
             // It may have ended.
             let _ = write(&place.group, PROCS, &pid.as_raw_pid().to_string());

@@ -12,6 +12,7 @@ mod eras;
 mod fleet;
 mod guard;
 mod held;
+mod host;
 mod interactive;
 mod matrix;
 mod one_bad_server;
