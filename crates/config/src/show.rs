@@ -122,10 +122,6 @@ fn server_json(server: &Server) -> Value {
 
 /// The keys of a server as they would stand in a file.
 fn shown_server(server: &Server) -> Value {
-    let hidden = |names: Vec<&String>| -> Map<String, Value> {
-        let names = names.into_iter();
-        names.map(|name| (name.clone(), HIDDEN.into())).collect()
-    };
     let mut shown = match &server.reach {
         Reach::Stdio { env, cwd, inherit_env, .. } => json!({
             "command": server.written.command,
@@ -150,20 +146,7 @@ fn shown_server(server: &Server) -> Value {
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
     };
-    if let (Some(program), Some(shown)) = (&server.hosted, shown.as_object_mut()) {
-        shown.insert("command".to_owned(), server.written.command.clone().into());
-        shown.insert("args".to_owned(), server.written.args.clone().into());
-        shown.insert("cwd".to_owned(), program.cwd.as_ref().map(|cwd| cwd.to_string_lossy()).into());
-        shown.insert("inherit_env".to_owned(), program.inherit_env.clone().into());
-        shown.insert("env".to_owned(), hidden(program.env.keys().collect()).into());
-    }
-    if let (Some(_), Some(shown)) = (server.runs(), shown.as_object_mut()) {
-        shown.insert("resources".to_owned(), shown_resources(&server.resources));
-        shown.insert("port".to_owned(), server.port.into());
-        shown.insert("install".to_owned(), server.install.clone().into());
-        let timeout = (!server.install.is_empty()).then(|| show_duration(server.install_timeout));
-        shown.insert("install_timeout".to_owned(), timeout.into());
-    }
+    add_program(server, &mut shown);
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
@@ -204,6 +187,27 @@ fn shown_server(server: &Server) -> Value {
         shown.extend(details);
     }
     shown
+}
+
+/// What belongs to the program of a server, however that is spoken to.
+fn add_program(server: &Server, shown: &mut Value) {
+    let (Some(_), Some(shown)) = (server.runs(), shown.as_object_mut()) else { return };
+    if let Some(program) = &server.hosted {
+        shown.insert("command".to_owned(), server.written.command.clone().into());
+        shown.insert("args".to_owned(), server.written.args.clone().into());
+        shown.insert("cwd".to_owned(), program.cwd.as_ref().map(|cwd| cwd.to_string_lossy()).into());
+        shown.insert("inherit_env".to_owned(), program.inherit_env.clone().into());
+        shown.insert("env".to_owned(), hidden(program.env.keys().collect()).into());
+    }
+    shown.insert("resources".to_owned(), shown_resources(&server.resources));
+    shown.insert("port".to_owned(), server.port.into());
+    shown.insert("install".to_owned(), server.install.clone().into());
+    let timeout = (!server.install.is_empty()).then(|| show_duration(server.install_timeout));
+    shown.insert("install_timeout".to_owned(), timeout.into());
+}
+
+fn hidden(names: Vec<&String>) -> Map<String, Value> {
+    names.into_iter().map(|name| (name.clone(), HIDDEN.into())).collect()
 }
 
 /// The limits that there are.

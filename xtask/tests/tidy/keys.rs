@@ -20,20 +20,21 @@ const TABLES: [(&str, &[&str]); 10] = [
     ("TOOLS_KEYS", &["tools"]),
     ("OAUTH_KEYS", &["settings", "oauth"]),
     ("RESOURCES_KEYS", &["resources"]),
-    ("SERVER_KEYS", &["entry", "server"]),
+    ("SERVER_KEYS", &["entry", "server", "runs"]),
 ];
 
 /// What is made of several keys together, by the configuration itself.
 const ENVIRONMENT: &str = "child_environment";
 
 /// Keys that are resolved into a field of another name; several may become one.
-const RESOLVED: [(&str, &str); 9] = [
+const RESOLVED: [(&str, &str); 10] = [
     ("RECORDS_KEYS.arguments", "record_arguments"),
     ("RECORDS_KEYS.results", "record_results"),
     ("SERVER_KEYS.type", "dialect"),
     ("SERVER_KEYS.env", ENVIRONMENT),
     ("SERVER_KEYS.env_file", ENVIRONMENT),
     ("SERVER_KEYS.inherit_env", ENVIRONMENT),
+    ("SERVER_KEYS.port", "listens_on"),
     ("SERVER_KEYS.auth", "oauth"),
     ("SERVER_KEYS.disabled", "enabled"),
     // A default for the servers, which `RECORDS_KEYS` is about.
@@ -41,7 +42,7 @@ const RESOLVED: [(&str, &str); 9] = [
 ];
 
 /// Fields of the variants of `Reach`, which are taken out of it by a pattern.
-const OF_REACH: [&str; 6] = ["command", "args", "cwd", "url", "headers", "dialect"];
+const OF_REACH: [&str; 3] = ["url", "headers", "dialect"];
 
 #[test]
 fn every_key_is_read() {

@@ -225,7 +225,13 @@ fn daemons_that_a_server_leaves_behind_go_with_it() {
         let asleep = tree.processes().iter().filter(|process| process.command.starts_with("sleep 1000"));
         (asleep.count() == 2).then_some(tree)
     });
-    assert_eq!(board.server("leaving")["processes"], 3, "expected all three to be counted");
+    let server = board.server("leaving");
+    let grouped = fs::read_to_string(format!("/proc/{}/cgroup", server["pid"])).unwrap_or_default();
+    if grouped.contains("/switchboard-") {
+        assert_eq!(server["processes"], 3, "expected all three to be counted");
+    } else {
+        tell("skipped: no cgroup is writable here, so what has lost its parent is not counted");
+    }
     let status = board.terminate();
     assert_eq!(status.code(), Some(0), "expected exit code 0, got {status}");
     eventually(AFTERLIFE, &format!("nothing left of {tree:?}"), || tree.alive().is_empty());
