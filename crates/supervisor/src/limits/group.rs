@@ -220,8 +220,10 @@ impl Group {
             return;
         }
         for place in &self.places {
-            if let Err(error) = write(&place.group, PROCS, "0") {
-                self.not_enforced.push(format!("the cgroup {} cannot be entered: {error}", place.group.display()));
+            // Never in where there is no way out: who stays inside is killed with the tree.
+            if let Err(error) = write(&place.home, PROCS, "0").and_then(|()| write(&place.group, PROCS, "0")) {
+                let group = place.group.display();
+                self.not_enforced.push(format!("*: the cgroup {group} cannot be entered: {error}"));
             }
         }
     }
@@ -247,7 +249,7 @@ impl Group {
         if let Some(most) = self.limits.memory_bytes.filter(|_| self.data_only)
             && let Err(error) = restrict(pid, PerProcess::Data, most)
         {
-            self.not_enforced.push(format!("not even each process alone is held to its memory: {error}"));
+            self.not_enforced.push(format!("memory: not even each process alone is held to it: {error}"));
         }
     }
 
