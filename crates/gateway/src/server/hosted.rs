@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use supervisor::{Ending, Stream};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// The pause before the first repetition; it grows up to the second.
 const KNOCK_FIRST: Duration = Duration::from_millis(10);
 const KNOCK_MAX: Duration = Duration::from_millis(250);
+/// How long its last words may take.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the program and connects to it.
 pub(super) async fn connect(
@@ -22,7 +24,7 @@ pub(super) async fn connect(
     options: &ConnectOptions,
     events: &mpsc::Sender<UpstreamEvent>,
 ) -> Result<Live, Failed> {
-    let launch::Started { pid, stdin, stdout, process } = launch::spawn(server, entry, environment).await?;
+    let launch::Started { pid, stdin, stdout, process, complaints } = launch::spawn(server, entry, environment).await?;
     // It is not spoken to there.
     drop(stdin);
     process.ignores_stdin();
@@ -30,6 +32,8 @@ pub(super) async fn connect(
     let connected = tokio::select! {
         biased;
         exit = process.wait() => {
+            // Nobody has its stderr open any more: what it said last is on its way.
+            let _ = timeout(LAST_WORDS_MAX, complaints).await;
             return Err(Failed::Down(Down {
                 ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
                 reason: format!("the process ended before it listened: {exit}"),

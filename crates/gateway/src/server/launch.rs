@@ -5,6 +5,7 @@ use super::start::{Down, Failed};
 use super::{Core, Environment};
 use supervisor::{Ending, ProcessHandle, ProcessLimits, SpawnRequest, Spawned, Stream, port_holder};
 use tokio::net::unix::pipe;
+use tokio::task::JoinHandle;
 
 /// A program that runs; what it says on stderr goes to its log.
 pub(super) struct Started {
@@ -12,6 +13,8 @@ pub(super) struct Started {
     pub(super) stdin: pipe::Sender,
     pub(super) stdout: pipe::Receiver,
     pub(super) process: ProcessHandle,
+    /// Ends when its stderr has been read to the end.
+    pub(super) complaints: JoinHandle<()>,
 }
 
 /// What the guard is asked for; nothing for a server that runs no program.
@@ -51,8 +54,9 @@ pub(super) async fn spawn(server: &Core, entry: &config::Server, environment: &E
     for missing in handle.meter().not_enforced() {
         server.log.remark(format!("this host cannot enforce resources.{missing}"));
     }
-    tokio::spawn(supervisor::pump_at(stderr, server.log.clone(), Stream::Stderr, entry.resources.stderr));
-    Ok(Started { pid, stdin, stdout, process: handle })
+    let complaints =
+        tokio::spawn(supervisor::pump_at(stderr, server.log.clone(), Stream::Stderr, entry.resources.stderr));
+    Ok(Started { pid, stdin, stdout, process: handle, complaints })
 }
 
 /// Why a program that wants to listen on `port` cannot.

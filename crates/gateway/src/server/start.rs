@@ -190,7 +190,7 @@ pub(super) async fn connect(
     }
     match &entry.reach {
         Reach::Stdio { .. } => {
-            let launch::Started { pid, stdin, stdout, process } = launch::spawn(server, entry, environment).await?;
+            let launch::Started { pid, stdin, stdout, process, .. } = launch::spawn(server, entry, environment).await?;
             match upstream::connect_duplex(stdout, stdin, options.clone(), events.clone()).await {
                 Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid) }),
                 Err(error) => {
