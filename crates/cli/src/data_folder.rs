@@ -75,6 +75,11 @@ impl DataFolder {
         self.root.join("logs")
     }
 
+    /// Marks of what was installed for servers.
+    pub(crate) fn installed(&self) -> PathBuf {
+        self.root.join("installed")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.root.join("lock")
     }

@@ -21,7 +21,6 @@ mod watching;
 mod daemon;
 mod doctor;
 mod log_format;
-mod port_holder;
 mod preflight;
 mod records;
 

@@ -1,7 +1,7 @@
 //! What will not work, said before anybody waits for it: programs of local servers that are not
 //! installed. It only looks; whether a server can start is found out by starting it.
 
-use config::{Config, Environment, Reach, Server};
+use config::{Config, Environment, Runs, Server};
 use rustix::fs::{Access, access};
 use std::collections::HashMap;
 use std::path::Path;
@@ -34,15 +34,15 @@ pub(crate) fn check(config: &Config, environment: &Environment) -> Vec<Finding> 
     let mut known: HashMap<(String, String), bool> = HashMap::new();
     let mut findings = Vec::new();
     for server in config.servers.values().filter(|server| server.is_active()) {
-        let Reach::Stdio { command, cwd, .. } = &server.reach else { continue };
-        let folder = cwd.as_deref().unwrap_or(&environment.cwd);
+        let Some(Runs { command, cwd, .. }) = server.runs() else { continue };
+        let folder = cwd.unwrap_or(&environment.cwd);
         let variables = config::child_environment(server, environment);
         let path =
             variables.into_iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| path).unwrap_or_default();
         let found = match command.contains('/') {
             true => is_program(&folder.join(command)),
             // Fifty servers of one program are one look-up.
-            false => *known.entry((command.clone(), path.clone())).or_insert_with(|| {
+            false => *known.entry((command.to_owned(), path.clone())).or_insert_with(|| {
                 std::env::split_paths(&path).any(|place| is_program(&folder.join(place).join(command)))
             }),
         };

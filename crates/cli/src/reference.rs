@@ -149,6 +149,7 @@ fn kind(property: &Value) -> String {
         Some("array") => "list of strings".to_owned(),
         Some("object") => "table".to_owned(),
         Some(kind) => kind.to_owned(),
+        None if property["type"].is_array() => "string or list of strings".to_owned(),
         None => String::new(),
     }
 }

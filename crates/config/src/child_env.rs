@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use secrecy::ExposeSecret;
 
-use crate::config::{Reach, Server};
+use crate::config::Server;
 use crate::environment::Environment;
+use crate::host::Runs;
 
 /// Variables that every child gets if we have them. `LC_*` and `XDG_*` are passed as well.
 const PASSED: &[&str] = &[
@@ -31,19 +32,22 @@ const PASSED: &[&str] = &[
 /// The environment of a program that checks `server`: that of its own process; for a remote server
 /// what every child gets.
 pub fn check_environment(server: &Server, environment: &Environment) -> Vec<(String, String)> {
-    match &server.reach {
-        Reach::Stdio { .. } => child_environment(server, environment),
-        _ => passed(environment, &[]).into_iter().collect(),
+    match server.runs() {
+        Some(_) => child_environment(server, environment),
+        None => passed(environment, &[]).into_iter().collect(),
     }
 }
 
 /// The whole environment of the process of `server`, sorted by name. Values may be secret: hand
 /// them to the process and to nobody else. Empty for a remote server.
 pub fn child_environment(server: &Server, environment: &Environment) -> Vec<(String, String)> {
-    let Reach::Stdio { env, inherit_env, .. } = &server.reach else {
+    let Some(Runs { env, inherit_env, .. }) = server.runs() else {
         return Vec::new();
     };
     let mut child = passed(environment, inherit_env);
+    if let Some(port) = server.port {
+        child.insert("PORT".to_owned(), port.to_string());
+    }
     for (name, value) in env {
         child.insert(name.clone(), value.expose_secret().to_owned());
     }

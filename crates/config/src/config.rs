@@ -10,6 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::health::Health;
+use crate::host::{Program, Resources};
 use crate::limits::Limits;
 
 /// The whole configuration. Secrets do not show in its `Debug` form.
@@ -75,6 +76,16 @@ pub struct Server {
     pub reduced: String,
     /// How to run or reach it.
     pub reach: Reach,
+    /// The program to run before it is reached at its URL.
+    pub hosted: Option<Program>,
+    /// The port that its program is told to listen on.
+    pub port: Option<u16>,
+    /// What its program may use.
+    pub resources: Resources,
+    /// The words of the command that prepares it; empty for none.
+    pub install: Vec<String>,
+    /// How long that may take.
+    pub install_timeout: Duration,
     /// Whether it is used at all.
     pub enabled: bool,
     /// Whether a person approved it on this machine.

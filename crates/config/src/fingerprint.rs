@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, OAuth, Reach, Server};
+use crate::host::Program;
 
 /// The difference between two configurations, by declared name, each list sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,6 +89,13 @@ impl Server {
                 hash.add("builtin").add(builtin).add(&allow_changes.to_string());
             }
         }
+        if let Some(Program { command, args, env, cwd, inherit_env }) = &self.hosted {
+            hash.add("hosted").add(command).list(args).list(inherit_env).add(&format!("{cwd:?}"));
+            for (name, value) in env {
+                hash.add(name).add(value.expose_secret());
+            }
+        }
+        hash.list(&self.install).add(&format!("{:?}", (self.port, self.resources, self.install_timeout)));
         if let Some(oauth) = &self.oauth {
             let OAuth { client_id, client_secret, issuer, client_metadata_url, scopes, redirect_port, .. } = oauth;
             for text in [client_id, issuer, client_metadata_url] {
@@ -118,6 +126,9 @@ impl Server {
             Reach::Unix { path } => hash.add("unix").add(&path.to_string_lossy()),
             Reach::Builtin { builtin, .. } => hash.add("builtin").add(builtin),
         };
+        if let Some(program) = &self.hosted {
+            hash.add(&program.command).list(&program.args);
+        }
         hash.finish()
     }
 

@@ -25,6 +25,8 @@ pub(crate) enum Shape {
     /// A text that is never shown.
     Secret,
     Texts,
+    /// A command line: a list of words, or a text that is split into such. No shell sees it.
+    Command,
     /// A table of texts that are never shown.
     Secrets,
     /// A table of whatever values.
@@ -225,6 +227,35 @@ pub(crate) const HEALTH_CHECK_KEYS: &[Key] = &[
     key("arguments", Shape::Object, "Arguments of the tool."),
 ];
 
+/// Keys of `resources` of a server.
+pub(crate) const RESOURCES_KEYS: &[Key] = &[
+    key(
+        "memory",
+        Shape::Bytes { default: 0, min: 0, max: 1 << 50 },
+        "The most memory of the program and all it starts, at least 16MiB; 0 is no limit.",
+    ),
+    key(
+        "cpu",
+        Shape::Count { default: 0, min: 0, max: 100_000 },
+        "The most processor time of the program and all it starts, in percent of one core; 0 is no limit.",
+    ),
+    key(
+        "processes",
+        Shape::Count { default: 0, min: 0, max: 1_000_000 },
+        "How many processes and threads the program and all it starts may be; 0 is no limit.",
+    ),
+    key(
+        "open_files",
+        Shape::Count { default: 0, min: 0, max: 1_000_000_000 },
+        "How many files each of its processes may have open, at least 32; 0 is what the switchboard itself may.",
+    ),
+    key(
+        "stderr",
+        Shape::Bytes { default: 256 * 1024, min: 1024, max: 1 << 30 },
+        "How many bytes of its stderr are kept in a second; all is read, and what is more is dropped and counted.",
+    ),
+];
+
 const TYPES: &[&str] =
     &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse", "websocket", "ws", "tcp", "unix"];
 
@@ -247,7 +278,7 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
     text(
         "url",
         None,
-        "URL of a server: https:// or http:// (streamable HTTP), wss:// or ws:// (WebSocket), tcp://host:port, unix:///path.",
+        "URL of a server: https:// or http:// (streamable HTTP), wss:// or ws:// (WebSocket), tcp://host:port, unix:///path. With a command too, the program is run and reached there.",
     ),
     key(
         "builtin",
@@ -321,6 +352,18 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         Shape::Texts,
         "Patterns of files, relative to cwd or else to this file, whose change starts the program anew.",
     ),
+    key("resources", Shape::Section { keys: RESOURCES_KEYS }, "What the program may use of this machine."),
+    key(
+        "port",
+        Shape::Count { default: 0, min: 0, max: 65_535 },
+        "Port on which the program listens, told to it in the variable PORT; 0 is none. With a type such as http and no url, the server is reached there.",
+    ),
+    key(
+        "install",
+        Shape::Command,
+        "A command that is run in cwd before the first start, and again when it or a lock file there has changed. No shell sees it.",
+    ),
+    time("install_timeout", [600 * SECOND, SECOND, 24 * HOUR], "How long install may take."),
     key("tools", Shape::Section { keys: TOOLS_KEYS }, "Which tools of the server are offered."),
     key(
         "prefix",

@@ -86,6 +86,9 @@ fn replicas(work: &mut Work<'_>, reach: &Reach) -> usize {
         work.problem(field.span, "`replicas` and `isolation` contradict each other")
             .hint("replicas share all calls; isolation gives each caller a process of its own. Keep one of them");
     }
+    if work.field("port").is_some() {
+        work.problem(field.span, "`replicas` does not go with `port`").hint("a port can be listened on once");
+    }
     replicas
 }
 

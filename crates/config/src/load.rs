@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Approval, Config, Layer, Origin};
 use crate::diagnostic::{Diagnostic, Report, Severity, Source};
 use crate::environment::{Environment, read_dotenv, read_value_file};
+use crate::host;
 use crate::names::reduce;
 use crate::raw::{RawConfig, RawServer, read};
 use crate::read::Settings;
@@ -130,6 +131,8 @@ pub fn load(sources: &Sources) -> Loaded {
         }
     }
     refuse_like_names(&mut config, &declared, &documents, &mut report);
+    let raws = declared.values().map(|(at, raw)| (*at, raw));
+    host::refuse_like_ports(&mut config, raws, &documents, &mut report);
     // In a file with syntax errors, what is missing may only not have been understood.
     let guess = |found: &Diagnostic| found.file.as_ref().is_some_and(|file| broken.contains(file));
     let checked = report.diagnostics.split_off(read_so_far);

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use crate::config::{HttpDialect, Reach, Written};
 use crate::diagnostic::{Severity, Span};
 use crate::environment::{read_dotenv, read_value_file};
+use crate::host::{Program, is_here, url_of_port};
 use crate::raw::RawServer;
 use crate::read::{Field, Located, Manner, flag_of, map_of, text_of, texts_of};
 use crate::server::{Declaration, Work, owned};
@@ -16,13 +17,15 @@ use crate::settings::is_http_url;
 use crate::variables::is_variable_name;
 
 /// Keys that only a local process has.
-const PROCESS_KEYS: &[&str] = &["args", "env", "cwd", "inherit_env", "env_file"];
+const PROCESS_KEYS: &[&str] =
+    &["args", "env", "cwd", "inherit_env", "env_file", "resources", "port", "install", "install_timeout"];
 
 /// The longest path of a Unix socket, in bytes; the system's limit is a little higher.
 pub(crate) const SOCKET_PATH_BYTES_MAX: usize = 100;
 
-/// `None` if neither is there, or the connection is one that we do not speak.
-pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
+/// `None` if neither is there, or the connection is one that we do not speak. With both, the
+/// program is run, and then reached at the URL.
+pub(crate) fn reach(work: &mut Work<'_>) -> Option<(Reach, Option<Program>)> {
     let raw = work.declaration.raw;
     let (command, url) = (work.field("command"), work.field("url"));
     if let Some(builtin) = text_of(work.field("builtin")) {
@@ -31,17 +34,24 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
     if let Some(field) = work.field("allow_changes") {
         work.problem(field.key_span, "`allow_changes` goes with `builtin`");
     }
+    let span = work.field("port").map_or(Span::default(), |port| port.span);
+    let by_port = url_of_port(work).filter(|_| command.is_some()).map(|text| Located { text, span });
+    let url = text_of(url).or(by_port.as_ref());
     if let Some(kind) = text_of(work.field("type"))
         && !speaks(work, kind, command.is_some(), url.is_some())
     {
         return None;
     }
-    match (text_of(command), text_of(url)) {
-        (Some(_), Some(url)) => {
-            work.problem(url.span, "it has both `command` and `url`")
-                .label("a server is either run or reached")
-                .hint("keep one of them, or declare two servers");
-            None
+    match (text_of(command), url) {
+        (Some(command), Some(url)) => {
+            let program = program(work, command);
+            let reach = remote(work, url)?;
+            if !is_here(&reach) && work.enabled && !work.broken {
+                work.problem(url.span, "it has both `command` and `url`")
+                    .label("a program that is run is reached on this machine")
+                    .hint("keep one of them, or declare two servers");
+            }
+            Some((reach, Some(program)))
         }
         (None, None) => {
             // A value of the wrong form was already reported.
@@ -52,13 +62,16 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<Reach> {
             }
             None
         }
-        (Some(command), None) => Some(stdio(work, command)),
-        (None, Some(url)) => remote(work, url),
+        (Some(command), None) => Some((stdio(work, command), None)),
+        (None, Some(url)) => {
+            refuse_process_keys(work);
+            Some((remote(work, url)?, None))
+        }
     }
 }
 
 /// A server inside this program: nothing else says how to reach it.
-fn inside(work: &mut Work<'_>, builtin: &Located) -> Option<Reach> {
+fn inside(work: &mut Work<'_>, builtin: &Located) -> Option<(Reach, Option<Program>)> {
     let foreign =
         ["command", "url", "type", "headers", "auth", "oauth"].into_iter().chain(PROCESS_KEYS.iter().copied());
     let misplaced: Vec<&Field> = foreign.filter_map(|key| work.field(key)).collect();
@@ -67,7 +80,7 @@ fn inside(work: &mut Work<'_>, builtin: &Located) -> Option<Reach> {
             .hint("a builtin server is neither run nor reached: keep `builtin` alone");
     }
     let allow_changes = flag_of(work.field("allow_changes")).unwrap_or(false);
-    misplaced.is_empty().then(|| Reach::Builtin { builtin: builtin.text.clone(), allow_changes })
+    misplaced.is_empty().then(|| (Reach::Builtin { builtin: builtin.text.clone(), allow_changes }, None))
 }
 
 /// Whether the declared type is one we speak and fits what is declared beside it.
@@ -82,7 +95,8 @@ fn speaks(work: &mut Work<'_>, kind: &Located, command: bool, url: bool) -> bool
         other if Wire::of_type(other).is_some() => {
             if command && !url {
                 let message = format!("the type `{other}` does not go with `command`");
-                work.problem(kind.span, &message).hint("leave `type` out, or write type = \"stdio\"");
+                work.problem(kind.span, &message)
+                    .hint("leave `type` out, or say with `port` or `url` where the program listens");
             }
             url || !command
         }
@@ -103,6 +117,11 @@ fn stdio(work: &mut Work<'_>, command: &Located) -> Reach {
     if let Some(field) = work.field("headers") {
         work.problem(field.key_span, "`headers` goes with `url`, not with `command`");
     }
+    let Program { command, args, env, cwd, inherit_env } = program(work, command);
+    Reach::Stdio { command, args, env, cwd, inherit_env }
+}
+
+fn program(work: &mut Work<'_>, command: &Located) -> Program {
     let args = texts_of(work.field("args"));
     let mut program = work.expand(command);
     if program.trim().is_empty() {
@@ -127,7 +146,7 @@ fn stdio(work: &mut Work<'_>, command: &Located) -> Reach {
         let cwd = work.expand(cwd);
         environment.resolve(&cwd, folder)
     });
-    Reach::Stdio { command: program, args: expanded, env: variables(work), cwd, inherit_env: inherited(work) }
+    Program { command: program, args: expanded, env: variables(work), cwd, inherit_env: inherited(work) }
 }
 
 fn refuse_nul(work: &mut Work<'_>, span: Span, text: &str) {
@@ -226,8 +245,8 @@ impl Wire {
     }
 }
 
-/// A server behind a URL: `type` says what is spoken there, or the scheme does.
-fn remote(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
+/// What is only reached has no process.
+fn refuse_process_keys(work: &mut Work<'_>) {
     let misplaced = PROCESS_KEYS.iter().filter_map(|key| work.field(key));
     let misplaced: Vec<&Field> = misplaced.collect();
     for field in misplaced {
@@ -236,6 +255,10 @@ fn remote(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
             work.problem(field.key_span, message);
         }
     }
+}
+
+/// A server behind a URL: `type` says what is spoken there, or the scheme does.
+fn remote(work: &mut Work<'_>, url: &Located) -> Option<Reach> {
     let expanded = work.expand(url);
     let unresolved = expanded == url.text && expanded.contains("${") && (work.broken || !work.enabled);
     let declared = text_of(work.field("type")).and_then(|kind| Wire::of_type(&kind.text));

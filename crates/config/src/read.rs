@@ -9,6 +9,7 @@ use crate::keys::{Key, Shape, find};
 use crate::names::did_you_mean;
 use crate::quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 use crate::tree::{Entry, Kind, Node};
+use crate::words::split_words;
 
 /// A text and where it stands.
 #[derive(Debug, Clone)]
@@ -131,6 +132,7 @@ impl Reader<'_> {
             },
             Shape::Text { .. } | Shape::Secret => self.text(node, "a string").map(Value::Text),
             Shape::Texts => self.texts(node),
+            Shape::Command => self.command(node),
             Shape::Secrets => self.map(node),
             Shape::Object => match node.to_json() {
                 serde_json::Value::Object(object) => Some(Value::Object(object)),
@@ -227,6 +229,17 @@ impl Reader<'_> {
         };
         let texts = nodes.iter().filter_map(|node| self.text(node, "a list of strings"));
         Some(Value::Texts(texts.collect()))
+    }
+
+    fn command(&mut self, node: &Node) -> Option<Value> {
+        let Kind::Text(text) = &node.kind else {
+            return self.texts(node);
+        };
+        let Some(words) = split_words(text) else {
+            return self.misfit(node, "a command with every quote closed, or a list of words");
+        };
+        let words = words.into_iter().map(|text| Located { text, span: node.span });
+        Some(Value::Texts(words.collect()))
     }
 
     fn map(&mut self, node: &Node) -> Option<Value> {

@@ -39,6 +39,7 @@ fn property(key: &Key) -> Value {
         Shape::Text { default } => with_default(json!({ "type": "string" }), *default),
         Shape::Secret => json!({ "type": "string" }),
         Shape::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Shape::Command => json!({ "type": ["string", "array"], "items": { "type": "string" } }),
         Shape::Secrets => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }

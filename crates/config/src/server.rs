@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::{Approval, EraChoice, Isolation, Prefix, RawExtra, Restart, Server, ToolFilter};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::environment::Environment;
+use crate::host;
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
 use crate::load::{Document, severity_for};
 use crate::names::reduce;
@@ -57,7 +58,9 @@ pub(crate) fn check_server(
     work.enabled = work.enabled();
     let reduced = work.reduced();
     let reach = reach(&mut work);
-    let server = work.assemble(reduced, reach?, approval);
+    let (reach, hosted) = reach?;
+    let server = work.assemble(reduced, reach, approval);
+    let server = Server { hosted, ..server };
     (!work.broken).then_some(server)
 }
 
@@ -140,6 +143,14 @@ impl<'a> Work<'a> {
         let oauth = crate::oauth::oauth(self, &reach);
         let life = crate::life::life(self, &reach);
         let health = crate::health::health(self, &reach);
+        let isolation = match self.word("isolation") {
+            "principal" => Isolation::Principal,
+            "session" => Isolation::Session,
+            _ => Isolation::Shared,
+        };
+        let (port, resources) = (host::port(self, &reach, isolation), host::resources(self));
+        let install = host::install(self);
+        let install_timeout = duration_or_default(self.field("install_timeout"), SERVER_KEYS, "install_timeout");
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let startup_timeout = duration("startup_timeout");
         let stop_timeout = duration("stop_timeout");
@@ -156,6 +167,11 @@ impl<'a> Work<'a> {
             name: raw.name.clone(),
             reduced,
             reach,
+            hosted: None,
+            port,
+            resources,
+            install,
+            install_timeout,
             enabled: self.enabled,
             approval,
             startup_timeout,
@@ -190,11 +206,7 @@ impl<'a> Work<'a> {
                 "modern" => EraChoice::Modern,
                 _ => EraChoice::Auto,
             },
-            isolation: match self.word("isolation") {
-                "principal" => Isolation::Principal,
-                "session" => Isolation::Session,
-                _ => Isolation::Shared,
-            },
+            isolation,
             health,
             origin: declaration.document.origin(raw.name_span.start),
             written: written(raw),

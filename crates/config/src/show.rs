@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::config::{
     Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, Pin, Prefix, Reach, Restart, Server, Start,
 };
-use crate::quantity::show_duration;
+use crate::host::Resources;
+use crate::quantity::{show_bytes, show_duration};
 
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
@@ -123,10 +124,6 @@ fn server_json(server: &Server) -> Value {
 
 /// How a server is run or reached, as it would stand in a file.
 fn shown_reach(server: &Server) -> Value {
-    let hidden = |names: Vec<&String>| -> Map<String, Value> {
-        let names = names.into_iter();
-        names.map(|name| (name.clone(), HIDDEN.into())).collect()
-    };
     match &server.reach {
         Reach::Stdio { env, cwd, inherit_env, .. } => json!({
             "command": server.written.command,
@@ -157,6 +154,7 @@ fn shown_reach(server: &Server) -> Value {
 /// The keys of a server as they would stand in a file.
 fn shown_server(server: &Server) -> Value {
     let mut shown = shown_reach(server);
+    add_program(server, &mut shown);
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
@@ -222,6 +220,38 @@ fn shown_life(server: &Server) -> Value {
             Pin::Principal => "principal",
         },
         "watch": server.watch.as_ref().map(|files| &files.globs),
+    })
+}
+
+/// What belongs to the program of a server, however that is spoken to.
+fn add_program(server: &Server, shown: &mut Value) {
+    let (Some(_), Some(shown)) = (server.runs(), shown.as_object_mut()) else { return };
+    if let Some(program) = &server.hosted {
+        shown.insert("command".to_owned(), server.written.command.clone().into());
+        shown.insert("args".to_owned(), server.written.args.clone().into());
+        shown.insert("cwd".to_owned(), program.cwd.as_ref().map(|cwd| cwd.to_string_lossy()).into());
+        shown.insert("inherit_env".to_owned(), program.inherit_env.clone().into());
+        shown.insert("env".to_owned(), hidden(program.env.keys().collect()).into());
+    }
+    shown.insert("resources".to_owned(), shown_resources(&server.resources));
+    shown.insert("port".to_owned(), server.port.into());
+    shown.insert("install".to_owned(), server.install.clone().into());
+    let timeout = (!server.install.is_empty()).then(|| show_duration(server.install_timeout));
+    shown.insert("install_timeout".to_owned(), timeout.into());
+}
+
+fn hidden(names: Vec<&String>) -> Map<String, Value> {
+    names.into_iter().map(|name| (name.clone(), HIDDEN.into())).collect()
+}
+
+/// The limits that there are.
+fn shown_resources(resources: &Resources) -> Value {
+    json!({
+        "memory": resources.memory.map(show_bytes),
+        "cpu": resources.cpu,
+        "processes": resources.processes,
+        "open_files": resources.open_files,
+        "stderr": show_bytes(resources.stderr),
     })
 }
 

@@ -89,6 +89,18 @@ pub struct Server {
     pub templates: usize,
     /// Process id of a local server.
     pub pid: Option<u32>,
+    /// Resident memory of a local server with all it started, in KiB.
+    #[serde(default)]
+    pub memory_kib: Option<u64>,
+    /// Percent of one core that it used since the last question, or since its start.
+    #[serde(default)]
+    pub cpu_percent: Option<f64>,
+    /// Its processes.
+    #[serde(default)]
+    pub processes: Option<usize>,
+    /// What of its limits this host cannot enforce, and why.
+    #[serde(default)]
+    pub not_enforced: Vec<String>,
     /// Calls sent to it.
     pub calls: u64,
     /// Calls that it failed.

@@ -49,6 +49,8 @@ pub struct Parts {
     pub inside: Inside,
     /// What people wanted of servers at the end of an earlier run.
     pub desired: Desired,
+    /// A folder for the marks of what was installed for servers; none keeps them in memory.
+    pub installs: Option<PathBuf>,
 }
 
 /// Everything a call looks at, at one moment.
@@ -107,6 +109,7 @@ impl Gateway {
             vault: parts.vault,
             inside: parts.inside,
             wishes: Wishes::new(parts.desired),
+            installs: Environment::installs(parts.installs),
         };
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;

@@ -19,6 +19,7 @@ pub use resolve::SpawnFailure;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -149,6 +150,7 @@ impl Guard<'_> {
             Request::Spawn(launch) => {
                 let report = self.spawn(&launch);
                 self.report(&report);
+                self.trees.settle(launch.id);
             }
             Request::Signal { id, signal: TreeSignal::Term } => self.trees.terminate(id),
             Request::Signal { id, signal: TreeSignal::Kill } => self.trees.kill(id),
@@ -162,13 +164,13 @@ impl Guard<'_> {
             let program = request.program.clone();
             return Report::Failed { id, failure: SpawnFailure::System { program, reason } };
         };
-        match launch::launch(request, &self.trees.marker(id), stdio) {
-            Ok(pid) => {
-                self.trees.add(id, pid);
-                Report::Started { id, pid: pid.as_raw_pid().unsigned_abs() }
-            }
-            Err(failure) => Report::Failed { id, failure },
-        }
+        let started = self.trees.start(id, request.limits, |marker| launch::launch(request, marker, stdio));
+        let (group, not_enforced) = match started {
+            Ok(group) => (group.unified().map(Path::to_owned), group.not_enforced().to_vec()),
+            Err(failure) => return Report::Failed { id, failure },
+        };
+        let pid = self.trees.main(id).map_or(0, |pid| pid.as_raw_pid().unsigned_abs());
+        Report::Started { id, pid, group, not_enforced }
     }
 
     fn report(&mut self, report: &Report) {
@@ -188,6 +190,7 @@ impl Guard<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.trees.remove_groups();
         Ok(())
     }
 }
@@ -199,6 +202,7 @@ fn exited(gone: &Gone) -> Report {
         signal: gone.status.and_then(rustix::process::WaitStatus::terminating_signal),
         killed: gone.killed,
         left: gone.left,
+        out_of_memory: gone.out_of_memory,
     }
 }
 

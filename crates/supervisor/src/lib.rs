@@ -3,15 +3,19 @@
 //! holds the pipes of a child decides when it is ready and reports that here.
 
 pub mod guard;
+mod limits;
 mod log_file;
+pub mod port_holder;
 mod restart;
 mod server_log;
 mod spawner;
 mod state;
 mod stderr;
 mod timestamp;
+mod usage;
 
 pub use guard::{MARKER_VARIABLE, SpawnFailure};
+pub use limits::ProcessLimits;
 pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};
 pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts};
 pub use server_log::{Line, ServerLog, Stream};
@@ -20,5 +24,6 @@ pub use spawner::{
     StopStep,
 };
 pub use state::{Event, Refused, State};
-pub use stderr::pump;
+pub use stderr::{STREAM_RATE_DEFAULT, pump, pump_at};
 pub use timestamp::utc;
+pub use usage::{Meter, Usage};

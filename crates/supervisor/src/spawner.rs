@@ -19,6 +19,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::guard::SpawnFailure;
+use crate::limits::ProcessLimits;
 use owner::{Command, Owner, Stdio};
 
 /// Requests that wait for the guard; more wait in their callers.
@@ -45,6 +46,8 @@ pub struct SpawnRequest {
     pub env: Vec<(String, String)>,
     /// Where it starts; none means the daemon's own folder.
     pub cwd: Option<PathBuf>,
+    /// What it may use with all it starts.
+    pub limits: ProcessLimits,
 }
 
 /// Shows neither arguments nor values of the environment: both hold secrets.

@@ -11,3 +11,5 @@ mod running;
 mod children;
 #[path = "it/deaths.rs"]
 mod deaths;
+#[path = "it/host.rs"]
+mod host;

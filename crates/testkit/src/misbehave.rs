@@ -3,6 +3,7 @@
 //! `mode` says which ways there are; `server` answers messages; `wire` writes lines. It offers
 //! tools only: no prompts, no resources, no authentication.
 
+mod greed;
 mod mode;
 mod server;
 mod tools;
@@ -58,6 +59,7 @@ fn run(mode: Mode, era: Era) -> io::Result<ExitCode> {
         Mode::Flood => return flood(),
         Mode::SlowStart(wait) => pause(wait),
         Mode::IgnoreEof => leave_grandchild()?,
+        Mode::Daemonize => greed::daemonize()?,
         _ => {}
     }
     let mut server = Server::new(mode, era, Wire::stdout(mode == Mode::Noise));

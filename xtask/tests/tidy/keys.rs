@@ -10,7 +10,7 @@ const READERS: [&str; 5] =
     ["crates/cli/src", "crates/gateway/src", "crates/control/src", "crates/supervisor/src", "crates/outbound/src"];
 
 /// The tables of keys, and what values of each are called where they are read.
-const TABLES: [(&str, &[&str]); 11] = [
+const TABLES: [(&str, &[&str]); 12] = [
     ("LIMIT_KEYS", &["limits"]),
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
@@ -21,20 +21,22 @@ const TABLES: [(&str, &[&str]); 11] = [
     ("OAUTH_KEYS", &["settings", "oauth"]),
     ("HEALTH_KEYS", &["settings"]),
     ("HEALTH_CHECK_KEYS", &["settings"]),
-    ("SERVER_KEYS", &["entry", "server"]),
+    ("RESOURCES_KEYS", &["resources"]),
+    ("SERVER_KEYS", &["entry", "server", "runs"]),
 ];
 
 /// What is made of several keys together, by the configuration itself.
 const ENVIRONMENT: &str = "child_environment";
 
 /// Keys that are resolved into a field of another name; several may become one.
-const RESOLVED: [(&str, &str); 14] = [
+const RESOLVED: [(&str, &str); 15] = [
     ("RECORDS_KEYS.arguments", "record_arguments"),
     ("RECORDS_KEYS.results", "record_results"),
     ("SERVER_KEYS.type", "dialect"),
     ("SERVER_KEYS.env", ENVIRONMENT),
     ("SERVER_KEYS.env_file", ENVIRONMENT),
     ("SERVER_KEYS.inherit_env", ENVIRONMENT),
+    ("SERVER_KEYS.port", "listens_on"),
     ("SERVER_KEYS.auth", "oauth"),
     ("SERVER_KEYS.disabled", "enabled"),
     ("SERVER_KEYS.health_check", "health"),
@@ -48,7 +50,7 @@ const RESOLVED: [(&str, &str); 14] = [
 ];
 
 /// Fields of the variants of `Reach`, which are taken out of it by a pattern.
-const OF_REACH: [&str; 8] = ["command", "args", "cwd", "url", "headers", "dialect", "builtin", "allow_changes"];
+const OF_REACH: [&str; 5] = ["url", "headers", "dialect", "builtin", "allow_changes"];
 
 #[test]
 fn every_key_is_read() {

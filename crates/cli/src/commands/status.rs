@@ -27,7 +27,20 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
     }
     printer.line(&overall(&status));
     if !status.servers.is_empty() {
-        let header = ["SERVER", "STATE", "HEALTH", "ERA", "TRANSPORT", "TOOLS", "PID", "CALLS", "FAILED", "RESTARTS"];
+        let header = [
+            "SERVER",
+            "STATE",
+            "HEALTH",
+            "ERA",
+            "TRANSPORT",
+            "TOOLS",
+            "PID",
+            "MEM",
+            "CPU",
+            "CALLS",
+            "FAILED",
+            "RESTARTS",
+        ];
         let rows: Vec<Vec<String>> = status.servers.iter().map(row).collect();
         printer.line("");
         printer.table(&header, &rows);
@@ -78,6 +91,8 @@ fn row(server: &Server) -> Vec<String> {
         server.transport.clone(),
         server.tools.to_string(),
         server.pid.map_or_else(dash, |pid| pid.to_string()),
+        server.memory_kib.map_or_else(dash, mebibytes),
+        server.cpu_percent.map_or_else(dash, |percent| format!("{percent:.1} %")),
         server.calls.to_string(),
         server.failures.to_string(),
         server.restarts.to_string(),
@@ -92,6 +107,9 @@ fn explain(server: &Server, printer: &Printer) {
     }
     if let Some(hint) = server.hint.as_ref().filter(|_| server.health != "healthy") {
         printer.line(&format!("  next: {}", harmless(hint)));
+    }
+    for missing in &server.not_enforced {
+        printer.line(&format!("{}: this host cannot enforce resources.{}", server.name, harmless(missing)));
     }
     let noted = [
         (server.instances as u64, "instances beside the first one, for callers that must not share it"),

@@ -3,7 +3,7 @@
 //! servers pays no memory for it.
 
 use crate::report::Report;
-use config::{Config, Reach};
+use config::Config;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use supervisor::{Guard, GuardProcess, SpawnError, SpawnRequest, Spawned, Spawner};
@@ -18,7 +18,7 @@ pub(crate) struct LazyGuard(Arc<Mutex<Option<Guard>>>);
 /// # Errors
 /// When the system refuses.
 pub(crate) fn launch(config: &Config) -> Result<Option<GuardProcess>, Report> {
-    let local = |server: &config::Server| server.is_active() && matches!(server.reach, Reach::Stdio { .. });
+    let local = |server: &config::Server| server.is_active() && server.runs().is_some();
     if !config.servers.values().any(local) {
         return Ok(None);
     }

@@ -1,7 +1,6 @@
 //! Where the daemon listens: binding, with a refusal that says who is in the way, and who may
 //! come in.
 
-use crate::port_holder;
 use crate::report::Report;
 use config::Listen;
 use gateway::listener::DoorSettings;
@@ -10,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
+use supervisor::port_holder;
 use tokio::net::{TcpListener, UnixListener};
 
 /// Binds the address of the HTTP listener.

@@ -1,10 +1,10 @@
 //! What the host allows: open files, the address to listen on, runtimes that servers need.
 
 use super::Finding;
-use crate::port_holder;
 use config::{Config, Reach};
 use rustix::process::{Resource, getrlimit};
 use std::net::TcpListener;
+use supervisor::port_holder;
 
 /// Descriptors that a server takes: three pipes, and some for its clients.
 const FILES_PER_SERVER: u64 = 8;

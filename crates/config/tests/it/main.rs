@@ -12,6 +12,7 @@ mod diagnostics;
 mod examples;
 mod fixture;
 mod health;
+mod host;
 mod layers;
 mod life;
 mod reload;

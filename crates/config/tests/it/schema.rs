@@ -71,6 +71,7 @@ fn keys(name: &str, property: &Value, lines: &mut Vec<String>) {
         (Some("string"), None) if name.ends_with("http") => "\"http://localhost/\"".to_owned(),
         (Some("string"), None) if name.ends_with("tcp") => "\"127.0.0.1:7421\"".to_owned(),
         (Some("string"), None) => "\"text\"".to_owned(),
+        (None, None) if property["type"].is_array() => "\"a text of words\"".to_owned(),
         (None, None) => property["enum"][0].to_string(),
         other => panic!("{name}: {other:?}"),
     };

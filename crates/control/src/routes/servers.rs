@@ -3,17 +3,18 @@
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
-use config::Reach;
 use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
 use gateway::health::Level;
-use gateway::server::{Command, InstanceStatus, Server, ServerState};
+use gateway::server::{Command, InstanceStatus, Server, ServerState, Status};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use supervisor::Usage;
 use tokio::time::Instant;
 
 pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
-    let snapshot = control.parts.gateway.snapshot();
-    Json(said::Servers { servers: snapshot.servers.values().map(|server| describe(&snapshot, server)).collect() })
+    let snapshot = Arc::clone(&control.parts.gateway.snapshot());
+    Json(said::Servers { servers: describe_all(snapshot).await })
 }
 
 pub(crate) async fn one(
@@ -36,19 +37,22 @@ pub(crate) async fn sign_in_changed(
     Ok(Json(describe(&snapshot, server)))
 }
 
+/// Everything that is known of every server. Apart from those who serve calls: what processes use
+/// stands in many small files.
+pub(crate) async fn describe_all(snapshot: Arc<Snapshot>) -> Vec<said::Server> {
+    let describing = move || snapshot.servers.values().map(|server| describe(&snapshot, server)).collect();
+    tokio::task::spawn_blocking(describing).await.unwrap_or_default()
+}
+
 /// Everything that is known of a server.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let (entry, status, health) = (&server.entry, server.status(), server.health());
     let view = snapshot.catalog.single.get(&entry.reduced);
-    let count = |kind: Kind| view.map_or(0, |view: &std::sync::Arc<View>| view.list(kind).count);
+    let count = |kind: Kind| view.map_or(0, |view: &Arc<View>| view.list(kind).count);
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (transport, target) = match &entry.reach {
-        Reach::Stdio { .. } => {
-            let command = entry.written.command.iter().chain(&entry.written.args);
-            ("stdio", command.map(String::as_str).collect::<Vec<_>>().join(" "))
-        }
-        remote => (remote.transport(), entry.written.url.clone().unwrap_or_default()),
-    };
+    let words = entry.written.command.iter().chain(&entry.written.args).chain(&entry.written.url);
+    let target = words.map(String::as_str).collect::<Vec<_>>().join(" ");
+    let usage = usage(&status);
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
     // What the checks found, where the state itself has nothing to say.
     let found = (status.state == ServerState::Ready && health.level > Level::Healthy).then(|| health.clone());
@@ -62,7 +66,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         health_reason: health.reason,
         health_action: health_action.unwrap_or(health.action),
         era: server.catalog().era.map(|era| era.as_str().to_owned()),
-        transport: transport.to_owned(),
+        transport: entry.reach.transport().to_owned(),
         target,
         description: entry.description.clone(),
         tags: entry.tags.clone(),
@@ -71,6 +75,10 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         resources: count(Kind::Resources),
         templates: count(Kind::Templates),
         pid: status.pid,
+        memory_kib: usage.map(|usage| usage.memory_bytes / 1024),
+        cpu_percent: usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
+        processes: usage.map(|usage| usage.processes),
+        not_enforced: not_enforced(&status),
         calls: read(&server.counters.calls),
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),
@@ -86,6 +94,22 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         origin: entry.origin.to_string(),
         state: status.state.to_string(),
     }
+}
+
+/// What all instances together use.
+fn usage(status: &Status) -> Option<Usage> {
+    let meters = status.instances.iter().filter_map(|instance| instance.meter.as_ref()?.read());
+    meters.reduce(|sum, one| Usage {
+        memory_bytes: sum.memory_bytes + one.memory_bytes,
+        cpu_percent: sum.cpu_percent + one.cpu_percent,
+        processes: sum.processes + one.processes,
+    })
+}
+
+/// The limits that this host cannot enforce: the same for every instance.
+fn not_enforced(status: &Status) -> Vec<String> {
+    let meter = status.instances.iter().find_map(|instance| instance.meter.as_ref());
+    meter.map(|meter| meter.not_enforced().to_vec()).unwrap_or_default()
 }
 
 fn described(server: &Server, instance: &InstanceStatus) -> said::Instance {

@@ -4,10 +4,11 @@ use super::{memory, servers};
 use crate::{Control, said};
 use axum::Json;
 use axum::extract::State;
+use std::sync::Arc;
 
 pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status> {
     let parts = &control.parts;
-    let snapshot = parts.gateway.snapshot();
+    let snapshot = Arc::clone(&parts.gateway.snapshot());
     let listen = &snapshot.config.listen;
     let base = listen.public_url.clone().unwrap_or_else(|| format!("http://{}", parts.address));
     let hidden = snapshot.catalog.all.hidden.iter().map(|hidden| said::Hidden {
@@ -30,7 +31,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         records_dropped: parts.gateway.records.dropped(),
         log_lines_dropped: parts.logs.dropped_lines(),
         memory: memory::now(),
-        servers: snapshot.servers.values().map(|server| servers::describe(&snapshot, server)).collect(),
+        servers: servers::describe_all(Arc::clone(&snapshot)).await,
         hidden: hidden.collect(),
     })
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 use outbound::relay::{Payload, Relay, RelayError, Target};
 use protocol::{Call, CallContext, Era, Error, ErrorKind, Object, Principal, Text};
 use serde_json::{Map, Value};
-use supervisor::{ServerLog, SpawnRequest, Stream};
+use supervisor::{ProcessLimits, ServerLog, SpawnRequest, Stream};
 
 /// How much of a stranger's words is quoted, in characters.
 const QUOTE_MAX: usize = 200;
@@ -92,7 +92,8 @@ async fn command(argv: &[String], entry: &config::Server, environment: &Environm
         _ => None,
     };
     let env = config::check_environment(entry, &environment.process);
-    let request = SpawnRequest { program: program.clone(), args: args.to_vec(), env, cwd };
+    let request =
+        SpawnRequest { program: program.clone(), args: args.to_vec(), env, cwd, limits: ProcessLimits::default() };
     let spawned = match environment.spawner.spawn(request).await {
         Ok(spawned) => spawned,
         Err(error) => return Finding::Failed(format!("the check cannot be run: {error}")),

@@ -1,8 +1,9 @@
 //! What the owners of servers work with: the same for all of them.
 
 use super::desired::Wishes;
+use super::install::Installs;
 use crate::hub::Hub;
-use config::{Limits, Reach};
+use config::Limits;
 use outbound::oauth::Vault;
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ pub struct Environment {
     pub vault: Option<Arc<dyn Vault>>,
     /// Makes the servers inside this program.
     pub inside: Inside,
+    /// What was installed for servers.
+    pub(crate) installs: Arc<Installs>,
     /// Which servers people stopped.
     pub(crate) wishes: Wishes,
 }
@@ -75,6 +78,11 @@ impl Starting {
 }
 
 impl Environment {
+    /// What was installed in earlier runs, by the marks in `folder`.
+    pub(crate) fn installs(folder: Option<PathBuf>) -> Arc<Installs> {
+        Arc::new(Installs::new(folder))
+    }
+
     pub(super) fn log(&self, reduced: &str) -> ServerLog {
         match &self.logs {
             Some((writer, folder)) => ServerLog::in_file(writer, folder.join(format!("{reduced}.log"))),
@@ -85,9 +93,9 @@ impl Environment {
     /// Does the work of a start when there is a place for it: programs are heavy, connections are
     /// not. Who needs longer than most waits for something, and gives its place to the next.
     pub(super) async fn in_turn<T>(&self, entry: &config::Server, work: impl Future<Output = T>) -> T {
-        let places = match entry.reach {
-            Reach::Stdio { .. } => &self.starting.local,
-            _ => &self.starting.remote,
+        let places = match entry.runs() {
+            Some(_) => &self.starting.local,
+            None => &self.starting.remote,
         };
         let place = places.acquire().await;
         let hold = async move {

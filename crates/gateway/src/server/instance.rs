@@ -11,14 +11,16 @@ use super::{Core, Environment, InstanceStatus};
 use crate::DRAIN_TIME_MAX;
 use crate::catalog::{Kind, ServerCatalog};
 use crate::upstream::UpstreamEvent;
-use config::{Reach, Restart};
+use config::Restart;
 use futures_util::future::BoxFuture;
 use protocol::{Era, Error, ErrorKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
-use supervisor::{Decision, Ending, Event, ExitReport, Jitter, RestartMode, RestartPolicy, Restarts, State};
+use supervisor::{
+    Decision, Ending, Event, ExitReport, Jitter, ProcessHandle, RestartMode, RestartPolicy, Restarts, State,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
@@ -193,8 +195,15 @@ impl Instance {
             since: SystemTime::now(),
             next_try,
             pid: self.status.pid.filter(|_| state.is_running()),
+            meter: self.status.meter.clone().filter(|_| state.is_running()),
             ..self.status.clone()
         };
+        self.report(Report::Moved(self.status.clone())).await;
+    }
+
+    /// It is starting, and waits for something.
+    async fn waits_for(&mut self, what: Arc<str>) {
+        self.status.reason = (!what.is_empty()).then_some(what);
         self.report(Report::Moved(self.status.clone())).await;
     }
 
@@ -214,6 +223,7 @@ impl Instance {
         self.begun = SystemTime::now();
         let (sender, mut events) = mpsc::channel(EVENTS_MAX);
         let child = Child::default();
+        let mut said = child.hears();
         // Lists that changed while they were read for the first time.
         let mut changed = BTreeSet::new();
         let begun = {
@@ -224,6 +234,10 @@ impl Instance {
                 tokio::select! {
                     begun = &mut attempt => break Some(begun),
                     Some(event) = events.recv() => note(&server, &environment, event, &mut changed),
+                    Ok(()) = said.changed() => {
+                        let what = said.borrow_and_update().clone();
+                        self.waits_for(what).await;
+                    }
                     news = self.news() => if news.goal || news.restart.is_some() {
                         break None;
                     },
@@ -264,7 +278,9 @@ impl Instance {
         match self.status.state.next(Event::Ready) {
             Ok(state) => {
                 let (since, pid) = (SystemTime::now(), live.pid);
-                self.status = InstanceStatus { state, since, pid, reason: None, hint: None, ..self.status.clone() };
+                let meter = live.process.as_ref().map(ProcessHandle::meter);
+                self.status =
+                    InstanceStatus { state, since, pid, meter, reason: None, hint: None, ..self.status.clone() };
                 let (status, lane, catalog) = (self.status.clone(), lane.clone(), Box::new(catalog.clone()));
                 self.report(Report::Up { status, lane, catalog, degraded }).await;
             }
@@ -469,7 +485,7 @@ fn policy(entry: &config::Server) -> RestartPolicy {
         Restart::OnFailure => RestartMode::OnFailure,
         Restart::Never => RestartMode::Never,
     };
-    let remote = !matches!(entry.reach, Reach::Stdio { .. });
+    let remote = entry.runs().is_none();
     RestartPolicy {
         mode,
         delay_min: entry.restart_delay,

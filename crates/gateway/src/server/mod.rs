@@ -28,6 +28,9 @@ mod start;
 
 mod events;
 
+mod hosted;
+mod install;
+mod launch;
 mod lister;
 
 mod lanes;

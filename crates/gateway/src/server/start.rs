@@ -1,7 +1,7 @@
 //! One attempt to bring a server up: start the process or reach the URL, shake hands, read the
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
-use super::{Core, Environment, lister};
+use super::{Core, Environment, hosted, install, launch, lister};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
-use supervisor::{Ending, ExitReport, ProcessHandle, SpawnRequest, StopReport, StopStep, Stream};
-use tokio::sync::mpsc;
+use supervisor::{Ending, ExitReport, ProcessHandle, StopReport, StopStep, Stream};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// How many lines of its log are looked through for its last words, and how many are quoted.
@@ -103,19 +103,33 @@ impl From<ConnectError> for Failed {
     }
 }
 
-/// The process of an attempt, so that one that is given up leaves nothing behind.
+/// The process of an attempt, so that one that is given up leaves nothing behind; and what the
+/// attempt waits for.
 #[derive(Default)]
-pub(super) struct Child(Mutex<Option<ProcessHandle>>);
+pub(super) struct Child {
+    process: Mutex<Option<ProcessHandle>>,
+    says: watch::Sender<Arc<str>>,
+}
 
 impl Child {
-    fn is(&self, process: &ProcessHandle) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(process.clone());
+    pub(super) fn is(&self, process: &ProcessHandle) {
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process.clone());
+    }
+
+    /// What it waits for now, in words for a person; nothing any more if empty.
+    pub(super) fn says(&self, what: &str) {
+        self.says.send_replace(what.into());
+    }
+
+    /// Tells of what it waits for.
+    pub(super) fn hears(&self) -> watch::Receiver<Arc<str>> {
+        self.says.subscribe()
     }
 
     /// Ends it, if there is one, and waits until it is gone. Its pipes must have been dropped.
     /// Gives how it failed, where that was its own doing.
     pub(super) async fn end(&self, stop_timeout: Duration) -> Option<ExitReport> {
-        let process = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let StopReport { step, exit } = process.stop(stop_timeout).await;
         (step == StopStep::StdinClosed && !exit.is_success()).then_some(exit)
     }
@@ -147,6 +161,7 @@ pub(super) async fn attempt(
     events: mpsc::Sender<UpstreamEvent>,
     child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
+    Box::pin(install::once(&server, &entry, &environment, child)).await?;
     let startup = entry.startup_timeout;
     let mut since = SystemTime::now();
     let work = async {
@@ -252,45 +267,22 @@ pub(super) async fn connect(
     events: &mpsc::Sender<UpstreamEvent>,
     child: &Child,
 ) -> Result<Live, Failed> {
+    // An instance beside the first is another connection to the same program.
+    if entry.hosted.is_some() && !options.beside {
+        return Box::pin(hosted::connect(server, entry, environment, options, events, child)).await;
+    }
     match &entry.reach {
-        Reach::Http { url, headers, dialect } => {
-            let (headers, options, events) = (named(headers)?, options.clone(), events.clone());
-            Ok(Live::remote(match dialect {
-                HttpDialect::Any => upstream::connect_url(url, headers, options, events).await?,
-                HttpDialect::Streamable => upstream::connect_http(url, headers, options, events).await?,
-                HttpDialect::Sse => upstream::connect_sse(url, headers, options, events).await?,
-            }))
-        }
-        Reach::WebSocket { url, headers } => {
-            let link = upstream::connect_websocket(url, named(headers)?, options.clone(), events.clone()).await?;
-            Ok(Live::remote(link))
-        }
-        Reach::Tcp { address } => {
-            Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
-        }
-        Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
         Reach::Builtin { builtin, .. } => {
             let service = (environment.inside)(entry).ok_or_else(|| ConnectError::Handshake {
                 message: format!("this program has no server `{builtin}` inside"),
             })?;
             Ok(Live::remote(upstream::in_process(service, options.clone(), events.clone()).await?))
         }
-        Reach::Stdio { command, args, cwd, .. } => {
-            let request = SpawnRequest {
-                program: command.clone(),
-                args: args.clone(),
-                env: config::child_environment(entry, &environment.process),
-                cwd: cwd.clone(),
-            };
-            let spawned = environment.spawner.spawn(request).await.map_err(|error| {
-                let ending = if error.can_pass() { Ending::Failure } else { Ending::Hopeless };
-                Failed::Down(Down { ending, reason: error.to_string(), hint: error.hint(), needs_auth: false })
-            })?;
-            tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
-            let process = spawned.handle;
+        Reach::Stdio { .. } => {
+            let launch::Started { pid, stdin, stdout, process, .. } = launch::spawn(server, entry, environment).await?;
             child.is(&process);
-            match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), events.clone()).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid) }),
+            match upstream::connect_duplex(stdout, stdin, options.clone(), events.clone()).await {
+                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid) }),
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;
@@ -298,6 +290,29 @@ pub(super) async fn connect(
                     Err(error.into())
                 }
             }
+        }
+        remote => Ok(Live::remote(reached(remote, options, events).await?)),
+    }
+}
+
+/// A connection to what is reached somewhere.
+pub(super) async fn reached(
+    reach: &Reach,
+    options: &ConnectOptions,
+    events: &mpsc::Sender<UpstreamEvent>,
+) -> Result<Connection, ConnectError> {
+    let (options, events) = (options.clone(), events.clone());
+    match reach {
+        Reach::Http { url, headers, dialect } => match dialect {
+            HttpDialect::Any => upstream::connect_url(url, named(headers)?, options, events).await,
+            HttpDialect::Streamable => upstream::connect_http(url, named(headers)?, options, events).await,
+            HttpDialect::Sse => upstream::connect_sse(url, named(headers)?, options, events).await,
+        },
+        Reach::WebSocket { url, headers } => upstream::connect_websocket(url, named(headers)?, options, events).await,
+        Reach::Tcp { address } => upstream::connect_tcp(address, options, events).await,
+        Reach::Unix { path } => upstream::connect_unix(path, options, events).await,
+        Reach::Stdio { .. } | Reach::Builtin { .. } => {
+            Err(ConnectError::Handshake { message: "it has no address".to_owned() })
         }
     }
 }

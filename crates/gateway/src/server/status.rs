@@ -6,7 +6,7 @@ use protocol::{Error, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
-use supervisor::State;
+use supervisor::{Meter, State};
 use tokio::time::Instant;
 
 /// Where a server stands and why.
@@ -51,6 +51,8 @@ pub struct InstanceStatus {
     pub next_try: Option<Instant>,
     /// Process id of a local one.
     pub pid: Option<u32>,
+    /// Reads what a local one uses, and knows which of its limits hold.
+    pub meter: Option<Meter>,
     /// Times it was started again.
     pub restarts: u64,
 }
@@ -95,6 +97,7 @@ impl InstanceStatus {
             since: SystemTime::now(),
             next_try: None,
             pid: None,
+            meter: None,
             restarts: 0,
         }
     }

@@ -67,6 +67,7 @@ impl Board {
             vault: None,
             inside: Arc::new(|_: &config::Server| None),
             desired: gateway::server::Desired::default(),
+            installs: None,
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

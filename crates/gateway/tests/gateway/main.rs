@@ -59,6 +59,7 @@ impl World {
             vault: None,
             inside: Arc::new(|_: &config::Server| None),
             desired,
+            installs: None,
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use supervisor::{Guard, SpawnRequest, Spawner};
+use supervisor::{Guard, ProcessLimits, SpawnRequest, Spawner};
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -53,6 +53,7 @@ fn shell(script: &str) -> Result<SpawnRequest, Box<dyn Error>> {
         args: vec!["-c".into(), script.into()],
         env: vec![("PATH".into(), std::env::var("PATH")?)],
         cwd: None,
+        limits: ProcessLimits::default(),
     })
 }
 

@@ -8,10 +8,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process, kill_process_group};
 
 use super::MARKER_VARIABLE;
-use super::processes::{Process, attribute, descendants, initial_variable};
+use super::processes::{Process, attribute, children, descendants, family, initial_variable};
+use crate::limits::ProcessLimits;
+use crate::limits::group::{Group, Groups};
 
 /// How long a killed tree may take before it is reported as gone with what is left.
 const KILL_WAIT_MAX: Duration = Duration::from_secs(3);
+
+/// How often a child that has just been started is looked at for children of its own.
+const SETTLE_ROUNDS: usize = 4;
 
 /// One child and all it started.
 #[derive(Debug)]
@@ -25,6 +30,7 @@ struct Tree {
     seen: HashSet<(i32, u64)>,
     /// Members other than the main process that were killed.
     killed: HashSet<(i32, u64)>,
+    group: Group,
 }
 
 /// A tree that is gone.
@@ -34,6 +40,8 @@ pub(crate) struct Gone {
     pub(crate) status: Option<WaitStatus>,
     pub(crate) killed: u32,
     pub(crate) left: u32,
+    /// The memory limit that somebody was killed for, in bytes.
+    pub(crate) out_of_memory: Option<u64>,
 }
 
 /// Whose a process is.
@@ -52,11 +60,13 @@ pub(crate) struct Trees {
     trees: BTreeMap<u64, Tree>,
     /// Since when processes are being killed that no tree owns.
     strays_since: Option<Instant>,
+    groups: Groups,
 }
 
 impl Trees {
     pub(crate) fn new(own: Pid, token: &str) -> Trees {
-        Trees { own, marker_prefix: format!("{token}-"), trees: BTreeMap::new(), strays_since: None }
+        let groups = Groups::new(token);
+        Trees { own, marker_prefix: format!("{token}-"), trees: BTreeMap::new(), strays_since: None, groups }
     }
 
     /// What a child's environment carries so that its tree can be found.
@@ -64,9 +74,65 @@ impl Trees {
         format!("{}{id}", self.marker_prefix)
     }
 
-    pub(crate) fn add(&mut self, id: u64, main: Pid) {
-        let tree = Tree { main, status: None, ending_since: None, seen: HashSet::new(), killed: HashSet::new() };
+    /// Starts a child inside of groups that limit it.
+    pub(crate) fn start<E>(
+        &mut self,
+        id: u64,
+        limits: ProcessLimits,
+        launch: impl FnOnce(&str) -> Result<Pid, E>,
+    ) -> Result<&Group, E> {
+        let mut group = self.groups.prepare(id, limits);
+        group.enter();
+        let launched = launch(&self.marker(id));
+        group.leave();
+        let main = match launched {
+            Ok(main) => main,
+            Err(error) => {
+                self.groups.remove(group);
+                return Err(error);
+            }
+        };
+        group.restrict(main);
+        let (seen, killed) = (HashSet::new(), HashSet::new());
+        let tree = Tree { main, status: None, ending_since: None, seen, killed, group };
         self.trees.insert(id, tree);
+        Ok(&self.trees[&id].group)
+    }
+
+    /// Puts a child that was started outside into its group. Apart from the start, since the first
+    /// move after a while takes the kernel some milliseconds.
+    pub(crate) fn settle(&self, id: u64) {
+        let Some(tree) = self.trees.get(&id).filter(|tree| tree.group.wants_adoption()) else {
+            return;
+        };
+        let main = tree.main.as_raw_pid();
+        let mut adopted = HashSet::new();
+        for _ in 0..SETTLE_ROUNDS {
+            // What it has started meanwhile, and what of that has lost its parent already.
+            let marker = self.marker(id);
+            let is_main = |pid: &i32| self.trees.values().any(|tree| tree.main.as_raw_pid() == *pid);
+            let orphans = children(self.own.as_raw_pid()).into_iter().filter(|pid| !is_main(pid));
+            let ours = orphans.filter(|pid| initial_variable(*pid, MARKER_VARIABLE).as_ref() == Some(&marker));
+            let members: Vec<i32> = ours.flat_map(family).chain(family(main)).collect();
+            let new: Vec<i32> = members.into_iter().filter(|pid| adopted.insert(*pid)).collect();
+            if new.is_empty() {
+                return;
+            }
+            new.into_iter().filter_map(Pid::from_raw).for_each(|pid| tree.group.adopt(pid));
+        }
+    }
+
+    /// The main process of a tree.
+    pub(crate) fn main(&self, id: u64) -> Option<Pid> {
+        self.trees.get(&id).map(|tree| tree.main)
+    }
+
+    /// Removes what empty groups of ours are left.
+    pub(crate) fn remove_groups(&mut self) {
+        for tree in std::mem::take(&mut self.trees).into_values() {
+            self.groups.remove(tree.group);
+        }
+        self.groups.remove_all();
     }
 
     /// A child of ours was reaped: an adopted orphan, or a main process, whose tree then ends.
@@ -140,6 +206,10 @@ impl Trees {
                 }
             }
         }
+        // What was forked since we looked, and what no table leads to any more.
+        for tree in self.trees.values().filter(|tree| tree.ending_since.is_some()) {
+            tree.group.kill();
+        }
         let gone = self.take_gone(&alive);
         // The last tree took its owner away from what may be left: look once more.
         let look_again = strays || (!gone.is_empty() && self.trees.is_empty());
@@ -157,6 +227,10 @@ impl Trees {
             }
         }
         let mut alive = false;
+        for tree in self.trees.values() {
+            tree.group.kill();
+            alive |= !tree.group.is_empty();
+        }
         for process in descendants(self.own.as_raw_pid()) {
             if !process.zombie {
                 alive = true;
@@ -167,24 +241,21 @@ impl Trees {
     }
 
     fn take_gone(&mut self, alive: &HashMap<u64, u32>) -> Vec<Gone> {
-        let mut gone = Vec::new();
-        self.trees.retain(|id, tree| {
-            let Some(since) = tree.ending_since else {
-                return true;
-            };
+        let over = |(id, tree): (&u64, &Tree)| {
+            let since = tree.ending_since?;
             let left = alive.get(id).copied().unwrap_or(0);
-            let done = tree.status.is_some() && left == 0;
-            if !done && since.elapsed() < KILL_WAIT_MAX {
-                return true;
-            }
-            gone.push(Gone {
-                id: *id,
-                status: tree.status,
-                killed: u32::try_from(tree.killed.len()).unwrap_or(u32::MAX),
-                left,
-            });
-            false
-        });
+            let done = tree.status.is_some() && left == 0 && tree.group.is_empty();
+            (done || since.elapsed() >= KILL_WAIT_MAX).then_some((*id, left))
+        };
+        let over: Vec<(u64, u32)> = self.trees.iter().filter_map(over).collect();
+        let mut gone = Vec::with_capacity(over.len());
+        for (id, left) in over {
+            let Some(tree) = self.trees.remove(&id) else { continue };
+            let out_of_memory = tree.group.out_of_memory();
+            self.groups.remove(tree.group);
+            let killed = u32::try_from(tree.killed.len()).unwrap_or(u32::MAX);
+            gone.push(Gone { id, status: tree.status, killed, left, out_of_memory });
+        }
         gone
     }
 

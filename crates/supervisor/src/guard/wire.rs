@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::resolve::SpawnFailure;
+use crate::limits::ProcessLimits;
 
 /// The longest frame, in bytes: more than the kernel accepts as arguments and environment.
 pub(crate) const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -43,6 +44,7 @@ pub(crate) struct Launch {
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) cwd: Option<PathBuf>,
+    pub(crate) limits: ProcessLimits,
 }
 
 /// Shows neither arguments nor values of the environment: both hold secrets.
@@ -70,12 +72,14 @@ pub(crate) enum TreeSignal {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Report {
-    /// The child runs.
-    Started { id: u64, pid: u32 },
+    /// The child runs; `group` is its cgroup of v2, and `not_enforced` what of its limits holds
+    /// nobody back here.
+    Started { id: u64, pid: u32, group: Option<PathBuf>, not_enforced: Vec<String> },
     /// The child was not started.
     Failed { id: u64, failure: SpawnFailure },
     /// The child ended and nothing of its tree is left (or `left` processes that cannot be killed).
-    Exited { id: u64, code: Option<i32>, signal: Option<i32>, killed: u32, left: u32 },
+    /// `out_of_memory` is the limit in bytes, where the kernel killed somebody for going over it.
+    Exited { id: u64, code: Option<i32>, signal: Option<i32>, killed: u32, left: u32, out_of_memory: Option<u64> },
 }
 
 /// One frame, ready to be sent.
@@ -258,6 +262,7 @@ mod tests {
             args: vec!["--token=hunter2".into()],
             env: vec![("KEY".into(), "hunter2".into())],
             cwd: None,
+            limits: ProcessLimits::default(),
         };
         assert!(!format!("{launch:?}").contains("hunter2"));
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -10,6 +11,8 @@ use tokio::time::timeout;
 
 use super::owner::Command;
 use crate::guard::wire::TreeSignal;
+use crate::limits::mebibytes;
+use crate::usage::Meter;
 
 /// Ends one child and waits for its end. Clones share the child; when the last one is dropped, the
 /// child's whole tree is killed.
@@ -23,6 +26,9 @@ struct Inner {
     id: u64,
     commands: mpsc::Sender<Command>,
     exit: watch::Receiver<Option<ExitReport>>,
+    meter: Meter,
+    /// Whether its stdin tells it nothing: then a stop begins with TERM.
+    deaf: AtomicBool,
 }
 
 /// How a child ended.
@@ -49,6 +55,8 @@ pub struct ExitReport {
     pub killed: u32,
     /// Processes of its tree that cannot be killed (waiting in the kernel).
     pub left: u32,
+    /// The memory limit in bytes, where the kernel killed somebody of its tree for going over it.
+    pub out_of_memory: Option<u64>,
 }
 
 /// The last measure that `stop` needed.
@@ -76,8 +84,21 @@ impl ProcessHandle {
         id: u64,
         commands: mpsc::Sender<Command>,
         exit: watch::Receiver<Option<ExitReport>>,
+        meter: Meter,
     ) -> ProcessHandle {
-        ProcessHandle { inner: Arc::new(Inner { id, commands, exit }) }
+        let deaf = AtomicBool::new(false);
+        ProcessHandle { inner: Arc::new(Inner { id, commands, exit, meter, deaf }) }
+    }
+
+    /// Reads what its tree uses; holding it keeps nothing alive.
+    pub fn meter(&self) -> Meter {
+        self.inner.meter.clone()
+    }
+
+    /// From now on `stop` begins with TERM: the end of its stdin, which it has seen already, tells
+    /// it nothing.
+    pub fn ignores_stdin(&self) {
+        self.inner.deaf.store(true, Ordering::Relaxed);
     }
 
     /// Waits until the child and all it started are gone.
@@ -109,7 +130,9 @@ impl ProcessHandle {
     /// two steps get half of `stop_timeout` each.
     pub async fn stop(&self, stop_timeout: Duration) -> StopReport {
         let patience = stop_timeout / 2;
-        if let Ok(exit) = timeout(patience, self.wait()).await {
+        if !self.inner.deaf.load(Ordering::Relaxed)
+            && let Ok(exit) = timeout(patience, self.wait()).await
+        {
             return StopReport { step: StopStep::StdinClosed, exit };
         }
         self.terminate().await;
@@ -147,7 +170,7 @@ impl Drop for Inner {
 
 impl ExitReport {
     pub(super) fn of(how: ExitHow) -> ExitReport {
-        ExitReport { how, killed: 0, left: 0 }
+        ExitReport { how, killed: 0, left: 0, out_of_memory: None }
     }
 
     /// Whether it ended by itself with status 0.
@@ -157,6 +180,9 @@ impl ExitReport {
 
     /// What a person can do about it, where the status alone says it.
     pub fn hint(&self) -> Option<&'static str> {
+        if self.out_of_memory.is_some() {
+            return Some("raise resources.memory of the server, or find out what it keeps");
+        }
         match self.how {
             ExitHow::Code(126) => Some("a shell found the command and may not run it"),
             ExitHow::Code(127) => Some("a shell did not find the command; check `command` and PATH"),
@@ -177,6 +203,9 @@ impl fmt::Display for ExitReport {
             ExitHow::GuardDied => f.write_str("killed because the guard process died")?,
             ExitHow::GuardClosed => f.write_str("killed because the daemon closed its guard")?,
             ExitHow::Unkillable => f.write_str("killed, but the system does not let go of it")?,
+        }
+        if let Some(limit) = self.out_of_memory {
+            write!(f, ": it used more than its memory limit of {}", mebibytes(limit))?;
         }
         if self.killed > 0 {
             write!(f, ", {} left behind and killed", processes(self.killed))?;
@@ -201,8 +230,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn says_that_memory_was_the_reason() {
+        let out_of_memory = Some(64 << 20);
+        let exit = ExitReport { out_of_memory, ..ExitReport::of(ExitHow::Signal(9)) };
+        let expected = "ended by signal 9 (SIGKILL): it used more than its memory limit of 64 MiB";
+        assert_eq!(exit.to_string(), expected);
+        assert!(exit.hint().is_some_and(|hint| hint.contains("resources.memory")));
+    }
+
+    #[test]
     fn says_how_it_ended() {
-        let report = |how, killed, left| ExitReport { how, killed, left }.to_string();
+        let report = |how, killed, left| ExitReport { how, killed, left, out_of_memory: None }.to_string();
         assert_eq!(report(ExitHow::Code(3), 0, 0), "exited with status 3");
         assert_eq!(report(ExitHow::Signal(15), 1, 0), "ended by signal 15 (SIGTERM), 1 process left behind and killed");
         assert_eq!(

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 
 use crate::guard::processes::{Process, attribute, descendants, initial_variable, session_of};
 use crate::guard::{GUARD_ARGUMENT, MARKER_VARIABLE};
+use crate::limits::stale::end_of_guard;
 
 /// How long the trees of a dead guard may take to die.
 const WAIT_MAX: Duration = Duration::from_secs(3);
@@ -21,6 +22,7 @@ pub(super) fn kill_orphans(token: &str, mains: &[i32]) {
     let prefix = format!("{token}-");
     let mut seen: HashSet<(i32, u64)> = HashSet::new();
     kill_groups(mains);
+    end_of_guard(token);
     while kill_once(&prefix, mains, &mut seen) && since.elapsed() < WAIT_MAX {
         // Nothing to poll: killed processes end without an event we could wait for.
         let _ = poll(&mut [], Some(&LOOK_INTERVAL));

@@ -18,6 +18,7 @@ use super::orphans::kill_orphans;
 use super::process::GuardProcess;
 use super::{SpawnError, SpawnRequest};
 use crate::guard::wire::{Inbox, Launch, Report, Request, TreeSignal, encode, send};
+use crate::usage::Meter;
 
 type SpawnReply = oneshot::Sender<Result<(u32, ProcessHandle), SpawnError>>;
 
@@ -128,10 +129,10 @@ impl Owner {
     }
 
     fn spawn(&mut self, request: SpawnRequest, stdio: Stdio, reply: SpawnReply) {
-        let SpawnRequest { program, args, env, cwd } = request;
+        let SpawnRequest { program, args, env, cwd, limits } = request;
         let id = self.next_id;
         self.next_id += 1;
-        let launch = Launch { id, program: program.clone(), args, env, cwd };
+        let launch = Launch { id, program: program.clone(), args, env, cwd, limits };
         let result = match encode(&Request::Spawn(launch)) {
             Err(source) => Err(SpawnError::Preparation { program: program.clone(), source }),
             Ok(bytes) => self.living_guard().map(|link| (link, bytes)),
@@ -184,34 +185,36 @@ impl Owner {
 
     fn take_report(&mut self, report: Report) {
         match report {
-            Report::Started { id, pid } => self.started(id, pid),
+            Report::Started { id, pid, group, not_enforced } => {
+                self.started(id, pid, Meter::new(pid, group, not_enforced));
+            }
             Report::Failed { id, failure } => {
                 if let Some(pending) = self.pending.remove(&id) {
                     // Who asked may have left.
                     let _ = pending.reply.send(Err(failure.into()));
                 }
             }
-            Report::Exited { id, code, signal, killed, left } => {
+            Report::Exited { id, code, signal, killed, left, out_of_memory } => {
                 let how = match (code, signal) {
                     (Some(code), _) => ExitHow::Code(code),
                     (None, Some(signal)) => ExitHow::Signal(signal),
                     (None, None) => ExitHow::Unkillable,
                 };
                 if let Some(instance) = self.instances.remove(&id) {
-                    instance.exit.send_replace(Some(ExitReport { how, killed, left }));
+                    instance.exit.send_replace(Some(ExitReport { how, killed, left, out_of_memory }));
                 }
             }
         }
     }
 
-    fn started(&mut self, id: u64, pid: u32) {
+    fn started(&mut self, id: u64, pid: u32, meter: Meter) {
         let (exit, exited) = watch::channel(None);
         self.instances.insert(id, Instance { pid, exit });
         let reply = self.pending.remove(&id).map(|pending| pending.reply);
         match (reply, self.commands.upgrade()) {
             (Some(reply), Some(commands)) => {
                 // Where nobody waits any more, the handle comes back, is dropped, and kills.
-                let _ = reply.send(Ok((pid, ProcessHandle::new(id, commands, exited))));
+                let _ = reply.send(Ok((pid, ProcessHandle::new(id, commands, exited, meter))));
             }
             _ => self.signal(id, TreeSignal::Kill),
         }

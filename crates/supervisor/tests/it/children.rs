@@ -169,6 +169,8 @@ async fn a_hundred_children_leave_nothing() {
     let guard = start_guard();
     let first = shell(&guard, "cat").await.unwrap();
     let guard_pid = parent_of(first.pid);
+    // Its end comes when the guard has done all that belongs to the start of the first.
+    within(shell(&guard, "exit 0").await.unwrap().handle.wait()).await;
     let guard_fds = open_fds(guard_pid);
     for round in 0..100 {
         let child = shell(&guard, "sleep 1000 & exec sleep 1000").await.unwrap();

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use supervisor::{Guard, SpawnError, SpawnRequest, Spawned, Spawner};
+use supervisor::{Guard, ProcessLimits, SpawnError, SpawnRequest, Spawned, Spawner};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 
@@ -24,6 +24,7 @@ pub(crate) fn request(program: &str, args: &[&str]) -> SpawnRequest {
         args: args.iter().map(|arg| (*arg).into()).collect(),
         env: vec![("PATH".into(), std::env::var("PATH").unwrap())],
         cwd: None,
+        limits: ProcessLimits::default(),
     }
 }
 

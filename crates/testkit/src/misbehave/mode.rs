@@ -47,6 +47,13 @@ pub enum Mode {
     /// `asks`: sends `ping` and `roots/list` after the handshake (legacy); the tool `asked` tells
     /// what came back.
     Asks,
+    /// `hog=MB`: the tool `hog` takes so many megabytes of memory and keeps them.
+    Hog(usize),
+    /// `bomb`: the tool `bomb` starts sleeping children until the system refuses one.
+    Bomb,
+    /// `daemonize`: leaves two processes behind that have no parent and a session of their own;
+    /// their pids are on stderr after `grandchild`.
+    Daemonize,
 }
 
 impl FromStr for Mode {
@@ -64,6 +71,9 @@ impl FromStr for Mode {
             ("huge-result", Some(bytes)) => Self::HugeResult(usize::try_from(bytes).map_err(|why| why.to_string())?),
             ("slow-start", Some(ms)) => Self::SlowStart(Duration::from_millis(ms)),
             ("slow-ping", Some(ms)) => Self::SlowPing(Duration::from_millis(ms)),
+            ("hog", Some(megabytes)) => Self::Hog(usize::try_from(megabytes).map_err(|why| why.to_string())?),
+            ("bomb", None) => Self::Bomb,
+            ("daemonize", None) => Self::Daemonize,
             ("ok", None) => Self::Ok,
             ("hang", None) => Self::Hang,
             ("hang-after-list", None) => Self::HangAfterList,

@@ -1,5 +1,6 @@
 //! Answering messages, rightly or as wrongly as the mode says.
 
+use super::greed;
 use super::tools;
 use super::wire::Wire;
 use super::{Era, Mode, pause};
@@ -32,6 +33,8 @@ pub(super) struct Server {
     wire: Wire,
     calls: u64,
     grown: u64,
+    /// What `hog` has taken.
+    hoard: Vec<Vec<u8>>,
     listed: bool,
     /// Ids of the modern listens that want to know of changed tools.
     listens: Vec<Value>,
@@ -56,6 +59,7 @@ impl Server {
             wire,
             calls: 0,
             grown: 0,
+            hoard: Vec::new(),
             listed: false,
             listens: Vec::new(),
             answers: Map::new(),
@@ -198,6 +202,11 @@ impl Server {
             ("sleep", _) => return self.sleep(request).map(|()| Next::Continue),
             ("die", Mode::DieOnCall) => return Ok(Next::Exit),
             ("huge", Mode::HugeResult(bytes)) => tools::text(&"x".repeat(bytes)),
+            ("hog", Mode::Hog(megabytes)) => {
+                self.hoard.push(greed::hog(megabytes));
+                tools::text(&self.hoard.iter().map(Vec::len).sum::<usize>().to_string())
+            }
+            ("bomb", Mode::Bomb) => tools::text(&greed::bomb()),
             ("asked", Mode::Asks) => tools::text(&json!(self.answers).to_string()),
             ("grow", Mode::ChangeList) => {
                 self.grow()?;

@@ -20,6 +20,8 @@ pub(super) fn list(mode: Mode, grown: u64) -> Vec<Value> {
         Mode::BadJson => &[("broken", "Is answered with half a message.")],
         Mode::ChangeList => &[("grow", "Adds a tool.")],
         Mode::Asks => &[("asked", "What came back when this server asked.")],
+        Mode::Hog(_) => &[("hog", "Takes a lot of memory and keeps it.")],
+        Mode::Bomb => &[("bomb", "Starts children until the system refuses one.")],
         _ => &[],
     };
     let none = json!({});

@@ -13,6 +13,7 @@ mod fleet;
 mod guard;
 mod health;
 mod held;
+mod host;
 mod interactive;
 mod life;
 mod matrix;

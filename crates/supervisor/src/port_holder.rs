@@ -1,21 +1,24 @@
 //! Who holds a TCP port, from `/proc`: the listening socket's inode, then the process that has it
 //! open. Elsewhere than on Linux, and for processes of other people, the answer is nobody.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 /// A process that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) pid: u32,
-    pub(crate) name: String,
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// What it calls itself.
+    pub name: String,
 }
 
 /// The state of listening sockets in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
 /// The process that listens on the port of `address`.
-pub(crate) fn find(address: SocketAddr) -> Option<Holder> {
+pub fn find(address: SocketAddr) -> Option<Holder> {
     let inodes: Vec<u64> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
@@ -30,6 +33,19 @@ pub(crate) fn find(address: SocketAddr) -> Option<Holder> {
     let (pid, process) = numbered.into_iter().find(|(_, process): &(u32, _)| holds(process, &wanted))?;
     let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
     Some(Holder { pid, name: name.trim().to_owned() })
+}
+
+/// Who listens on `port` of loopback, in words; nothing when it is free.
+pub fn in_the_way(port: u16) -> Option<String> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    match TcpListener::bind(address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Some(match find(address) {
+            Some(Holder { pid, name }) => format!("process {pid} (`{name}`)"),
+            None => "another process".to_owned(),
+        }),
+        // What else there may be, the program will say better.
+        _ => None,
+    }
 }
 
 /// The inodes of sockets in `table` that listen on `port`.
@@ -66,5 +82,9 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let holder = find(listener.local_addr().unwrap()).unwrap();
         assert_eq!(holder.pid, std::process::id());
+        let port = listener.local_addr().unwrap().port();
+        assert!(in_the_way(port).unwrap().contains(&std::process::id().to_string()));
+        drop(listener);
+        assert_eq!(in_the_way(port), None);
     }
 }

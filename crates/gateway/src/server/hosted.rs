@@ -1,0 +1,72 @@
+//! A server that is a program of ours and spoken to at a URL: the program is started, then its
+//! URL is tried until it answers. It does not decide when to give up: the attempt has its time.
+
+use super::start::{Child, Down, Failed, Live, reached};
+use super::{Core, Environment, launch};
+use crate::upstream::{ConnectError, ConnectOptions, Connection, UpstreamEvent};
+use std::sync::Arc;
+use std::time::Duration;
+use supervisor::{Ending, Stream};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// The pause before the first repetition; it grows up to the second.
+const KNOCK_FIRST: Duration = Duration::from_millis(10);
+const KNOCK_MAX: Duration = Duration::from_millis(250);
+/// How long its last words may take.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
+
+/// Starts the program and connects to it.
+pub(super) async fn connect(
+    server: &Core,
+    entry: &config::Server,
+    environment: &Environment,
+    options: &ConnectOptions,
+    events: &mpsc::Sender<UpstreamEvent>,
+    child: &Child,
+) -> Result<Live, Failed> {
+    let launch::Started { pid, stdin, stdout, process, complaints } = launch::spawn(server, entry, environment).await?;
+    child.is(&process);
+    // It is not spoken to there.
+    drop(stdin);
+    process.ignores_stdin();
+    tokio::spawn(supervisor::pump_at(stdout, server.log.clone(), Stream::Stdout, entry.resources.stderr));
+    let connected = tokio::select! {
+        biased;
+        exit = process.wait() => {
+            // Nobody has its stderr open any more: what it said last is on its way.
+            let _ = timeout(LAST_WORDS_MAX, complaints).await;
+            return Err(Failed::Down(Down {
+                ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
+                reason: format!("the process ended before it listened: {exit}"),
+                hint: exit.hint().map(str::to_owned),
+                needs_auth: false,
+            }));
+        }
+        connected = knock(entry, options, events) => connected,
+    };
+    match connected {
+        Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid) }),
+        Err(error) => {
+            let stopped = process.stop(entry.stop_timeout).await;
+            server.log.remark(format!("start failed: {error} ({})", stopped.exit));
+            Err(error.into())
+        }
+    }
+}
+
+/// Tries until somebody is there.
+async fn knock(
+    entry: &config::Server,
+    options: &ConnectOptions,
+    events: &mpsc::Sender<UpstreamEvent>,
+) -> Result<Connection, ConnectError> {
+    let mut pause = KNOCK_FIRST;
+    loop {
+        match reached(&entry.reach, options, events).await {
+            Err(ConnectError::Unreachable { .. }) => sleep(pause).await,
+            answered => return answered,
+        }
+        pause = (pause * 2).min(KNOCK_MAX);
+    }
+}
