@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Reach, Server};
 use crate::environment::Environment;
+use crate::service::{Service, ServiceKind};
 
 /// Variables that every child gets if we have them. `LC_*` and `XDG_*` are passed as well.
 const PASSED: &[&str] = &[
@@ -31,9 +32,26 @@ const PASSED: &[&str] = &[
 /// The whole environment of the process of `server`, sorted by name. Values may be secret: hand
 /// them to the process and to nobody else. Empty for a remote server.
 pub fn child_environment(server: &Server, environment: &Environment) -> Vec<(String, String)> {
-    let Reach::Stdio { env, inherit_env, .. } = &server.reach else {
-        return Vec::new();
-    };
+    match &server.reach {
+        Reach::Stdio { env, inherit_env, .. } => assembled(env, inherit_env, environment),
+        _ => Vec::new(),
+    }
+}
+
+/// The whole environment of the program of `service`, by the same rules; also that of
+/// the commands that check it.
+pub fn service_environment(service: &Service, environment: &Environment) -> Vec<(String, String)> {
+    match &service.kind {
+        ServiceKind::Command { env, .. } => assembled(env, &[], environment),
+        _ => assembled(&BTreeMap::new(), &[], environment),
+    }
+}
+
+fn assembled(
+    env: &BTreeMap<String, SecretString>,
+    inherit_env: &[String],
+    environment: &Environment,
+) -> Vec<(String, String)> {
     let passed = |name: &str| {
         PASSED.contains(&name)
             || name.starts_with("LC_")

@@ -10,6 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::limits::Limits;
+use crate::service::{Container, ContainerEndpoint, Service};
 
 /// The whole configuration. Secrets do not show in its `Debug` form.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub struct Config {
     pub roots: Vec<String>,
     /// Declared servers by declared name, disabled and pending ones included.
     pub servers: BTreeMap<String, Server>,
+    /// What servers need beside themselves, by declared name; pending ones included.
+    pub services: BTreeMap<String, Service>,
+    /// Socket of the engine that runs containers, where the configuration names one.
+    pub container_engine: Option<String>,
     /// Where each setting that is not a default came from, by dotted key (`listen.address`).
     pub origins: BTreeMap<String, Origin>,
 }
@@ -98,6 +103,8 @@ pub struct Server {
     pub tools: ToolFilter,
     /// Whether public names begin with the server's name.
     pub prefix: Prefix,
+    /// Services and servers that must be ready before it starts.
+    pub depends_on: Vec<String>,
     /// Whether records keep arguments.
     pub record_arguments: bool,
     /// Whether records keep results.
@@ -156,6 +163,13 @@ pub enum Reach {
         /// The absolute path of the socket.
         path: PathBuf,
     },
+    /// A container of our own on the Docker or Podman engine.
+    Container {
+        /// What it is made of.
+        container: Box<Container>,
+        /// Where it speaks HTTP; on its stdin and stdout if absent.
+        endpoint: Option<ContainerEndpoint>,
+    },
 }
 
 /// The transports over HTTP.
@@ -200,6 +214,8 @@ pub struct Written {
     pub args: Vec<String>,
     /// URL as written.
     pub url: Option<String>,
+    /// Image as written.
+    pub image: Option<String>,
 }
 
 /// Whether a server may run.
@@ -316,6 +332,8 @@ impl Reach {
             Reach::WebSocket { .. } => "websocket",
             Reach::Tcp { .. } => "tcp",
             Reach::Unix { .. } => "unix",
+            Reach::Container { endpoint: None, .. } => "stdio",
+            Reach::Container { .. } => "http",
         }
     }
 
@@ -327,7 +345,7 @@ impl Reach {
             Reach::Http { url, .. } => Some(url.clone()),
             // A WebSocket begins as a request of HTTP, to an `http` or `https` URL.
             Reach::WebSocket { url, .. } => Some(format!("http{}", url.get(2..)?)),
-            Reach::Stdio { .. } | Reach::Tcp { .. } | Reach::Unix { .. } => None,
+            Reach::Stdio { .. } | Reach::Tcp { .. } | Reach::Unix { .. } | Reach::Container { .. } => None,
         }
     }
 }
@@ -351,6 +369,7 @@ impl fmt::Debug for Reach {
             }
             Reach::Tcp { address } => formatter.debug_struct("tcp").field("address", address).finish(),
             Reach::Unix { path } => formatter.debug_struct("unix").field("path", path).finish(),
+            Reach::Container { container, .. } => container.fmt(formatter),
         }
     }
 }

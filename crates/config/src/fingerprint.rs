@@ -84,7 +84,12 @@ impl Server {
             Reach::Unix { path } => {
                 hash.add("unix").add(&path.to_string_lossy());
             }
+            Reach::Container { container, endpoint } => {
+                container.hash(&mut hash);
+                hash.add(&format!("{endpoint:?}"));
+            }
         }
+        hash.list(&self.depends_on);
         if let Some(oauth) = &self.oauth {
             let OAuth { client_id, client_secret, issuer, client_metadata_url, scopes, redirect_port, .. } = oauth;
             for text in [client_id, issuer, client_metadata_url] {
@@ -110,6 +115,7 @@ impl Server {
             Reach::Http { url, .. } | Reach::WebSocket { url, .. } => hash.add(self.reach.transport()).add(url),
             Reach::Tcp { address } => hash.add("tcp").add(address),
             Reach::Unix { path } => hash.add("unix").add(&path.to_string_lossy()),
+            Reach::Container { container, .. } => hash.add("container").add(&container.image).list(&container.command),
         };
         hash.finish()
     }
@@ -125,23 +131,23 @@ impl Server {
 
 /// A hash over texts, each with its length before it, so that no two lists look alike.
 #[derive(Default)]
-struct Parts(Sha256);
+pub(crate) struct Parts(Sha256);
 
 // === impl Parts ===
 
 impl Parts {
-    fn add(&mut self, text: &str) -> &mut Parts {
+    pub(crate) fn add(&mut self, text: &str) -> &mut Parts {
         self.0.update((text.len() as u64).to_be_bytes());
         self.0.update(text);
         self
     }
 
-    fn list(&mut self, texts: &[String]) -> &mut Parts {
+    pub(crate) fn list(&mut self, texts: &[String]) -> &mut Parts {
         self.add(&texts.len().to_string());
         texts.iter().fold(self, |hash, text| hash.add(text))
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let digest = self.0.finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -12,6 +12,7 @@ mod limits;
 mod load;
 
 mod keys;
+mod service_keys;
 mod names;
 mod quantity;
 mod tree;
@@ -24,17 +25,21 @@ mod variables;
 mod oauth;
 mod reach;
 mod server;
+mod service;
+mod services;
+mod depends;
 mod settings;
 
 mod child_env;
 mod fingerprint;
 mod schema;
 mod show;
+mod show_services;
 mod watch;
 
 pub mod client_files;
 
-pub use child_env::child_environment;
+pub use child_env::{child_environment, service_environment};
 pub use config::{
     Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
     RawExtra, Reach, Restart, Server, ToolFilter, Written,
@@ -47,5 +52,8 @@ pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
+pub use depends::{Needs, circle, heights};
+pub use service::{Check, Container, ContainerEndpoint, PublishedPort, Pull, Ready, Service, ServiceKind};
+pub use services::container_environment;
 pub use show::{show, to_json};
 pub use watch::{WatchError, Watcher};

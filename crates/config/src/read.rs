@@ -298,7 +298,7 @@ impl Settings {
     }
 }
 
-fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> u64 {
+pub(crate) fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> u64 {
     match (field.map(|field| &field.value), find(keys, name).map(|key| &key.shape)) {
         (Some(Value::Count(number)), _) => *number,
         (_, Some(Shape::Count { default, .. } | Shape::Bytes { default, .. })) => *default,

@@ -8,7 +8,7 @@ use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, 
 use crate::quantity::show_duration;
 
 /// What stands in place of a secret.
-const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
 /// The configuration as TOML with the origin of each value as a comment.
 pub fn show(config: &Config) -> String {
@@ -19,10 +19,19 @@ pub fn show(config: &Config) -> String {
         None => "  # default".to_owned(),
     };
     line(&mut text, "roots", &value["roots"], &origin("roots"));
+    if !value["container_engine"].is_null() {
+        line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
+    }
     for section in ["listen", "limits", "catalog", "names"] {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
             line(&mut text, key, value, &origin(&format!("{section}.{key}")));
+        }
+    }
+    for (name, shown) in members(&value["services"]) {
+        text.push_str(&format!("\n[services.{}]\n", quoted_key(name)));
+        for (key, value) in filled(shown) {
+            line(&mut text, key, value, "");
         }
     }
     for server in config.servers.values() {
@@ -102,7 +111,9 @@ pub fn to_json(config: &Config) -> Value {
         },
         "names": { "max": config.names.max },
         "roots": config.roots,
+        "container_engine": config.container_engine,
         "servers": servers,
+        "services": crate::show_services::services(config),
         "origins": origins,
     })
 }
@@ -148,11 +159,13 @@ fn shown_server(server: &Server) -> Value {
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
+        Reach::Container { container, endpoint } => crate::show_services::container_of_server(server, container, endpoint),
     };
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
         "tags": server.tags,
+        "depends_on": server.depends_on,
         "startup_timeout": show_duration(server.startup_timeout),
         "request_timeout": show_duration(server.request_timeout),
         "request_timeout_max": show_duration(server.request_timeout_max),
