@@ -1,11 +1,12 @@
 //! Keeps declared things running: processes through the guard, when to restart them, which state
-//! they are in, and what they print. Deliberately knows nothing of MCP, HTTP or storage: whoever
+//! they are in, what they print, and what they need beside themselves. Deliberately knows nothing of MCP, HTTP or storage: whoever
 //! holds the pipes of a child decides when it is ready and reports that here.
 
 pub mod guard;
 mod log_file;
 mod restart;
 mod server_log;
+pub mod services;
 mod spawner;
 mod state;
 mod stderr;
@@ -17,7 +18,7 @@ pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts
 pub use server_log::{Line, ServerLog, Stream};
 pub use spawner::{
     ExitHow, ExitReport, Guard, GuardProcess, ProcessHandle, SpawnError, SpawnRequest, Spawned, Spawner, StopReport,
-    StopStep,
+    Steering, StopStep, Wish, steered,
 };
 pub use state::{Event, Refused, State};
 pub use stderr::pump;

@@ -38,6 +38,8 @@ pub enum ExitHow {
     GuardClosed,
     /// It was killed and the system does not let go of it.
     Unkillable,
+    /// It is a container, and its engine hung up: how it ended is not known.
+    EngineGone,
 }
 
 /// The end of a child: nothing of what it started is left, except what `left` counts.
@@ -177,6 +179,7 @@ impl fmt::Display for ExitReport {
             ExitHow::GuardDied => f.write_str("killed because the guard process died")?,
             ExitHow::GuardClosed => f.write_str("killed because the daemon closed its guard")?,
             ExitHow::Unkillable => f.write_str("killed, but the system does not let go of it")?,
+            ExitHow::EngineGone => f.write_str("the container engine hung up")?,
         }
         if self.killed > 0 {
             write!(f, ", {} left behind and killed", processes(self.killed))?;
