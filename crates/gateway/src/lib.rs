@@ -22,6 +22,8 @@ pub mod policy;
 
 pub mod server;
 
+mod containers;
+
 pub mod upstream;
 
 pub mod asking;

@@ -57,6 +57,7 @@ impl Engine {
             sealer: store_files::sealer(&data)?,
             vault: Some(crate::vault::open(&data)?),
             logs: Some((logs.clone(), data.logs())),
+            data: data.root.clone(),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")

@@ -51,6 +51,10 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
             let command = entry.written.command.iter().chain(&entry.written.args);
             ("stdio", command.map(String::as_str).collect::<Vec<_>>().join(" "))
         }
+        Reach::Container { .. } => {
+            let words = entry.written.image.iter().chain(&entry.written.command).chain(&entry.written.args);
+            (entry.reach.transport(), words.map(String::as_str).collect::<Vec<_>>().join(" "))
+        }
         remote => (remote.transport(), entry.written.url.clone().unwrap_or_default()),
     };
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());

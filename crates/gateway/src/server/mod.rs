@@ -3,12 +3,16 @@
 //! Its life (start, handshake, lists, restarts) is led by one owner task in `owner.rs`; what it
 //! offers is read in `lister.rs`. A call looks only at the published link: no lock, no queue.
 
+mod container;
 mod lister;
+mod needs;
 mod owner;
 mod pool;
 mod start;
 mod status;
 
+pub use needs::Needs;
+pub(crate) use needs::{engine, stop_order};
 pub use owner::{Command, Environment, Fact};
 use pool::Pool;
 pub use status::{Counters, Status};
@@ -112,6 +116,7 @@ impl Server {
             waiting_max: environment.limits.calls_waiting_max,
             wait_max: entry.startup_timeout.min(entry.request_timeout),
         });
+        environment.needs.register(&core);
         if entry.is_active() {
             tokio::spawn(owner::run(core.clone(), entry.clone(), environment.clone(), receiver));
         }
@@ -263,6 +268,18 @@ impl Core {
         if let Some(pool) = self.pool.swap(None) {
             pool.end();
         }
+    }
+
+    /// Says what a start waits for; not worth a line in the log each time.
+    fn explain(&self, reason: String, hint: Option<String>) {
+        self.status.send_if_modified(|status| {
+            let reason = (!reason.is_empty()).then_some(reason);
+            let differs = status.state == State::Starting && (status.reason != reason || status.hint != hint);
+            if differs {
+                (status.reason, status.hint) = (reason, hint);
+            }
+            differs
+        });
     }
 
     fn publish(&self, status: Status) {

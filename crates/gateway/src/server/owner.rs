@@ -2,6 +2,7 @@
 //!
 //! Decisions (when to try again) are `supervisor::Restarts`; this file only acts on them.
 
+use super::needs::{Needs, trouble};
 use super::pool::Pool;
 use super::start::{Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Status, lister};
@@ -21,6 +22,7 @@ use supervisor::{
     Decision, Ending, Jitter, LogWriter, ProcessHandle, RestartMode, RestartPolicy, Restarts, ServerLog, Spawner,
     State, Stream,
 };
+use supervisor::services::Containers;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
@@ -50,6 +52,10 @@ pub struct Environment {
     pub logs: Option<(LogWriter, PathBuf)>,
     /// Keeps what was signed in to; none signs in to nothing.
     pub vault: Option<Arc<dyn Vault>>,
+    /// What servers depend on.
+    pub needs: Arc<Needs>,
+    /// Starts containers.
+    pub containers: Arc<dyn Containers>,
 }
 
 /// What an owner reports.
@@ -118,7 +124,7 @@ pub(super) async fn run(
         Restart::Never => RestartMode::Never,
     };
     // A remote server is not ours to restart: we only look again, however often it takes.
-    let remote = !matches!(entry.reach, Reach::Stdio { .. });
+    let remote = !matches!(entry.reach, Reach::Stdio { .. } | Reach::Container { .. });
     let policy = RestartPolicy { mode, restarts_max: if remote { usize::MAX } else { 5 }, ..RestartPolicy::default() };
     let mut seed = [0; 8];
     // Jitter without randomness is still a backoff.
@@ -226,6 +232,7 @@ impl Owner {
         };
         tokio::pin!(ended);
         let mut listening = true;
+        let (listed, mut troubled) = (self.server.status().degraded, None);
         loop {
             tokio::select! {
                 exit = &mut ended => {
@@ -258,6 +265,10 @@ impl Owner {
                     }
                     Some(Command::Refresh) => self.refresh(&live, Kind::ALL.into()).await,
                 },
+                now = trouble(live.lease.as_ref(), &troubled) => {
+                    self.degrade(now.clone().or_else(|| listed.clone()));
+                    troubled = now;
+                }
                 Ok(()) = self.wanted.changed() => live.link.subscribe(self.wanted.borrow_and_update().clone()),
                 event = events.recv(), if listening => match event {
                     Some(UpstreamEvent::SignedOut { error }) => {
@@ -268,6 +279,12 @@ impl Owner {
                 },
             }
         }
+    }
+
+    /// What it needs is gone, or back: it goes on, and says so.
+    fn degrade(&self, degraded: Option<String>) {
+        self.server.log.remark(degraded.as_deref().unwrap_or("everything that it needs is there again"));
+        self.server.status.send_modify(|status| status.degraded = degraded);
     }
 
     /// Whether the person who was signed in is not any more.

@@ -1,6 +1,7 @@
 //! One attempt to bring a server up: start the process or reach the URL, shake hands, read the
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
+use super::needs::Lease;
 use super::{Core, Environment, lister};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
@@ -20,11 +21,13 @@ pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
     pub(super) pid: Option<u32>,
+    /// What it needs, held until it has ended.
+    pub(super) lease: Option<Arc<Lease>>,
 }
 
 impl Live {
     fn remote(link: Connection) -> Self {
-        Self { link: Arc::new(link), process: None, pid: None }
+        Self { link: Arc::new(link), process: None, pid: None, lease: None }
     }
 }
 
@@ -93,6 +96,7 @@ pub(super) async fn attempt(
     remembered: Option<Era>,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
+    let lease = Box::pin(environment.needs.acquire(&server, &entry)).await?;
     let _permit = environment.starting.acquire().await;
     let options =
         ConnectOptions { sign_in: server.sign_in.clone(), ..options(&entry, &server.name, &environment, remembered) };
@@ -107,13 +111,14 @@ pub(super) async fn attempt(
             }
             other => other,
         };
-        let live = live.map_err(|failed| {
+        let mut live = live.map_err(|failed| {
             let down = match failed {
                 Failed::Probe => Down::of(&ConnectError::ExitedDuringProbe),
                 Failed::Down(down) => down,
             };
             Down { reason: with_last_words(&server, down.reason), ..down }
         })?;
+        live.lease = lease;
         let handshake = live.link.handshake();
         let mut catalog = (*server.catalog()).clone();
         catalog.era = Some(handshake.era);
@@ -200,6 +205,10 @@ pub(super) async fn connect(
             Ok(Live::remote(upstream::connect_tcp(address, options.clone(), events.clone()).await?))
         }
         Reach::Unix { path } => Ok(Live::remote(upstream::connect_unix(path, options.clone(), events.clone()).await?)),
+        Reach::Container { container, endpoint } => {
+            let what = (&**container, endpoint.as_ref());
+            Box::pin(super::container::connect(server, entry, environment, options, events, what)).await
+        }
         Reach::Stdio { command, args, cwd, .. } => {
             let request = SpawnRequest {
                 program: command.clone(),
@@ -214,7 +223,7 @@ pub(super) async fn connect(
             tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
             let process = spawned.handle;
             match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), events.clone()).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid) }),
+                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid), lease: None }),
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;

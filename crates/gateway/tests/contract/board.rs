@@ -65,6 +65,7 @@ impl Board {
             sealer: Sealer::new(&[7; KEY_BYTES], &[8; KEY_BYTES]),
             logs: None,
             vault: None,
+            data: std::path::PathBuf::new(),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

@@ -47,6 +47,7 @@ impl World {
             sealer: Sealer::new(&[1; KEY_BYTES], &[2; KEY_BYTES]),
             logs: None,
             vault: None,
+            data: std::path::PathBuf::new(),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

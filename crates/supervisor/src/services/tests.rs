@@ -39,7 +39,7 @@ impl Containers for Fake {
                 return Err(failure);
             }
             world.note("start", &request.entry);
-            let (handle, mut steering) = steered();
+            let (handle, mut steering) = steered(false);
             let mut kill = world.kill.subscribe();
             tokio::spawn(async move {
                 let name = request.entry.clone();

@@ -23,6 +23,8 @@ struct Inner {
     id: u64,
     commands: mpsc::Sender<Command>,
     exit: watch::Receiver<Option<ExitReport>>,
+    /// Whether a closed stdin tells it to end.
+    hears_stdin: bool,
 }
 
 /// How a child ended.
@@ -79,7 +81,12 @@ impl ProcessHandle {
         commands: mpsc::Sender<Command>,
         exit: watch::Receiver<Option<ExitReport>>,
     ) -> ProcessHandle {
-        ProcessHandle { inner: Arc::new(Inner { id, commands, exit }) }
+        ProcessHandle { inner: Arc::new(Inner { id, commands, exit, hears_stdin: true }) }
+    }
+
+    /// The same for what has no stdin: a stop begins with TERM.
+    pub(super) fn deaf(commands: mpsc::Sender<Command>, exit: watch::Receiver<Option<ExitReport>>) -> ProcessHandle {
+        ProcessHandle { inner: Arc::new(Inner { id: 0, commands, exit, hears_stdin: false }) }
     }
 
     /// Waits until the child and all it started are gone.
@@ -111,7 +118,9 @@ impl ProcessHandle {
     /// two steps get half of `stop_timeout` each.
     pub async fn stop(&self, stop_timeout: Duration) -> StopReport {
         let patience = stop_timeout / 2;
-        if let Ok(exit) = timeout(patience, self.wait()).await {
+        if self.inner.hears_stdin
+            && let Ok(exit) = timeout(patience, self.wait()).await
+        {
             return StopReport { step: StopStep::StdinClosed, exit };
         }
         self.terminate().await;

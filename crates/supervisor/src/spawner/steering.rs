@@ -26,11 +26,12 @@ pub struct Steering {
     exit: watch::Sender<Option<ExitReport>>,
 }
 
-/// A handle, and what it steers.
-pub fn steered() -> (ProcessHandle, Steering) {
+/// A handle, and what it steers. `stdin`: whether it has one, whose end tells it to end.
+pub fn steered(stdin: bool) -> (ProcessHandle, Steering) {
     let (sender, commands) = mpsc::channel(WISHES_MAX);
     let (exit, ended) = watch::channel(None);
-    (ProcessHandle::new(0, sender, ended), Steering { commands, exit })
+    let handle = if stdin { ProcessHandle::new(0, sender, ended) } else { ProcessHandle::deaf(sender, ended) };
+    (handle, Steering { commands, exit })
 }
 
 // === impl Steering ===
@@ -58,7 +59,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_steered_is_stopped_like_a_process() {
-        let (handle, mut steering) = steered();
+        let (handle, mut steering) = steered(true);
         let stopping = tokio::spawn(async move { handle.stop(Duration::from_secs(2)).await });
         assert_eq!(steering.wish().await, Wish::Terminate);
         assert_eq!(steering.wish().await, Wish::Kill);
@@ -69,7 +70,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_handle_wants_it_gone() {
-        let (handle, mut steering) = steered();
+        let (handle, mut steering) = steered(false);
         drop(handle);
         assert_eq!(steering.wish().await, Wish::Kill);
     }
