@@ -2,7 +2,7 @@
 //! which are known here. Waits for them, and tells when one goes while the server runs.
 
 use super::start::Down;
-use super::{Core, Status};
+use super::{Command, Core, Status};
 use crate::containers::{HttpProbe, MachineEngine};
 use config::Config;
 use futures_util::future::{join_all, select_all};
@@ -45,9 +45,17 @@ impl Needs {
         Self { services: services::Needs::new(&config.services, tools), servers: Mutex::default() }
     }
 
-    /// Takes over another configuration.
+    /// Takes over another configuration. Servers that could not have what they need try again.
     pub(crate) fn apply(&self, config: &Config) {
-        self.services.apply(&config.services);
+        if !self.services.apply(&config.services) {
+            return;
+        }
+        let waiting = config.servers.values().filter(|entry| !entry.depends_on.is_empty());
+        for core in waiting.filter_map(|entry| self.core(&entry.name)) {
+            if matches!(core.status().state, State::Failed | State::CrashLoop | State::Backoff) {
+                core.tell(Command::Restart);
+            }
+        }
     }
 
     /// How every service is.

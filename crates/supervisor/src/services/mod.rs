@@ -101,18 +101,21 @@ impl Needs {
     }
 
     /// Takes over another configuration: services that differ are stopped and started anew, under
-    /// the same holds; those that are gone are stopped.
-    pub fn apply(&self, services: &BTreeMap<String, Service>) {
+    /// the same holds; those that are gone are stopped. Whether anything differs.
+    pub fn apply(&self, services: &BTreeMap<String, Service>) -> bool {
+        let mut differs = false;
         let mut running = self.directory.lock();
         running.retain(|name, one| {
             let stays = services.contains_key(name);
             if !stays {
+                differs = true;
                 one.shared.entry.send_replace(None);
             }
             stays
         });
         for (name, service) in services {
             let fingerprint = service.fingerprint();
+            differs |= running.get(name).is_none_or(|one| one.fingerprint != fingerprint);
             match running.get_mut(name) {
                 Some(one) if one.fingerprint == fingerprint => {}
                 Some(one) => {
@@ -127,6 +130,7 @@ impl Needs {
                 }
             }
         }
+        differs
     }
 
     /// Holds the named services and waits until all of them are ready. Names that are no services are
