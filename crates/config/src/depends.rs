@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::Config;
 use crate::diagnostic::{Report, Severity, Span};
 use crate::load::{Declared, Document, severity_for};
-use crate::names::did_you_mean;
+use crate::names::{did_you_mean, reduce};
 use crate::raw::RawServer;
 use crate::read::texts_of;
 use crate::services::DeclaredServices;
@@ -27,11 +27,13 @@ pub(crate) fn check_depends(
         if let Some((other, _)) = servers.get(name) {
             let (document, place) = (&documents[*at], &documents[*other]);
             let message = format!("`{name}` is a service and a server");
-            report
-                .at(&document.source, severity_for(document.approval()), raw.name_span, message)
-                .hint(format!("`depends_on` must know which is meant: rename one; see {}", place.source.path.display()));
+            report.at(&document.source, severity_for(document.approval()), raw.name_span, message).hint(format!(
+                "`depends_on` must know which is meant: rename one; see {}",
+                place.source.path.display()
+            ));
         }
     }
+    refuse_like_names(services, documents, report);
     let of_services = services.iter().map(|(name, declared)| ("service", name, declared));
     let of_servers = servers.iter().map(|(name, declared)| ("server", name, declared));
     let mut needs = Needs::new();
@@ -45,7 +47,9 @@ pub(crate) fn check_depends(
                 let found = report.at(&document.source, severity, needed.span, unknown(what, name, &needed.text));
                 match did_you_mean(&needed.text, names.map(String::as_str)) {
                     Some(near) => found.hint(format!("did you mean `{near}`?")),
-                    None if what == "service" => found.hint("a service depends on services; declare it under `services`"),
+                    None if what == "service" => {
+                        found.hint("a service depends on services; declare it under `services`")
+                    }
                     None => found.hint("declare it under `services` or `servers`"),
                 };
             } else if config.servers.get(&needed.text).is_some_and(|server| !server.enabled) {
@@ -62,6 +66,26 @@ pub(crate) fn check_depends(
             config.servers.remove(name);
             config.services.remove(name);
         }
+    }
+}
+
+/// Logs and containers are named by the reduced name.
+fn refuse_like_names(services: &DeclaredServices, documents: &[Document], report: &mut Report) {
+    let mut first: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, (at, raw)) in services {
+        let (document, reduced) = (&documents[*at], reduce(name));
+        let message = match first.get(&reduced) {
+            _ if reduced.is_empty() => format!("service `{name}`: the name has no letter or digit"),
+            Some(other) => {
+                format!("the services `{other}` and `{name}` have the same name `{reduced}` after reduction")
+            }
+            None => {
+                first.insert(reduced, name);
+                continue;
+            }
+        };
+        let found = report.at(&document.source, severity_for(document.approval()), raw.name_span, message);
+        found.hint("logs and containers are named with a-z, 0-9 and -: rename it");
     }
 }
 

@@ -12,9 +12,9 @@ mod limits;
 mod load;
 
 mod keys;
-mod service_keys;
 mod names;
 mod quantity;
+mod service_keys;
 mod tree;
 
 mod foreign;
@@ -22,12 +22,12 @@ mod raw;
 mod read;
 mod variables;
 
+mod depends;
 mod oauth;
 mod reach;
 mod server;
 mod service;
 mod services;
-mod depends;
 mod settings;
 
 mod child_env;
@@ -44,6 +44,7 @@ pub use config::{
     Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
     RawExtra, Reach, Restart, Server, ToolFilter, Written,
 };
+pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use fingerprint::{Changes, changes};
@@ -52,7 +53,6 @@ pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
-pub use depends::{Needs, circle, heights};
 pub use service::{Check, Container, ContainerEndpoint, PublishedPort, Pull, Ready, Service, ServiceKind};
 pub use services::container_environment;
 pub use show::{show, to_json};

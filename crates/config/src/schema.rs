@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::keys::{Key, SERVER_KEYS, Shape, TOP_KEYS};
-use crate::service_keys::SERVICE_KEYS;
 use crate::quantity::{show_bytes, show_duration};
+use crate::service_keys::SERVICE_KEYS;
 
 /// The JSON Schema (draft 2020-12) of `switchboard.toml`.
 pub fn json_schema() -> Value {

@@ -39,7 +39,11 @@ pub(crate) const SERVICE_KEYS: &[Key] = &[
         [10 * SECOND, 0, 10 * 60 * SECOND],
         "How long the service may take to stop before it is killed.",
     ),
-    time("linger", [5 * SECOND, 0, HOUR], "How long the service goes on after the last server that needs it has stopped."),
+    time(
+        "linger",
+        [5 * SECOND, 0, HOUR],
+        "How long the service goes on after the last server that needs it has stopped.",
+    ),
 ];
 
 /// Keys of `ready` of a service.

@@ -203,6 +203,7 @@ fn volume(work: &mut Work<'_>, text: &Located) -> Option<String> {
         return Some(written);
     }
     let (environment, folder) = (work.declaration.environment, &work.declaration.document.folder);
+    let source = source.strip_prefix("./").unwrap_or(source);
     Some(format!("{}:{rest}", environment.resolve(source, folder).display()))
 }
 
@@ -313,7 +314,8 @@ pub(crate) fn server_container(work: &mut Work<'_>, image: &Located) -> Option<R
         }
     };
     if http != (port != 0) {
-        let message = if http { "the type `http` needs `container.port`" } else { "`container.port` needs type = \"http\"" };
+        let message =
+            if http { "the type `http` needs `container.port`" } else { "`container.port` needs type = \"http\"" };
         work.problem(kind.map_or(image.span, |kind| kind.span), message);
     }
     if http && container.network == "none" {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{Approval, Config, EraChoice, HttpDialect, Isolation, OAuth, Prefix, Reach, Restart, Server};
 use crate::quantity::show_duration;
+use crate::show_services::container_of_server;
 
 /// What stands in place of a secret.
 pub(crate) const HIDDEN: &str = "***";
@@ -159,13 +160,12 @@ fn shown_server(server: &Server) -> Value {
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
-        Reach::Container { container, endpoint } => crate::show_services::container_of_server(server, container, endpoint),
+        Reach::Container { container, endpoint } => container_of_server(server, container, endpoint),
     };
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
-        "tags": server.tags,
-        "depends_on": server.depends_on,
+        "tags": server.tags, "depends_on": server.depends_on,
         "startup_timeout": show_duration(server.startup_timeout),
         "request_timeout": show_duration(server.request_timeout),
         "request_timeout_max": show_duration(server.request_timeout_max),

@@ -56,7 +56,11 @@ fn shown(service: &Service) -> Value {
 }
 
 /// The keys of a server that is a container.
-pub(crate) fn container_of_server(server: &Server, container: &Container, endpoint: &Option<ContainerEndpoint>) -> Value {
+pub(crate) fn container_of_server(
+    server: &Server,
+    container: &Container,
+    endpoint: &Option<ContainerEndpoint>,
+) -> Value {
     json!({
         "image": server.written.image,
         "command": server.written.command,

@@ -104,12 +104,14 @@ impl Probe for HttpProbe {
 
 impl Inner {
     fn engine(&self) -> Result<Engine, ContainerError> {
-        let hint = || Some("start Docker or Podman, or name its socket: container_engine = \"unix:///path\"".to_owned());
+        let hint =
+            || Some("start Docker or Podman, or name its socket: container_engine = \"unix:///path\"".to_owned());
         let socket = match &self.place {
             Some(place) => {
                 let path = place.strip_prefix("unix://").unwrap_or(place);
                 if !path.starts_with('/') {
-                    let reason = format!("the container engine `{place}` is no Unix socket, and only those are spoken to");
+                    let reason =
+                        format!("the container engine `{place}` is no Unix socket, and only those are spoken to");
                     return Err(failed(reason, hint(), false));
                 }
                 PathBuf::from(path)
@@ -198,9 +200,8 @@ impl Inner {
             let key = format!("{}/tcp", port.container);
             exposed.insert(key.clone(), json!({}));
             let binding = json!({ "HostIp": port.ip.to_string(), "HostPort": port.host.to_string() });
-            match bindings.entry(key).or_insert_with(|| json!([])) {
-                Value::Array(list) => list.push(binding),
-                _ => {}
+            if let Value::Array(list) = bindings.entry(key).or_insert_with(|| json!([])) {
+                list.push(binding);
             }
         }
         let some = |number: u64| (number > 0).then_some(number);

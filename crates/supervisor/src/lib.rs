@@ -17,8 +17,8 @@ pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};
 pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts};
 pub use server_log::{Line, ServerLog, Stream};
 pub use spawner::{
-    ExitHow, ExitReport, Guard, GuardProcess, ProcessHandle, SpawnError, SpawnRequest, Spawned, Spawner, StopReport,
-    Steering, StopStep, Wish, steered,
+    ExitHow, ExitReport, Guard, GuardProcess, ProcessHandle, SpawnError, SpawnRequest, Spawned, Spawner, Steering,
+    StopReport, StopStep, Wish, steered,
 };
 pub use state::{Event, Refused, State};
 pub use stderr::pump;

@@ -30,7 +30,12 @@ pub(super) struct Done {
 
 impl Reloader {
     pub(super) fn new(context: &Context, config: &Config) -> Self {
-        Self { sources: context.sources(), listen: config.listen.clone(), limits: config.limits.clone(), container_engine: config.container_engine.clone() }
+        Self {
+            sources: context.sources(),
+            listen: config.listen.clone(),
+            limits: config.limits.clone(),
+            container_engine: config.container_engine.clone(),
+        }
     }
 
     /// Reads, checks and applies.

@@ -16,4 +16,5 @@ mod reload;
 mod schema;
 mod secrets;
 mod servers;
+mod services;
 mod sockets;

@@ -17,7 +17,7 @@ fn env(server: &Server) -> Vec<(&str, &str)> {
             let pairs = headers.iter();
             pairs.map(|(name, value)| (name.as_str(), value.expose_secret())).collect()
         }
-        Reach::Tcp { .. } | Reach::Unix { .. } => Vec::new(),
+        Reach::Tcp { .. } | Reach::Unix { .. } | Reach::Container { .. } => Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ fn reach(text: &str) -> (&'static str, String) {
         Reach::Tcp { address } => address.clone(),
         Reach::Unix { path } => path.display().to_string(),
         Reach::Stdio { command, .. } => command.clone(),
+        Reach::Container { container, .. } => container.image.clone(),
     };
     (server.reach.transport(), at)
 }

@@ -18,11 +18,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use supervisor::services::Containers;
 use supervisor::{
     Decision, Ending, Jitter, LogWriter, ProcessHandle, RestartMode, RestartPolicy, Restarts, ServerLog, Spawner,
     State, Stream,
 };
-use supervisor::services::Containers;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 

@@ -223,7 +223,9 @@ pub(super) async fn connect(
             tokio::spawn(supervisor::pump(spawned.stderr, server.log.clone(), Stream::Stderr));
             let process = spawned.handle;
             match upstream::connect_duplex(spawned.stdout, spawned.stdin, options.clone(), events.clone()).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid), lease: None }),
+                Ok(link) => {
+                    Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(spawned.pid), lease: None })
+                }
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;

@@ -69,7 +69,8 @@ impl Status {
             State::Stopped => Error::new(ErrorKind::NotRunning, format!("the server `{name}` is not running{why}"))
                 .hint("enable it in the configuration, or approve it by naming its file with --config"),
             State::Starting => {
-                Error::new(ErrorKind::UpstreamStarting, format!("the server `{name}` is still starting{why}")).hint(hint)
+                Error::new(ErrorKind::UpstreamStarting, format!("the server `{name}` is still starting{why}"))
+                    .hint(hint)
             }
             State::NeedsAuth => {
                 Error::new(ErrorKind::NeedsAuth, format!("the server `{name}` waits for a person to sign in{why}"))

@@ -109,8 +109,7 @@ impl Engine {
         // Without a tag the engine would fetch every one.
         let tagged = image.contains('@') || image.rsplit('/').next().is_some_and(|name| name.contains(':'));
         let image = if tagged { image.to_owned() } else { format!("{image}:latest") };
-        let response =
-            self.send(Method::POST, &format!("/images/create?fromImage={}", encoded(&image)), None).await?;
+        let response = self.send(Method::POST, &format!("/images/create?fromImage={}", encoded(&image)), None).await?;
         let mut body = response.into_body();
         let mut line = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -180,7 +179,8 @@ impl Engine {
     /// What the engine said.
     pub async fn labelled(&self, label: &str) -> Result<Vec<String>, EngineError> {
         let filters = serde_json::json!({ "label": [label] }).to_string();
-        let answer = self.ask(Method::GET, &format!("/containers/json?all=1&filters={}", encoded(&filters)), None).await?;
+        let answer =
+            self.ask(Method::GET, &format!("/containers/json?all=1&filters={}", encoded(&filters)), None).await?;
         let found = answer.as_array().into_iter().flatten();
         Ok(found.filter_map(|one| one["Id"].as_str().map(str::to_owned)).collect())
     }
@@ -235,10 +235,9 @@ impl Engine {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, EngineError> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| EngineError::Unreachable {
-            socket: self.socket.clone(),
-            reason: error.to_string(),
-        })?;
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|error| EngineError::Unreachable { socket: self.socket.clone(), reason: error.to_string() })?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(EngineError::broken)?;
         // It ends with the answer, or when whoever waits for it is gone.
         tokio::spawn(connection.with_upgrades());
@@ -281,7 +280,10 @@ async fn refused(response: Response<Incoming>) -> EngineError {
     let bytes = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let said: Option<Value> = serde_json::from_slice(&bytes).ok();
     let message = said.and_then(|said| said["message"].as_str().map(str::to_owned));
-    EngineError::Refused { status, message: message.unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned()) }
+    EngineError::Refused {
+        status,
+        message: message.unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned()),
+    }
 }
 
 /// A line of what is said while an image is fetched: an error comes in it, after the status.
@@ -295,7 +297,8 @@ fn pulled(line: &[u8]) -> Result<(), EngineError> {
 
 /// Percent-encoded, so that it stays what it is in a path or a query.
 fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@');
     let each = text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") });
     each.collect()
 }

@@ -98,8 +98,7 @@ mod tests {
     async fn streams_are_taken_apart_however_they_are_cut() {
         let (engine, ours) = duplex(7);
         let mut attached = attached(ours);
-        let sent: Vec<u8> =
-            [frame(1, b"one "), frame(2, b"oops"), frame(1, b""), frame(1, &[b'x'; 100_000])].concat();
+        let sent: Vec<u8> = [frame(1, b"one "), frame(2, b"oops"), frame(1, b""), frame(1, &[b'x'; 100_000])].concat();
         let (mut theirs, mut engine) = split(engine);
         let writing = tokio::spawn(async move {
             engine.write_all(&sent).await.unwrap();

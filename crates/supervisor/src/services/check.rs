@@ -63,8 +63,7 @@ async fn command(words: &[String], service: &Service, tools: &Tools) -> Result<(
         }
     };
     drop(spawned.stdin);
-    let (out, err, exit) =
-        tokio::join!(last_words(spawned.stdout), last_words(spawned.stderr), spawned.handle.wait());
+    let (out, err, exit) = tokio::join!(last_words(spawned.stdout), last_words(spawned.stderr), spawned.handle.wait());
     if exit.how == ExitHow::Code(0) {
         return Ok(());
     }

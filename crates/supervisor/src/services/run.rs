@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use config::{Check, Service, ServiceKind};
 use tokio::io::AsyncRead;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 

@@ -178,8 +178,7 @@ async fn a_service_that_dies_comes_back_and_its_holders_hear_of_it() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_had_says_why_and_is_tried_again_when_asked() {
     let (world, needs) = needs("[services.db]\nimage = 'x'\n");
-    let absent =
-        ContainerError { reason: "no image `x`".into(), hint: Some("docker pull x".into()), can_pass: false };
+    let absent = ContainerError { reason: "no image `x`".into(), hint: Some("docker pull x".into()), can_pass: false };
     world.failures.lock().unwrap().insert("db".to_owned(), VecDeque::from([absent]));
     let unmet = needs.acquire("a", &names(&["db"]), &quiet).await.unwrap_err();
     assert_eq!(unmet.ending, Ending::Hopeless);

@@ -52,7 +52,8 @@ fn a_server_in_a_container_speaks_on_its_stdin_and_stdout() {
     assert_eq!(ids.len(), 1, "expected one container: {ids:?}");
     let known = docker.inspect(&ids[0]);
     let host = &known["HostConfig"];
-    let limits = json!([host["Memory"], host["NanoCpus"], host["PidsLimit"], host["ReadonlyRootfs"], host["NetworkMode"]]);
+    let limits =
+        json!([host["Memory"], host["NanoCpus"], host["PidsLimit"], host["ReadonlyRootfs"], host["NetworkMode"]]);
     assert_eq!(limits, json!([64 * 1024 * 1024, 500_000_000, 16, true, "none"]));
     // Killed from outside: its end is told, and it is started again.
     let killed = docker.cli(&["kill", &ids[0]]);

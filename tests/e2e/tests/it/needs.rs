@@ -86,9 +86,7 @@ fn shell(name: &str, script: &str, more: &str) -> String {
 /// An HTTP server that is there from the start, as a service.
 fn web(name: &str, port: u16, more: &str) -> String {
     let program = built("mcp-fixture");
-    format!(
-        "[services.{name}]\ncommand = {program:?}\nargs = [\"http\", \"--port\", \"{port}\"]\nlinger = 0\n{more}\n"
-    )
+    format!("[services.{name}]\ncommand = {program:?}\nargs = [\"http\", \"--port\", \"{port}\"]\nlinger = 0\n{more}\n")
 }
 
 #[test]
@@ -108,7 +106,11 @@ fn each_check_finds_out_that_a_service_is_ready() {
             &format!("sleep 0.2; touch {}; exec sleep 600", flag.display()),
             &format!("ready = {{ command = [\"test\", \"-e\", {flag:?}], interval = \"20ms\" }}"),
         ),
-        shell("line", "echo starting; sleep 0.2; echo all is ready now >&2; exec sleep 600", "ready = { log_line = \"is ready\" }"),
+        shell(
+            "line",
+            "echo starting; sleep 0.2; echo all is ready now >&2; exec sleep 600",
+            "ready = { log_line = \"is ready\" }",
+        ),
         shell("plain", "exec sleep 600", ""),
     ];
     home.write_config(&config("[\"tcp\", \"command\", \"line\", \"plain\"]", &services.concat()));
@@ -226,7 +228,9 @@ fn noted(name: &str, journal: &std::path::Path, more: &str) -> String {
     let script = format!(
         "trap \"echo end {name} >> {journal}; exit 0\" TERM; echo start {name} >> {journal}; echo up; while :; do sleep 0.05; done"
     );
-    format!("[services.{name}]\ncommand = \"sh\"\nargs = [\"-c\", {script:?}]\nlinger = 0\nready = {{ log_line = \"up\" }}\n{more}\n")
+    format!(
+        "[services.{name}]\ncommand = \"sh\"\nargs = [\"-c\", {script:?}]\nlinger = 0\nready = {{ log_line = \"up\" }}\n{more}\n"
+    )
 }
 
 #[test]
