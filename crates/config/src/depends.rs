@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_circle_is_named_in_the_order_of_its_arrows() {
-        let cases: &[(&[(&str, &[&str])], Option<&[&str]>)] = &[
+        type Pairs = &'static [(&'static str, &'static [&'static str])];
+        let cases: &[(Pairs, Option<&[&str]>)] = &[
             (&[("a", &["b"]), ("b", &["c"])], None),
             (&[("a", &["a"])], Some(&["a"])),
             (&[("x", &["b"]), ("c", &["a"]), ("b", &["c"]), ("a", &["b"])], Some(&["a", "b", "c"])),

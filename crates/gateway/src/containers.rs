@@ -281,7 +281,7 @@ async fn follow(engine: Engine, id: String, ending: Ending, mut steering: Steeri
             wish = steering.wish() => wish,
         };
         let done = match wish {
-            Wish::Terminate => engine.signal(&id, "TERM").await,
+            Wish::Terminate => engine.signal(&id, &stop_signal(&engine, &id).await).await,
             Wish::Kill => {
                 let removed = engine.remove(&id).await;
                 // The end comes with the removal; nothing else is left to wish.
@@ -297,6 +297,13 @@ async fn follow(engine: Engine, id: String, ending: Ending, mut steering: Steeri
             tracing::debug!(container = %id, %error, "the container was not told to end");
         }
     }
+}
+
+/// What tells its main process to end: the image may say so.
+async fn stop_signal(engine: &Engine, id: &str) -> String {
+    let known = engine.inspect(id).await.unwrap_or_default();
+    let own = known["Config"]["StopSignal"].as_str().filter(|signal| !signal.is_empty());
+    own.unwrap_or("SIGTERM").to_owned()
 }
 
 /// Statuses above 128 are signals, as shells and engines have it.

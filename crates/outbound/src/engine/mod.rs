@@ -153,12 +153,12 @@ impl Engine {
         self.ask(Method::GET, &format!("/containers/{}/json", encoded(id)), None).await
     }
 
-    /// Sends a signal, such as `TERM`, to the main process of a container.
+    /// Sends a signal, such as `SIGTERM`, to the main process of a container.
     ///
     /// # Errors
     /// What the engine said; a conflict where it does not run.
     pub async fn signal(&self, id: &str, signal: &str) -> Result<(), EngineError> {
-        self.ask(Method::POST, &format!("/containers/{id}/kill?signal={signal}"), None).await.map(drop)
+        self.ask(Method::POST, &format!("/containers/{id}/kill?signal={}", encoded(signal)), None).await.map(drop)
     }
 
     /// Removes a container with its unnamed volumes, killing it first.

@@ -32,11 +32,11 @@ fn boxed(name: &str) -> String {
     )
 }
 
-/// A service that is a container with a port.
+/// A service that is a container with a port. It does not hear TERM, as the first process of a container.
 fn web(port: u16) -> String {
     format!(
         "[services.web]\nimage = \"switchboard-test/fixture:1\"\nargs = [\"http\", \"--host\", \"0.0.0.0\", \"--port\", \"80\"]\n\
-         ports = [\"{port}:80\"]\npull = \"never\"\nlinger = 0\nready = {{ tcp = \"127.0.0.1:{port}\", interval = \"50ms\" }}\n"
+         ports = [\"{port}:80\"]\npull = \"never\"\nlinger = 0\nstop_timeout = 1\nready = {{ tcp = \"127.0.0.1:{port}\", interval = \"50ms\" }}\n"
     )
 }
 
@@ -74,7 +74,7 @@ fn a_server_in_a_container_speaks_http_and_a_service_is_one_too() {
     let Some(docker) = Docker::start() else { return };
     docker.image("switchboard-test/fixture:1", "mcp-fixture");
     let http = "[servers.http]\nimage = \"switchboard-test/fixture:1\"\n\
-                args = [\"http\", \"--host\", \"0.0.0.0\", \"--port\", \"80\"]\ntype = \"http\"\n\
+                args = [\"http\", \"--host\", \"0.0.0.0\", \"--port\", \"80\"]\ntype = \"http\"\nstop_timeout = 1\n\
                 container = { port = 80, pull = \"never\" }\n";
     let app = misbehave("app", "ok", "dual") + "depends_on = [\"web\"]\n";
     let board = docker.home(&format!("{http}{app}{}", web(8080))).start();
