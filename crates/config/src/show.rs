@@ -193,10 +193,7 @@ fn shown_server(server: &Server) -> Value {
         "record_results": server.record_results,
         "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),
         "oauth": server.oauth.as_ref().map_or(Value::Null, shown_oauth),
-        "tools": {
-            "allow": server.tools.allow,
-            "deny": server.tools.deny,
-        },
+        "tools": { "allow": server.tools.allow, "deny": server.tools.deny },
     });
     if let (Some(shown), Value::Object(details)) = (shown.as_object_mut(), details) {
         shown.extend(details);
