@@ -38,6 +38,22 @@ pub(crate) fn install(root: &Path) -> Result<()> {
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
 }
 
+/// Builds the programs that run in containers: they bring every library with them. In a folder of
+/// its own, since it needs other flags; `Docker::image` of the end-to-end tests says the same.
+///
+/// # Errors
+/// They cannot be built.
+pub(crate) fn static_programs(root: &Path) -> Result<()> {
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    for (package, program) in [("testkit", "mcp-misbehave"), ("fixture", "mcp-fixture")] {
+        let mut build = crate::tool::cargo(root);
+        build.env("RUSTFLAGS", "-C target-feature=+crt-static").args(["build", "--package", package]);
+        build.args(["--bin", program, "--target", &triple, "--target-dir"]);
+        crate::tool::run(build.arg(root.join("target/static")))?;
+    }
+    Ok(())
+}
+
 fn fingerprint(source: &Path) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(RECIPE);

@@ -48,6 +48,7 @@ pub(crate) fn run(root: &Path, args: &TestArgs) -> Result<()> {
     // All targets and not only the binaries: with the features of the tests everything is built
     // once, without them the dependencies would be built twice.
     let built = steps.step("build", || tool::run(tool::cargo(root).args(["build", "--workspace", "--all-targets"])));
+    let built = steps.step("static", || peers::static_programs(root)) && built;
     if built {
         steps.step("docs", || docs::check(root));
         steps.tests("tests", root, &args.nextest);

@@ -117,6 +117,10 @@ const NEEDS: &[Need] = &[
     // For servers and clients on a TCP port and on a Unix socket, and for a server with a browser.
     Need { probe: &["socat", "-V"], packages: &["socat"] },
     Need { probe: &["chromium", "--version"], packages: &["chromium"] },
+    // Servers and services in containers; the tests start an engine of their own.
+    Need { probe: &["dockerd", "--version"], packages: &["docker.io"] },
+    Need { probe: &["iptables", "--version"], packages: &["iptables"] },
+    Need { probe: &["ip", "-Version"], packages: &["iproute2"] },
 ];
 
 /// Makes sure that the system has what the peers and tests need; installs it where we are root

@@ -119,6 +119,10 @@ fn configuration() -> String {
     for (name, inner) in properties(&schema["$defs"]["server"]).filter(|(_, inner)| inner["properties"].is_object()) {
         section(&mut page, &format!("`[servers.NAME.{name}]`"), inner);
     }
+    section(&mut page, "`[services.NAME]`", &schema["$defs"]["service"]);
+    for (name, inner) in properties(&schema["$defs"]["service"]).filter(|(_, inner)| inner["properties"].is_object()) {
+        section(&mut page, &format!("`[services.NAME.{name}]`"), inner);
+    }
     page
 }
 

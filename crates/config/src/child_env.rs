@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::Server;
 use crate::environment::Environment;
 use crate::host::Runs;
+use crate::service::{Service, ServiceKind};
 
 /// Variables that every child gets if we have them. `LC_*` and `XDG_*` are passed as well.
 const PASSED: &[&str] = &[
@@ -44,8 +45,26 @@ pub fn child_environment(server: &Server, environment: &Environment) -> Vec<(Str
     let Some(Runs { env, inherit_env, .. }) = server.runs() else {
         return Vec::new();
     };
+    assembled(env, inherit_env, server.port, environment)
+}
+
+/// The whole environment of the program of `service`, by the same rules; also that of
+/// the commands that check it.
+pub fn service_environment(service: &Service, environment: &Environment) -> Vec<(String, String)> {
+    match &service.kind {
+        ServiceKind::Command { env, .. } => assembled(env, &[], None, environment),
+        _ => assembled(&BTreeMap::new(), &[], None, environment),
+    }
+}
+
+fn assembled(
+    env: &BTreeMap<String, SecretString>,
+    inherit_env: &[String],
+    port: Option<u16>,
+    environment: &Environment,
+) -> Vec<(String, String)> {
     let mut child = passed(environment, inherit_env);
-    if let Some(port) = server.port {
+    if let Some(port) = port {
         child.insert("PORT".to_owned(), port.to_string());
     }
     for (name, value) in env {

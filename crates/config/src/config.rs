@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::health::Health;
 use crate::host::{Program, Resources};
 use crate::limits::Limits;
+use crate::service::{Container, ContainerEndpoint, Service};
 
 /// The whole configuration. Secrets do not show in its `Debug` form.
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub struct Config {
     pub roots: Vec<String>,
     /// Declared servers by declared name, disabled and pending ones included.
     pub servers: BTreeMap<String, Server>,
+    /// What servers need beside themselves, by declared name; pending ones included.
+    pub services: BTreeMap<String, Service>,
+    /// Socket of the engine that runs containers, where the configuration names one.
+    pub container_engine: Option<String>,
     /// Where each setting that is not a default came from, by dotted key (`listen.address`).
     pub origins: BTreeMap<String, Origin>,
 }
@@ -130,6 +135,8 @@ pub struct Server {
     pub tools: ToolFilter,
     /// Whether public names begin with the server's name.
     pub prefix: Prefix,
+    /// Services and servers that must be ready before it starts.
+    pub depends_on: Vec<String>,
     /// Whether records keep arguments.
     pub record_arguments: bool,
     /// Whether records keep results.
@@ -197,6 +204,13 @@ pub enum Reach {
         /// Whether it may change things.
         allow_changes: bool,
     },
+    /// A container of our own on the Docker or Podman engine.
+    Container {
+        /// What it is made of.
+        container: Box<Container>,
+        /// Where it speaks HTTP; on its stdin and stdout if absent.
+        endpoint: Option<ContainerEndpoint>,
+    },
 }
 
 /// The transports over HTTP.
@@ -241,6 +255,8 @@ pub struct Written {
     pub args: Vec<String>,
     /// URL as written.
     pub url: Option<String>,
+    /// Image as written.
+    pub image: Option<String>,
 }
 
 /// Whether a server may run.
@@ -390,6 +406,8 @@ impl Reach {
             Reach::Tcp { .. } => "tcp",
             Reach::Unix { .. } => "unix",
             Reach::Builtin { .. } => "in-process",
+            Reach::Container { endpoint: None, .. } => "stdio",
+            Reach::Container { .. } => "http",
         }
     }
 
@@ -401,7 +419,11 @@ impl Reach {
             Reach::Http { url, .. } => Some(url.clone()),
             // A WebSocket begins as a request of HTTP, to an `http` or `https` URL.
             Reach::WebSocket { url, .. } => Some(format!("http{}", url.get(2..)?)),
-            Reach::Stdio { .. } | Reach::Tcp { .. } | Reach::Unix { .. } | Reach::Builtin { .. } => None,
+            Reach::Stdio { .. }
+            | Reach::Tcp { .. }
+            | Reach::Unix { .. }
+            | Reach::Builtin { .. }
+            | Reach::Container { .. } => None,
         }
     }
 }
@@ -426,6 +448,7 @@ impl fmt::Debug for Reach {
             Reach::Tcp { address } => formatter.debug_struct("tcp").field("address", address).finish(),
             Reach::Unix { path } => formatter.debug_struct("unix").field("path", path).finish(),
             Reach::Builtin { builtin, .. } => formatter.debug_struct("builtin").field("name", builtin).finish(),
+            Reach::Container { container, .. } => container.fmt(formatter),
         }
     }
 }

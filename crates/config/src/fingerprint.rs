@@ -88,6 +88,10 @@ impl Server {
             Reach::Builtin { builtin, allow_changes } => {
                 hash.add("builtin").add(builtin).add(&allow_changes.to_string());
             }
+            Reach::Container { container, endpoint } => {
+                container.hash(&mut hash);
+                hash.add(&format!("{endpoint:?}"));
+            }
         }
         if let Some(Program { command, args, env, cwd, inherit_env }) = &self.hosted {
             hash.add("hosted").add(command).list(args).list(inherit_env).add(&format!("{cwd:?}"));
@@ -96,6 +100,7 @@ impl Server {
             }
         }
         hash.list(&self.install).add(&format!("{:?}", (self.port, self.resources, self.install_timeout)));
+        hash.list(&self.depends_on);
         if let Some(oauth) = &self.oauth {
             let OAuth { client_id, client_secret, issuer, client_metadata_url, scopes, redirect_port, .. } = oauth;
             for text in [client_id, issuer, client_metadata_url] {
@@ -125,6 +130,7 @@ impl Server {
             Reach::Tcp { address } => hash.add("tcp").add(address),
             Reach::Unix { path } => hash.add("unix").add(&path.to_string_lossy()),
             Reach::Builtin { builtin, .. } => hash.add("builtin").add(builtin),
+            Reach::Container { container, .. } => hash.add("container").add(&container.image).list(&container.command),
         };
         if let Some(program) = &self.hosted {
             hash.add(&program.command).list(&program.args);
@@ -144,23 +150,23 @@ impl Server {
 
 /// A hash over texts, each with its length before it, so that no two lists look alike.
 #[derive(Default)]
-struct Parts(Sha256);
+pub(crate) struct Parts(Sha256);
 
 // === impl Parts ===
 
 impl Parts {
-    fn add(&mut self, text: &str) -> &mut Parts {
+    pub(crate) fn add(&mut self, text: &str) -> &mut Parts {
         self.0.update((text.len() as u64).to_be_bytes());
         self.0.update(text);
         self
     }
 
-    fn list(&mut self, texts: &[String]) -> &mut Parts {
+    pub(crate) fn list(&mut self, texts: &[String]) -> &mut Parts {
         self.add(&texts.len().to_string());
         texts.iter().fold(self, |hash, text| hash.add(text))
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let digest = self.0.finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -118,7 +118,7 @@ pub(crate) fn is_here(reach: &Reach) -> bool {
             url.parse::<http::Uri>().is_ok_and(|url| url.host().is_some_and(is_loopback))
         }
         Reach::Tcp { address } => address.rsplit_once(':').is_some_and(|(host, _)| is_loopback(host)),
-        Reach::Unix { .. } | Reach::Stdio { .. } | Reach::Builtin { .. } => true,
+        Reach::Unix { .. } | Reach::Stdio { .. } | Reach::Builtin { .. } | Reach::Container { .. } => true,
     }
 }
 

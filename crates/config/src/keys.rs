@@ -4,6 +4,7 @@
 //! Keys of other tools are not here: `foreign` turns them into these.
 
 use crate::limits::LIMIT_KEYS;
+use crate::service_keys::CONTAINER_KEYS;
 
 /// A key: its name, what may stand there, and what it does.
 #[derive(Debug)]
@@ -56,25 +57,25 @@ pub(crate) enum Shape {
     },
 }
 
-const fn key(name: &'static str, shape: Shape, what: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, shape: Shape, what: &'static str) -> Key {
     Key { name, shape, what }
 }
 
-const fn flag(name: &'static str, default: Option<bool>, what: &'static str) -> Key {
+pub(crate) const fn flag(name: &'static str, default: Option<bool>, what: &'static str) -> Key {
     key(name, Shape::Flag { default }, what)
 }
 
-const fn text(name: &'static str, default: Option<&'static str>, what: &'static str) -> Key {
+pub(crate) const fn text(name: &'static str, default: Option<&'static str>, what: &'static str) -> Key {
     key(name, Shape::Text { default }, what)
 }
 
-const fn time(name: &'static str, milliseconds: [u64; 3], what: &'static str) -> Key {
+pub(crate) const fn time(name: &'static str, milliseconds: [u64; 3], what: &'static str) -> Key {
     let [default, min, max] = milliseconds;
     key(name, Shape::Duration { default, min, max }, what)
 }
 
-const SECOND: u64 = 1000;
-const HOUR: u64 = 3600 * SECOND;
+pub(crate) const SECOND: u64 = 1000;
+pub(crate) const HOUR: u64 = 3600 * SECOND;
 
 /// The address that clients find us at unless told otherwise.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:7420";
@@ -140,6 +141,11 @@ pub(crate) const TOP_KEYS: &[Key] = &[
     key("names", Shape::Section { keys: NAMES_KEYS }, "How public names are made."),
     key("records", Shape::Section { keys: RECORDS_KEYS }, "What is kept of each call."),
     key("roots", Shape::Texts, "The file:// roots that servers are told when they ask."),
+    text(
+        "container_engine",
+        None,
+        "Socket of the Docker or Podman engine that runs containers. Without it: DOCKER_HOST, then the usual places.",
+    ),
 ];
 
 /// Keys of `tools` of a server.
@@ -390,6 +396,9 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         Shape::Section { keys: HEALTH_CHECK_KEYS },
         "What is checked instead of asking by the protocol: one of command, http and tool.",
     ),
+    text("image", None, "Image of a container that the server is, instead of command or url."),
+    key("container", Shape::Section { keys: CONTAINER_KEYS }, "How the container of a server with image is run."),
+    key("depends_on", Shape::Texts, "Services and servers that must be ready before this one starts."),
     flag("record_arguments", None, "Whether records of calls keep the arguments."),
     flag("record_results", None, "Whether records of calls keep the results."),
 ];

@@ -14,6 +14,7 @@ mod load;
 mod keys;
 mod names;
 mod quantity;
+mod service_keys;
 mod tree;
 
 mod foreign;
@@ -22,12 +23,15 @@ mod read;
 mod variables;
 mod words;
 
+mod depends;
 mod health;
 mod host;
 mod life;
 mod oauth;
 mod reach;
 mod server;
+mod service;
+mod services;
 mod settings;
 
 mod child_env;
@@ -35,15 +39,17 @@ mod fingerprint;
 mod schema;
 mod server_files;
 mod show;
+mod show_services;
 mod watch;
 
 pub mod client_files;
 
-pub use child_env::{check_environment, child_environment};
+pub use child_env::{check_environment, child_environment, service_environment};
 pub use config::{
     Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin, Prefix,
     RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
+pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use fingerprint::{Changes, changes};
@@ -55,6 +61,8 @@ pub use names::reduce;
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
 pub use server_files::FileWatcher;
+pub use service::{Check, Container, ContainerEndpoint, PublishedPort, Pull, Ready, Service, ServiceKind};
+pub use services::container_environment;
 pub use show::{show, to_json};
 pub use watch::{WatchError, Watcher};
 pub use words::split_words;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Approval, Config, Layer, Origin};
+use crate::depends::check_depends;
 use crate::diagnostic::{Diagnostic, Report, Severity, Source};
 use crate::environment::{Environment, read_dotenv, read_value_file};
 use crate::host;
@@ -14,6 +15,7 @@ use crate::names::reduce;
 use crate::raw::{RawConfig, RawServer, read};
 use crate::read::Settings;
 use crate::server::{Declaration, check_server};
+use crate::services::{Surroundings, check_services};
 use crate::settings::check_settings;
 
 /// Where configuration comes from.
@@ -115,6 +117,7 @@ pub fn load(sources: &Sources) -> Loaded {
     files.push(dotenv_path);
 
     let read_so_far = report.diagnostics.len();
+    let services = crate::services::take(&mut raws);
     let (settings, declared) = merge(raws, &documents, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
     for (name, (at, raw)) in &declared {
@@ -125,6 +128,7 @@ pub fn load(sources: &Sources) -> Loaded {
             dotenv: &dotenv,
             settings: &settings,
             listen: config.listen.address,
+            what: "server",
         };
         if let Some(server) = check_server(&declaration, &mut report, &mut files) {
             config.servers.insert(name.clone(), server);
@@ -133,6 +137,9 @@ pub fn load(sources: &Sources) -> Loaded {
     refuse_like_names(&mut config, &declared, &documents, &mut report);
     let raws = declared.values().map(|(at, raw)| (*at, raw));
     host::refuse_like_ports(&mut config, raws, &documents, &mut report);
+    let around = Surroundings { documents: &documents, environment, dotenv: &dotenv, settings: &settings };
+    check_services(&services, &around, &mut config, &mut report, &mut files);
+    check_depends(&mut config, &declared, &services, &documents, &mut report);
     // In a file with syntax errors, what is missing may only not have been understood.
     let guess = |found: &Diagnostic| found.file.as_ref().is_some_and(|file| broken.contains(file));
     let checked = report.diagnostics.split_off(read_so_far);
@@ -248,7 +255,7 @@ fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, S
     }
 }
 
-type Declared = BTreeMap<String, (usize, RawServer)>;
+pub(crate) type Declared = BTreeMap<String, (usize, RawServer)>;
 
 /// Later layers win: settings one by one, servers whole.
 fn merge(raws: Vec<RawConfig>, documents: &[Document], report: &mut Report) -> (Settings, Declared) {

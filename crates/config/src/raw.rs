@@ -12,6 +12,7 @@ use crate::tree::{Entry, Kind, Node, parse_json, parse_toml};
 pub(crate) struct RawConfig {
     pub(crate) settings: Vec<((&'static str, &'static str), Field)>,
     pub(crate) servers: Vec<RawServer>,
+    pub(crate) services: Vec<RawServer>,
     /// Whether there were syntax errors, so that what was read is partly a guess.
     pub(crate) broken: bool,
 }
@@ -75,7 +76,8 @@ fn is_json(source: &Source) -> bool {
 
 fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
     let entries = tree.entries();
-    let is_ours = |one: &Entry| one.key == "servers" || find(TOP_KEYS, &one.key).is_some();
+    let is_ours =
+        |one: &Entry| matches!(one.key.as_str(), "servers" | "services") || find(TOP_KEYS, &one.key).is_some();
     let codex = entries.iter().any(|one| FOREIGN_TABLES.contains(&one.key.as_str()))
         && !entries.iter().any(is_ours)
         && source.path.file_name().is_none_or(|name| name != "switchboard.toml");
@@ -84,6 +86,7 @@ fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
     for one in entries {
         match (one.key.as_str(), find(TOP_KEYS, &one.key)) {
             ("servers", _) => read_servers(source, one, Manner::Own, &mut raw, &mut notes, report),
+            ("services", _) => crate::services::read_services(source, one, &mut raw, report),
             (table, _) if FOREIGN_TABLES.contains(&table) => {
                 read_servers(source, one, Manner::Foreign, &mut raw, &mut notes, report);
             }
@@ -91,7 +94,7 @@ fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
             (_, None) if codex => notes.push((format!("`{}`", one.key), one.key_span)),
             (_, None) => {
                 let known = TOP_KEYS.iter().map(|key| key.name);
-                unknown_key(source, one, "", known.chain(["servers", "mcpServers"]), report);
+                unknown_key(source, one, "", known.chain(["servers", "services", "mcpServers"]), report);
             }
         }
     }

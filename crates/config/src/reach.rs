@@ -27,6 +27,12 @@ pub(crate) const SOCKET_PATH_BYTES_MAX: usize = 100;
 /// program is run, and then reached at the URL.
 pub(crate) fn reach(work: &mut Work<'_>) -> Option<(Reach, Option<Program>)> {
     let raw = work.declaration.raw;
+    if let Some(image) = text_of(work.field("image")) {
+        return Some((crate::services::server_container(work, image)?, None));
+    }
+    if let Some(field) = work.field("container") {
+        work.problem(field.key_span, "`container` goes with `image`");
+    }
     let (command, url) = (work.field("command"), work.field("url"));
     if let Some(builtin) = text_of(work.field("builtin")) {
         return inside(work, builtin);
@@ -55,7 +61,7 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<(Reach, Option<Program>)> {
         }
         (None, None) => {
             // A value of the wrong form was already reported.
-            let stands = |key: &String| key == "command" || key == "url";
+            let stands = |key: &String| matches!(key.as_str(), "command" | "url" | "image");
             if !raw.keys.iter().any(stands) {
                 work.problem(raw.name_span, "it has neither `command` nor `url`")
                     .hint("`command` runs a local program, `url` reaches a remote server, `builtin` is a server inside this program");
@@ -156,7 +162,7 @@ fn refuse_nul(work: &mut Work<'_>, span: Span, text: &str) {
 }
 
 /// `env_file` first, then `env`.
-fn variables(work: &mut Work<'_>) -> BTreeMap<String, SecretString> {
+pub(crate) fn variables(work: &mut Work<'_>) -> BTreeMap<String, SecretString> {
     let mut env = BTreeMap::new();
     if let Some(file) = text_of(work.field("env_file")) {
         let name = work.expand(file);
@@ -378,7 +384,8 @@ fn dialect(work: &mut Work<'_>) -> HttpDialect {
 /// What may be shown of a server: the texts before variables were expanded.
 pub(crate) fn written(raw: &RawServer) -> Written {
     let text = |name| text_of(raw.fields.get(name)).map(|text: &Located| text.text.clone());
-    Written { command: text("command"), args: owned(texts_of(raw.fields.get("args"))), url: text("url") }
+    let args = owned(texts_of(raw.fields.get("args")));
+    Written { command: text("command"), args, url: text("url"), image: text("image") }
 }
 
 /// Whether an entry of a client is this switchboard: serving it to itself would never end.

@@ -4,18 +4,24 @@ use serde_json::{Map, Value, json};
 
 use crate::keys::{Key, SERVER_KEYS, Shape, TOP_KEYS};
 use crate::quantity::{show_bytes, show_duration};
+use crate::service_keys::SERVICE_KEYS;
 
 /// The JSON Schema (draft 2020-12) of `switchboard.toml`.
 pub fn json_schema() -> Value {
     let mut schema = table(TOP_KEYS);
     let mut server = table(SERVER_KEYS);
-    server["anyOf"] = json!([{ "required": ["command"] }, { "required": ["url"] }]);
+    server["anyOf"] = json!([{ "required": ["command"] }, { "required": ["url"] }, { "required": ["image"] }]);
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "switchboard.toml".into();
     schema["properties"]["servers"] = json!({
         "description": "The servers, by name.",
         "type": "object",
         "additionalProperties": { "$ref": "#/$defs/server" },
+    });
+    schema["properties"]["services"] = json!({
+        "description": "What servers need beside themselves, by name.",
+        "type": "object",
+        "additionalProperties": { "$ref": "#/$defs/service" },
     });
     for name in ["mcpServers", "mcp_servers"] {
         schema["properties"][name] = json!({
@@ -24,7 +30,7 @@ pub fn json_schema() -> Value {
             "additionalProperties": { "type": "object" },
         });
     }
-    schema["$defs"] = json!({ "server": server });
+    schema["$defs"] = json!({ "server": server, "service": table(SERVICE_KEYS) });
     schema
 }
 

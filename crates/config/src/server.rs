@@ -28,6 +28,8 @@ pub(crate) struct Declaration<'a> {
     pub(crate) settings: &'a Settings,
     /// Where we listen ourselves.
     pub(crate) listen: SocketAddr,
+    /// `server` or `service`, for messages.
+    pub(crate) what: &'static str,
 }
 
 /// The work on one declaration.
@@ -79,7 +81,7 @@ impl<'a> Work<'a> {
 
     pub(crate) fn say(&mut self, severity: Severity, span: Span, message: &str) -> &mut Diagnostic {
         let source = &self.declaration.document.source;
-        let message = format!("server `{}`: {message}", self.declaration.raw.name);
+        let message = format!("{} `{}`: {message}", self.declaration.what, self.declaration.raw.name);
         self.report.at(source, severity, span, message)
     }
 
@@ -195,6 +197,7 @@ impl<'a> Work<'a> {
             watch: life.watch,
             tags: texts("tags"),
             description: text_of(self.field("description")).map(|text| text.text.clone()),
+            depends_on: texts("depends_on"),
             record_arguments: record("record_arguments", "arguments"),
             record_results: record("record_results", "results"),
             prefix: match self.word("prefix") {

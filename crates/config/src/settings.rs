@@ -34,6 +34,9 @@ pub(crate) fn check_settings(
     let mut checker = Checker { settings, documents, sources, dotenv, report, files };
     let listen = checker.listen(&mut origins);
     let roots = checker.roots();
+    let container_engine = checker
+        .text("", "container_engine")
+        .and_then(|(document, text)| checker.expand(document, &text, "container_engine"));
     Config {
         listen,
         limits: Limits::resolve(settings),
@@ -44,6 +47,8 @@ pub(crate) fn check_settings(
         names: Names { max: settings.count("names", NAMES_KEYS, "max") },
         roots,
         servers: BTreeMap::new(),
+        services: BTreeMap::new(),
+        container_engine,
         origins,
     }
 }

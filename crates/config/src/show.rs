@@ -9,9 +9,10 @@ use crate::config::{
 };
 use crate::host::Resources;
 use crate::quantity::{show_bytes, show_duration};
+use crate::show_services::container_of_server;
 
 /// What stands in place of a secret.
-const HIDDEN: &str = "***";
+pub(crate) const HIDDEN: &str = "***";
 
 /// The configuration as TOML with the origin of each value as a comment.
 pub fn show(config: &Config) -> String {
@@ -22,10 +23,19 @@ pub fn show(config: &Config) -> String {
         None => "  # default".to_owned(),
     };
     line(&mut text, "roots", &value["roots"], &origin("roots"));
+    if !value["container_engine"].is_null() {
+        line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
+    }
     for section in ["listen", "limits", "catalog", "names"] {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
             line(&mut text, key, value, &origin(&format!("{section}.{key}")));
+        }
+    }
+    for (name, shown) in members(&value["services"]) {
+        text.push_str(&format!("\n[services.{}]\n", quoted_key(name)));
+        for (key, value) in filled(shown) {
+            line(&mut text, key, value, "");
         }
     }
     for server in config.servers.values() {
@@ -105,7 +115,9 @@ pub fn to_json(config: &Config) -> Value {
         },
         "names": { "max": config.names.max },
         "roots": config.roots,
+        "container_engine": config.container_engine,
         "servers": servers,
+        "services": crate::show_services::services(config),
         "origins": origins,
     })
 }
@@ -148,6 +160,7 @@ fn shown_reach(server: &Server) -> Value {
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
         Reach::Builtin { builtin, allow_changes } => json!({ "builtin": builtin, "allow_changes": allow_changes }),
+        Reach::Container { container, endpoint } => container_of_server(server, container, endpoint),
     }
 }
 
@@ -158,7 +171,7 @@ fn shown_server(server: &Server) -> Value {
     let details = json!({
         "enabled": server.enabled,
         "description": server.description,
-        "tags": server.tags,
+        "tags": server.tags, "depends_on": server.depends_on,
         "startup_timeout": show_duration(server.startup_timeout),
         "request_timeout": show_duration(server.request_timeout),
         "request_timeout_max": show_duration(server.request_timeout_max),
@@ -181,10 +194,7 @@ fn shown_server(server: &Server) -> Value {
         "record_results": server.record_results,
         "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),
         "oauth": server.oauth.as_ref().map_or(Value::Null, shown_oauth),
-        "tools": {
-            "allow": server.tools.allow,
-            "deny": server.tools.deny,
-        },
+        "tools": { "allow": server.tools.allow, "deny": server.tools.deny },
     });
     for part in [details, shown_life(server)] {
         if let (Some(shown), Value::Object(part)) = (shown.as_object_mut(), part) {

@@ -39,8 +39,34 @@ pub struct Status {
     pub memory: Memory,
     /// Every declared server.
     pub servers: Vec<Server>,
+    /// What servers depend on.
+    #[serde(default)]
+    pub services: Vec<Service>,
     /// What servers offer and clients do not see, and why.
     pub hidden: Vec<Hidden>,
+}
+
+/// A service that servers depend on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// `container`, `command` or `external`.
+    pub kind: String,
+    /// Its state, in the words of servers.
+    pub state: String,
+    /// Why it is as it is.
+    pub reason: Option<String>,
+    /// What a person can do about it.
+    pub hint: Option<String>,
+    /// Since when it is in this state, UTC.
+    pub since: String,
+    /// Milliseconds until it is tried again.
+    pub next_try_ms: Option<u64>,
+    /// Times it was started again.
+    pub restarts: u64,
+    /// Servers and services that need it now.
+    pub needed_by: Vec<String>,
 }
 
 /// Resident memory in KiB.

@@ -9,7 +9,7 @@ use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
-use crate::server::{Desired, Environment, Inside, Server, Starting, Wishes};
+use crate::server::{Desired, Environment, Inside, Needs, Server, Starting, Wishes, engine, stop_order};
 use crate::tasks::Inquiries;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
@@ -51,6 +51,8 @@ pub struct Parts {
     pub desired: Desired,
     /// A folder for the marks of what was installed for servers; none keeps them in memory.
     pub installs: Option<PathBuf>,
+    /// The data folder: containers are marked as belonging to it.
+    pub data: PathBuf,
 }
 
 /// Everything a call looks at, at one moment.
@@ -96,6 +98,9 @@ impl Gateway {
         let limits = Arc::new(parts.config.limits.clone());
         let hub = Hub::new(limits.listens_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
+        let containers = engine(&parts.config, &parts.process, &parts.data);
+        let (spawner, process, logs) = (parts.spawner.clone(), parts.process.clone(), parts.logs.clone());
+        let needs = Needs::new(&parts.config, spawner, process, logs, containers.clone());
         let environment = Environment {
             spawner: parts.spawner,
             process: parts.process,
@@ -110,6 +115,8 @@ impl Gateway {
             inside: parts.inside,
             wishes: Wishes::new(parts.desired),
             installs: Environment::installs(parts.installs),
+            needs: Arc::new(needs),
+            containers,
         };
         let mut servers = BTreeMap::new();
         let mut rules = compile(&parts.config)?;
@@ -232,6 +239,7 @@ impl Gateway {
                     ended.push(server.clone());
                 }
             }
+            self.environment.needs.apply(&config);
             let fresh: Vec<_> =
                 config.servers.values().filter(|entry| !servers.contains_key(entry.name.as_str())).collect();
             for entry in fresh {
@@ -304,6 +312,18 @@ impl Gateway {
         self.hub.len()
     }
 
+    /// How every service is that servers depend on.
+    #[must_use]
+    pub fn services(&self) -> Vec<supervisor::services::ServiceStatus> {
+        self.environment.needs.status()
+    }
+
+    /// What a service printed.
+    #[must_use]
+    pub fn service_log(&self, name: &str) -> Option<supervisor::ServerLog> {
+        self.environment.needs.log_of(name)
+    }
+
     /// How many calls and tasks wait for the answer of a person.
     #[must_use]
     pub fn parked_calls(&self) -> usize {
@@ -327,13 +347,17 @@ impl Gateway {
         self.draining.is_cancelled()
     }
 
-    /// Ends every server and waits until they have ended. Calls in flight are cut off: who wants
-    /// them to finish drains first.
+    /// Ends every server, those that others depend on after these, then the services; waits until
+    /// they have ended. Calls in flight are cut off: who wants them to finish drains first.
     pub async fn stop(&self) {
         self.drain();
-        let servers: Vec<_> =
-            self.snapshot().servers.values().filter(|server| server.entry.is_active()).cloned().collect();
-        futures_util::future::join_all(servers.iter().map(|server| server.end())).await;
+        let snapshot = self.snapshot.load_full();
+        for wave in stop_order(&snapshot.config) {
+            let servers = wave.iter().filter_map(|name| snapshot.servers.get(name.as_str()));
+            let active = servers.filter(|server| server.entry.is_active());
+            futures_util::future::join_all(active.map(|server| server.end())).await;
+        }
+        self.environment.needs.close().await;
     }
 }
 

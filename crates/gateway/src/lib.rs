@@ -22,6 +22,7 @@ pub mod policy;
 
 pub mod server;
 
+mod containers;
 pub mod health;
 
 pub mod upstream;

@@ -1,7 +1,8 @@
 //! Every byte that we send over HTTP.
 //!
 //! [`relay`] is the connections to MCP servers, [`oauth`] signing in to them, [`guard`] what keeps
-//! us from being sent into places that nobody meant. This crate deliberately does not know what it
+//! us from being sent into places that nobody meant; [`engine`] is the one peer on a Unix socket, which
+//! runs containers. This crate deliberately does not know what it
 //! carries and who calls; [`relay`] only tells whether a request that failed can have reached
 //! anybody.
 
@@ -10,3 +11,5 @@ pub mod relay;
 pub mod guard;
 
 pub mod oauth;
+
+pub mod engine;

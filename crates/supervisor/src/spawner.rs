@@ -5,9 +5,11 @@ mod handle;
 mod orphans;
 mod owner;
 mod process;
+mod steering;
 
 pub use handle::{ExitHow, ExitReport, ProcessHandle, StopReport, StopStep};
 pub use process::GuardProcess;
+pub use steering::{Steering, Wish, steered};
 
 use std::io;
 use std::os::fd::OwnedFd;

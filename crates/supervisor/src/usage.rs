@@ -55,6 +55,11 @@ impl Meter {
         Meter { inner: Arc::new(Inner { pid, group, not_enforced, last: Mutex::new(last) }) }
     }
 
+    /// For what is no process of this machine: it reads nothing.
+    pub(crate) fn of_nothing() -> Meter {
+        Meter::new(u32::MAX, None, Vec::new())
+    }
+
     /// What of the limits of the tree this host cannot enforce, and why.
     pub fn not_enforced(&self) -> &[String] {
         &self.inner.not_enforced

@@ -33,6 +33,9 @@ pub use listening::Listening;
 mod page;
 pub use page::Page;
 
+mod docker;
+pub use docker::Docker;
+
 mod peers;
 pub use peers::{Peers, require_peers, require_program};
 

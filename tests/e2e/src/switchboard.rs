@@ -24,6 +24,8 @@ const AFTERLIFE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Home {
     folder: TempDir,
+    /// The command that runs ours, where it is to run elsewhere: in another network namespace.
+    inside: Vec<String>,
 }
 
 /// A switchboard that runs.
@@ -42,7 +44,14 @@ impl Home {
     /// When the disk does not want to.
     #[must_use]
     pub fn new(config: &str) -> Self {
-        let home = Self { folder: TempDir::with_prefix("e2e-").expect("expected a temporary folder") };
+        Self::inside(Vec::new(), config)
+    }
+
+    /// A home whose programs are run by `inside`, which must become what it runs.
+    #[must_use]
+    pub(crate) fn inside(inside: Vec<String>, config: &str) -> Self {
+        let folder = TempDir::with_prefix("e2e-").expect("expected a temporary folder");
+        let home = Self { folder, inside };
         home.write_config(config);
         home
     }
@@ -90,7 +99,15 @@ impl Home {
     /// The binary with an environment of its own: nothing of whoever runs the tests but `PATH`.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = programs::command(programs::switchboard());
+        let program = programs::switchboard();
+        let mut command = match self.inside.split_first() {
+            Some((first, rest)) => {
+                let mut command = programs::command(first);
+                command.args(rest).arg(program);
+                command
+            }
+            None => programs::command(program),
+        };
         command.env_clear().env("HOME", self.folder.path()).env("NO_COLOR", "1");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("RUST_BACKTRACE", "1").current_dir(self.folder.path());

@@ -10,7 +10,7 @@ const READERS: [&str; 5] =
     ["crates/cli/src", "crates/gateway/src", "crates/control/src", "crates/supervisor/src", "crates/outbound/src"];
 
 /// The tables of keys, and what values of each are called where they are read.
-const TABLES: [(&str, &[&str]); 12] = [
+const TABLES: &[(&str, &[&str])] = &[
     ("LIMIT_KEYS", &["limits"]),
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
@@ -23,13 +23,16 @@ const TABLES: [(&str, &[&str]); 12] = [
     ("HEALTH_CHECK_KEYS", &["settings"]),
     ("RESOURCES_KEYS", &["resources"]),
     ("SERVER_KEYS", &["entry", "server", "runs"]),
+    ("SERVICE_KEYS", &["service", "entry", "container"]),
+    ("READY_KEYS", &["ready"]),
+    ("CONTAINER_KEYS", &["container", "endpoint"]),
 ];
 
 /// What is made of several keys together, by the configuration itself.
 const ENVIRONMENT: &str = "child_environment";
 
 /// Keys that are resolved into a field of another name; several may become one.
-const RESOLVED: [(&str, &str); 15] = [
+const RESOLVED: &[(&str, &str)] = &[
     ("RECORDS_KEYS.arguments", "record_arguments"),
     ("RECORDS_KEYS.results", "record_results"),
     ("SERVER_KEYS.type", "dialect"),
@@ -47,17 +50,32 @@ const RESOLVED: [(&str, &str); 15] = [
     ("HEALTH_CHECK_KEYS.arguments", "check"),
     // A default for the servers, which `RECORDS_KEYS` is about.
     ("TOP_KEYS.records", "servers"),
+    // What makes a container of a server is in its `Reach`.
+    ("SERVER_KEYS.image", "reach"),
+    ("SERVER_KEYS.container", "reach"),
+    // What makes a program of a service is in its kind.
+    ("SERVICE_KEYS.command", "kind"),
+    ("SERVICE_KEYS.args", "kind"),
+    ("SERVICE_KEYS.cwd", "kind"),
+    ("SERVICE_KEYS.env", "kind"),
+    // Each check is a kind of check.
+    ("READY_KEYS.tcp", "check"),
+    ("READY_KEYS.http", "check"),
+    ("READY_KEYS.command", "check"),
+    ("READY_KEYS.log_line", "check"),
+    ("CONTAINER_KEYS.memory", "memory_bytes"),
+    ("CONTAINER_KEYS.cpu", "cpu_percent"),
 ];
 
 /// Fields of the variants of `Reach`, which are taken out of it by a pattern.
-const OF_REACH: [&str; 5] = ["url", "headers", "dialect", "builtin", "allow_changes"];
+const OF_REACH: &[&str] = &["url", "headers", "dialect", "builtin", "allow_changes"];
 
 #[test]
 fn every_key_is_read() {
     let readers = readers();
     let patterns = patterns(&readers);
     let mut problems = Vec::new();
-    for (table, called) in TABLES {
+    for &(table, called) in TABLES {
         let keys = keys(table);
         assert!(!keys.is_empty(), "no keys were found in {table}");
         for key in keys {
@@ -107,7 +125,7 @@ fn keys(table: &str) -> Vec<String> {
         let body = limits.split("\nlimits! {\n").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
         return body.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect();
     }
-    let tables = read("crates/config/src/keys.rs");
+    let tables = ["keys", "service_keys"].map(|name| read(format!("crates/config/src/{name}.rs"))).concat();
     let begin = format!("const {table}: &[Key] = &[");
     let body = tables.split(&begin).nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
     let entries = ["key(", "flag(", "text(", "time("];

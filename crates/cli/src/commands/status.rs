@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::printer::{Paint, Printer, harmless};
 use crate::report::Report;
-use control::said::{Server, Status};
+use control::said::{Server, Service, Status};
 
 /// Show how the daemon and its servers are
 ///
@@ -46,6 +46,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
         printer.table(&header, &rows);
     }
     status.servers.iter().for_each(|server| explain(server, printer));
+    services(&status.services, printer);
     for hidden in &status.hidden {
         printer.line(&format!(
             "not offered: {} `{}` of {}: {}",
@@ -56,6 +57,28 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
         ));
     }
     Ok(())
+}
+
+/// What servers depend on, and what is wrong with it.
+fn services(services: &[Service], printer: &Printer) {
+    if services.is_empty() {
+        return;
+    }
+    let rows = services.iter().map(|one| {
+        let needed_by = if one.needed_by.is_empty() { "-".to_owned() } else { one.needed_by.join(", ") };
+        vec![one.name.clone(), one.kind.clone(), one.state.clone(), one.restarts.to_string(), needed_by]
+    });
+    printer.line("");
+    printer.table(&["SERVICE", "KIND", "STATE", "RESTARTS", "NEEDED BY"], &rows.collect::<Vec<_>>());
+    for one in services {
+        if let Some(reason) = &one.reason {
+            let again = one.next_try_ms.map(|ms| format!("; next try in {}", duration(ms))).unwrap_or_default();
+            printer.line(&format!("{}: {}{again}", one.name, harmless(reason)));
+        }
+        if let Some(hint) = &one.hint {
+            printer.line(&format!("  next: {}", harmless(hint)));
+        }
+    }
 }
 
 fn overall(status: &Status) -> String {

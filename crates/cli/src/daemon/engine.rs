@@ -67,6 +67,7 @@ impl Engine {
             logs: Some((logs.clone(), data.logs())),
             desired: wanted.clone(),
             installs: Some(data.installed()),
+            data: data.root.clone(),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")

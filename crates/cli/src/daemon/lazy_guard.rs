@@ -19,11 +19,18 @@ pub(crate) struct LazyGuard(Arc<Mutex<Option<Guard>>>);
 /// When the system refuses.
 pub(crate) fn launch(config: &Config) -> Result<Option<GuardProcess>, Report> {
     let local = |server: &config::Server| server.is_active() && server.runs().is_some();
-    if !config.servers.values().any(local) {
+    let of_services = config.services.values().any(runs_here);
+    if !of_services && !config.servers.values().any(local) {
         return Ok(None);
     }
     let failed = |error| Report::failed("the guard process cannot be started").cause(error);
     std::env::current_exe().and_then(|exe| GuardProcess::launch(&exe)).map(Some).map_err(failed)
+}
+
+/// Whether a program of this machine runs for a service.
+fn runs_here(service: &config::Service) -> bool {
+    let checked = matches!(service.ready.check, Some(config::Check::Command(_)));
+    checked || matches!(service.kind, config::ServiceKind::Command { .. })
 }
 
 impl LazyGuard {

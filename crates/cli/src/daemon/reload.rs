@@ -18,6 +18,7 @@ pub(super) struct Reloader {
     /// What was in force at the start: it stays so until the next one.
     listen: Listen,
     limits: Limits,
+    container_engine: Option<String>,
 }
 
 /// What a reload did.
@@ -29,7 +30,12 @@ pub(super) struct Done {
 
 impl Reloader {
     pub(super) fn new(context: &Context, config: &Config) -> Self {
-        Self { sources: context.sources(), listen: config.listen.clone(), limits: config.limits.clone() }
+        Self {
+            sources: context.sources(),
+            listen: config.listen.clone(),
+            limits: config.limits.clone(),
+            container_engine: config.container_engine.clone(),
+        }
     }
 
     /// Reads, checks and applies.
@@ -73,6 +79,9 @@ impl Reloader {
         let mut keys = Vec::new();
         if !same_listen(&self.listen, &config.listen) {
             keys.push("listen".to_owned());
+        }
+        if self.container_engine != config.container_engine {
+            keys.push("container_engine".to_owned());
         }
         let rows = self.limits.table().into_iter().zip(config.limits.table());
         keys.extend(rows.filter(|(old, new)| old != new).map(|(_, new)| format!("limits.{}", new.name)));

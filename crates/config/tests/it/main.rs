@@ -19,4 +19,5 @@ mod reload;
 mod schema;
 mod secrets;
 mod servers;
+mod services;
 mod sockets;

@@ -16,7 +16,7 @@ fn each_key_of_the_schema_is_read() {
     let mut lines = Vec::new();
     for (name, property) in properties(&schema) {
         match name.as_str() {
-            "servers" | "mcpServers" | "mcp_servers" => {}
+            "servers" | "services" | "mcpServers" | "mcp_servers" => {}
             _ => keys(name, property, &mut lines),
         }
     }
@@ -32,8 +32,9 @@ fn each_key_of_the_schema_is_read() {
     assert!(lines.len() > 25 && server.len() > 20);
     for line in &server {
         let reach = match line.split(' ').next() {
-            Some("command" | "url" | "builtin") => "",
+            Some("command" | "url" | "builtin" | "image") => "",
             Some("allow_changes") => "builtin = \"switchboard\"\n",
+            Some(key) if key.starts_with("container.") => "image = \"x\"\n",
             Some(key) if key.starts_with("oauth.") && key != "oauth.client_id" => {
                 "url = \"https://h/mcp\"\noauth.client_id = \"me\"\n"
             }
@@ -41,7 +42,11 @@ fn each_key_of_the_schema_is_read() {
             Some("health_check.arguments") => "command = \"x\"\nhealth_check.tool = \"t\"\n",
             _ => "command = \"x\"\n",
         };
-        let line = line.replace("type = \"stdio\"", "type = \"http\"");
+        let line = match line.split(' ').next() {
+            Some("depends_on") => "depends_on = []".to_owned(),
+            Some("container.volumes") => "container.volumes = [\"a:/b\"]".to_owned(),
+            _ => line.replace("type = \"stdio\"", "type = \"http\""),
+        };
         let fixture =
             Fixture::named("switchboard.toml", &format!("[servers.a]\n{reach}{line}\n")).file("text", "A=b\n");
         assert_eq!(fixture.said(), [""; 0], "{line}");

@@ -14,6 +14,7 @@ fn reach(text: &str) -> (&'static str, String) {
         Reach::Unix { path } => path.display().to_string(),
         Reach::Stdio { command, .. } => command.clone(),
         Reach::Builtin { builtin, .. } => builtin.clone(),
+        Reach::Container { container, .. } => container.image.clone(),
     };
     (server.reach.transport(), at)
 }

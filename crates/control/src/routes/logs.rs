@@ -32,7 +32,11 @@ pub(crate) async fn logs(
     Path(name): Path<String>,
     Query(lines): Query<Lines>,
 ) -> Result<Response, Problem> {
-    let log = find::server(&control.parts.gateway.snapshot(), &name)?.log.clone();
+    let gateway = &control.parts.gateway;
+    let log = match gateway.service_log(&name) {
+        Some(log) => log,
+        None => find::server(&gateway.snapshot(), &name)?.log.clone(),
+    };
     let count = lines.n.unwrap_or(LINES_DEFAULT);
     let kind = [(CONTENT_TYPE, "application/x-ndjson")];
     if lines.follow == 0 {

@@ -50,7 +50,8 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let view = snapshot.catalog.single.get(&entry.reduced);
     let count = |kind: Kind| view.map_or(0, |view: &Arc<View>| view.list(kind).count);
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let words = entry.written.command.iter().chain(&entry.written.args).chain(&entry.written.url);
+    let written = &entry.written;
+    let words = written.image.iter().chain(&written.command).chain(&written.args).chain(&written.url);
     let target = words.map(String::as_str).collect::<Vec<_>>().join(" ");
     let usage = usage(&status);
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());

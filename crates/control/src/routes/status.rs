@@ -5,6 +5,7 @@ use crate::{Control, said};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status> {
     let parts = &control.parts;
@@ -32,6 +33,22 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         log_lines_dropped: parts.logs.dropped_lines(),
         memory: memory::now(),
         servers: servers::describe_all(Arc::clone(&snapshot)).await,
+        services: parts.gateway.services().into_iter().map(service).collect(),
         hidden: hidden.collect(),
     })
+}
+
+fn service(status: supervisor::services::ServiceStatus) -> said::Service {
+    let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
+    said::Service {
+        name: status.name,
+        kind: status.kind.to_owned(),
+        state: status.state.to_string(),
+        reason: status.reason,
+        hint: status.hint,
+        since: supervisor::utc(status.since),
+        next_try_ms: next_try.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+        restarts: status.restarts,
+        needed_by: status.needed_by,
+    }
 }

@@ -1,5 +1,6 @@
 //! What the owners of servers work with: the same for all of them.
 
+use super::Needs;
 use super::desired::Wishes;
 use super::install::Installs;
 use crate::hub::Hub;
@@ -9,6 +10,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use supervisor::services::Containers;
 use supervisor::{LogWriter, ServerLog, Spawner};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -43,6 +45,10 @@ pub struct Environment {
     pub vault: Option<Arc<dyn Vault>>,
     /// Makes the servers inside this program.
     pub inside: Inside,
+    /// What servers depend on.
+    pub needs: Arc<Needs>,
+    /// Runs containers.
+    pub containers: Arc<dyn Containers>,
     /// What was installed for servers.
     pub(crate) installs: Arc<Installs>,
     /// Which servers people stopped.

@@ -46,7 +46,7 @@ pub(super) async fn connect(
         connected = knock(entry, options, events) => connected,
     };
     match connected {
-        Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid) }),
+        Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid), lease: None }),
         Err(error) => {
             let stopped = process.stop(entry.stop_timeout).await;
             server.log.remark(format!("start failed: {error} ({})", stopped.exit));

@@ -5,6 +5,7 @@
 use super::events::{note, read_again};
 use super::goal::{Goal, Order};
 use super::lanes::Lane;
+use super::needs::trouble;
 use super::pool::Pool;
 use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Environment, InstanceStatus};
@@ -34,6 +35,8 @@ pub(super) enum Report {
     Moved(InstanceStatus),
     /// It is ready: this is the way to it, what it listed, and what is not as it should be.
     Up { status: InstanceStatus, lane: Arc<Lane>, catalog: Box<ServerCatalog>, degraded: Option<String> },
+    /// What it needs is gone, or there again.
+    Troubled { index: usize, trouble: Option<String> },
     /// It listed something else.
     Listed { index: usize, catalog: Box<ServerCatalog> },
 }
@@ -300,6 +303,7 @@ impl Instance {
         let ended = live.ended();
         tokio::pin!(ended);
         let mut quiet = Instant::now();
+        let mut troubled = None;
         let mut reading: Option<BoxFuture<'static, Option<ServerCatalog>>> = None;
         loop {
             tokio::select! {
@@ -327,6 +331,12 @@ impl Instance {
                     let (server, environment) = (self.server.clone(), self.environment.clone());
                     reading =
                         Some(Box::pin(read_again(server, environment, live.link.clone(), led.catalog.clone(), kinds)));
+                }
+                now = trouble(live.lease.as_ref(), &troubled) => {
+                    let back = "everything that it needs is there again";
+                    self.server.log.remark(now.as_deref().unwrap_or(back));
+                    self.report(Report::Troubled { index: self.status.index, trouble: now.clone() }).await;
+                    troubled = now;
                 }
                 read = pending_or(&mut reading) => {
                     reading = None;

@@ -28,10 +28,16 @@ mod start;
 
 mod events;
 
+mod container;
 mod hosted;
 mod install;
 mod launch;
 mod lister;
+
+mod needs;
+use needs::Lease;
+pub use needs::Needs;
+pub(crate) use needs::{engine, stop_order};
 
 mod lanes;
 use lanes::{Entered, Lanes};
@@ -146,6 +152,8 @@ impl Server {
             waiting_max: environment.limits.calls_waiting_max,
             wait_max: entry.startup_timeout.min(entry.request_timeout),
         });
+        environment.needs.register(&core);
+        environment.needs.register(&core);
         if entry.is_active() {
             let (entry, environment) = (Arc::new(entry.clone()), environment.clone());
             tokio::spawn(health::run(Arc::downgrade(&core), entry.clone(), environment.clone()));
@@ -284,6 +292,18 @@ impl Core {
 
     fn enter(&self, context: &CallContext) -> Option<Entered> {
         self.lanes.load().as_ref()?.enter(context)
+    }
+
+    /// Says what a start waits for; not worth a line in the log each time.
+    fn explain(&self, reason: String, hint: Option<String>) {
+        self.status.send_if_modified(|status| {
+            let reason = (!reason.is_empty()).then_some(reason);
+            let differs = status.state == State::Starting && (status.reason != reason || status.hint != hint);
+            if differs {
+                (status.reason, status.hint) = (reason, hint);
+            }
+            differs
+        });
     }
 
     fn publish(&self, status: Status) {

@@ -28,6 +28,8 @@ struct Slot {
     lane: Option<Arc<Lane>>,
     /// What is not as it should be with its lists.
     degraded: Option<String>,
+    /// What is wrong with what it needs.
+    trouble: Option<String>,
     /// Whether it was ready once, or failed to be.
     settled: bool,
 }
@@ -67,7 +69,7 @@ pub(super) async fn run(
         let (orders, receiver) = watch::channel(Order::new(goal));
         instances.push(Instance::new((&server, &entry, &environment), index, receiver, sender.clone()));
         let status = InstanceStatus::new(index);
-        slots.push(Slot { orders, status, lane: None, degraded: None, settled: false });
+        slots.push(Slot { orders, status, lane: None, degraded: None, trouble: None, settled: false });
     }
     drop(sender);
     let owner = Owner {
@@ -241,10 +243,22 @@ impl Owner {
             Report::Up { status, lane, catalog, degraded } => {
                 let index = status.index;
                 let Some(slot) = self.slots.get_mut(index) else { return };
-                *slot = Slot { status, lane: Some(lane), degraded, settled: true, orders: slot.orders.clone() };
+                *slot = Slot {
+                    status,
+                    lane: Some(lane),
+                    degraded,
+                    trouble: None,
+                    settled: true,
+                    orders: slot.orders.clone(),
+                };
                 self.list(index, *catalog);
                 self.publish(true);
                 self.listed().await;
+            }
+            Report::Troubled { index, trouble } => {
+                let Some(slot) = self.slots.get_mut(index) else { return };
+                slot.trouble = trouble;
+                self.publish(false);
             }
             Report::Listed { index, catalog } => {
                 if self.list(index, *catalog) {
@@ -353,7 +367,7 @@ impl Owner {
             let why = first.status.reason.as_deref().unwrap_or_else(|| first.status.state.as_str());
             return Some(format!("{count} of {all} instances {verb} down: {why}"));
         }
-        self.slots.iter().find_map(|slot| slot.degraded.clone())
+        self.slots.iter().find_map(|slot| slot.trouble.clone().or_else(|| slot.degraded.clone()))
     }
 
     // === sleep

@@ -1,7 +1,8 @@
 //! One attempt to bring a server up: start the process or reach the URL, shake hands, read the
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
-use super::{Core, Environment, hosted, install, launch, lister};
+use super::needs::Lease;
+use super::{Core, Environment, container, hosted, install, launch, lister};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
@@ -28,11 +29,13 @@ pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
     pub(super) pid: Option<u32>,
+    /// What it needs, held until it has ended.
+    pub(super) lease: Option<Arc<Lease>>,
 }
 
 impl Live {
     fn remote(link: Connection) -> Self {
-        Self { link: Arc::new(link), process: None, pid: None }
+        Self { link: Arc::new(link), process: None, pid: None, lease: None }
     }
 
     /// Resolves when the process or the connection has ended; the exit, when there is one.
@@ -161,6 +164,7 @@ pub(super) async fn attempt(
     events: mpsc::Sender<UpstreamEvent>,
     child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
+    let lease = Box::pin(environment.needs.acquire(&entry, child)).await?;
     Box::pin(install::once(&server, &entry, &environment, child)).await?;
     let startup = entry.startup_timeout;
     let mut since = SystemTime::now();
@@ -278,11 +282,15 @@ pub(super) async fn connect(
             })?;
             Ok(Live::remote(upstream::in_process(service, options.clone(), events.clone()).await?))
         }
+        Reach::Container { container, endpoint } => {
+            let what = (&**container, endpoint.as_ref());
+            Box::pin(container::connect(server, entry, environment, options, events, child, what)).await
+        }
         Reach::Stdio { .. } => {
             let launch::Started { pid, stdin, stdout, process, .. } = launch::spawn(server, entry, environment).await?;
             child.is(&process);
             match upstream::connect_duplex(stdout, stdin, options.clone(), events.clone()).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid) }),
+                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid), lease: None }),
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;
@@ -311,7 +319,7 @@ pub(super) async fn reached(
         Reach::WebSocket { url, headers } => upstream::connect_websocket(url, named(headers)?, options, events).await,
         Reach::Tcp { address } => upstream::connect_tcp(address, options, events).await,
         Reach::Unix { path } => upstream::connect_unix(path, options, events).await,
-        Reach::Stdio { .. } | Reach::Builtin { .. } => {
+        Reach::Stdio { .. } | Reach::Builtin { .. } | Reach::Container { .. } => {
             Err(ConnectError::Handshake { message: "it has no address".to_owned() })
         }
     }

@@ -5,7 +5,7 @@ use super::lanes::Entered;
 use super::state::ServerState;
 use super::status::Patience;
 use super::{Command, Core};
-use protocol::{CallContext, Error, ErrorKind};
+use protocol::{CallContext, Error, ErrorKind, Principal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,6 +38,12 @@ impl Core {
                 .hint(format!("see why it is not ready: switchboard logs {}", self.name)));
         }
         self.until_ready(context).await
+    }
+
+    /// Waits until some instance is ready, waking the server where it sleeps.
+    pub(super) async fn until_up(&self) -> Result<(), Error> {
+        let context = CallContext::internal(Principal::new("switchboard"));
+        self.until_ready(&context).await.map(drop)
     }
 
     async fn until_ready(&self, context: &CallContext) -> Result<Entered, Error> {

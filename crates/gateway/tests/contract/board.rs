@@ -68,6 +68,7 @@ impl Board {
             inside: Arc::new(|_: &config::Server| None),
             desired: gateway::server::Desired::default(),
             installs: None,
+            data: std::path::PathBuf::new(),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

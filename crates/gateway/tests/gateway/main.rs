@@ -60,6 +60,7 @@ impl World {
             inside: Arc::new(|_: &config::Server| None),
             desired,
             installs: None,
+            data: std::path::PathBuf::new(),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

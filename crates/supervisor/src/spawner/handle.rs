@@ -44,6 +44,8 @@ pub enum ExitHow {
     GuardClosed,
     /// It was killed and the system does not let go of it.
     Unkillable,
+    /// It is a container, and its engine hung up: how it ended is not known.
+    EngineGone,
 }
 
 /// The end of a child: nothing of what it started is left, except what `left` counts.
@@ -203,6 +205,7 @@ impl fmt::Display for ExitReport {
             ExitHow::GuardDied => f.write_str("killed because the guard process died")?,
             ExitHow::GuardClosed => f.write_str("killed because the daemon closed its guard")?,
             ExitHow::Unkillable => f.write_str("killed, but the system does not let go of it")?,
+            ExitHow::EngineGone => f.write_str("the container engine hung up")?,
         }
         if let Some(limit) = self.out_of_memory {
             write!(f, ": it used more than its memory limit of {}", mebibytes(limit))?;

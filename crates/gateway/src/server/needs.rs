@@ -1,0 +1,216 @@
+//! What a server needs before it starts: services, which the supervisor keeps, and other servers,
+//! which are known here. Waits for them, and tells when one goes while the server runs.
+
+use super::start::{Child, Down};
+use super::{Command, Core, ServerState, Status};
+use crate::containers::{HttpProbe, MachineEngine};
+use config::Config;
+use futures_util::future::{join_all, select_all};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use supervisor::services::{self, Containers, ServiceStatus, Tools};
+use supervisor::{LogWriter, ServerLog, Spawner};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+/// How often whoever waits is told how long it has been.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that servers can depend on.
+pub struct Needs {
+    services: services::Needs,
+    /// Every server by name; the latest of a name counts.
+    servers: Mutex<BTreeMap<Arc<str>, Weak<Core>>>,
+}
+
+/// What a running server holds.
+pub(super) struct Lease {
+    services: services::Lease,
+    servers: Vec<String>,
+    needs: Weak<Needs>,
+}
+
+impl Needs {
+    /// Nothing is started yet. To be called inside a runtime.
+    pub(crate) fn new(
+        config: &Config,
+        spawner: Arc<dyn Spawner>,
+        process: Arc<config::Environment>,
+        logs: Option<(LogWriter, PathBuf)>,
+        containers: Arc<dyn Containers>,
+    ) -> Self {
+        let tools = Tools { spawner, containers, probe: Arc::new(HttpProbe), process, logs };
+        Self { services: services::Needs::new(&config.services, tools), servers: Mutex::default() }
+    }
+
+    /// Takes over another configuration. Servers that could not have what they need try again.
+    pub(crate) fn apply(&self, config: &Config) {
+        if !self.services.apply(&config.services) {
+            return;
+        }
+        let waiting = config.servers.values().filter(|entry| !entry.depends_on.is_empty());
+        for core in waiting.filter_map(|entry| self.core(&entry.name)) {
+            if matches!(core.status().state, ServerState::Failed | ServerState::CrashLoop | ServerState::Backoff) {
+                core.tell(Command::Restart);
+            }
+        }
+    }
+
+    /// How every service is.
+    pub(crate) fn status(&self) -> Vec<ServiceStatus> {
+        self.services.status()
+    }
+
+    /// What a service printed.
+    pub(crate) fn log_of(&self, name: &str) -> Option<ServerLog> {
+        self.services.log_of(name)
+    }
+
+    /// Stops every service. The servers have ended.
+    pub(crate) async fn close(&self) {
+        self.services.close().await;
+    }
+
+    pub(super) fn register(&self, server: &Arc<Core>) {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        servers.retain(|_, core| core.strong_count() > 0);
+        servers.insert(server.name.clone(), Arc::downgrade(server));
+    }
+
+    /// Holds what `entry` needs and waits until it is ready; why it waits stands in the status.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        entry: &config::Server,
+        child: &Child,
+    ) -> Result<Option<Arc<Lease>>, Down> {
+        if entry.depends_on.is_empty() {
+            return Ok(None);
+        }
+        let tell = |reason: String| child.says(&reason);
+        let known = |name: &&String| self.core(name).is_some();
+        let others: Vec<String> = entry.depends_on.iter().filter(known).cloned().collect();
+        let waiting = join_all(others.iter().map(|name| self.server_ready(name, child)));
+        let services = self.services.acquire(&entry.name, &entry.depends_on, &tell);
+        let (services, _) = tokio::try_join!(services, async { Ok(waiting.await) }).map_err(|unmet| Down {
+            ending: unmet.ending,
+            reason: unmet.reason,
+            hint: unmet.hint,
+            needs_auth: false,
+        })?;
+        child.says("");
+        Ok(Some(Arc::new(Lease { services, servers: others, needs: Arc::downgrade(self) })))
+    }
+
+    fn core(&self, name: &str) -> Option<Arc<Core>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.upgrade()
+    }
+
+    /// Waits until another server is ready; one that sleeps is woken, as by a call.
+    async fn server_ready(&self, name: &str, child: &Child) {
+        let begun = Instant::now();
+        loop {
+            let tried = Instant::now();
+            let Some(other) = self.core(name) else { return };
+            if let Ok(Ok(_)) = timeout(TELL_EVERY, other.until_up()).await {
+                return;
+            }
+            let Status { state, reason, .. } = other.status();
+            let reason = reason.filter(|reason| !reason.is_empty());
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let seconds = begun.elapsed().as_secs();
+            child.says(&format!("waits for `{name}` ({seconds} s), which is {state}{reason}"));
+            // One that is down says so at once: it must not be asked in a circle.
+            let rest = TELL_EVERY.saturating_sub(tried.elapsed());
+            let mut status = other.status.subscribe();
+            let _ = timeout(rest, status.changed()).await;
+        }
+    }
+}
+
+impl Lease {
+    /// What is wrong with what is held, if anything is.
+    fn trouble(&self) -> Option<String> {
+        self.services.trouble().or_else(|| {
+            let needs = self.needs.upgrade()?;
+            self.servers.iter().find_map(|name| match needs.core(name).map(|core| core.status()) {
+                Some(status) if matches!(status.state, ServerState::Ready | ServerState::Asleep) => None,
+                Some(status) => {
+                    let reason = status.reason.filter(|reason| !reason.is_empty());
+                    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                    Some(format!("the server `{name}`, which it needs, is {}{reason}", status.state))
+                }
+                None => Some(format!("the server `{name}`, which it needs, is gone")),
+            })
+        })
+    }
+
+    /// Waits until something else than `seen` is wrong, or nothing any more.
+    pub(super) async fn changed(&self, seen: &Option<String>) -> Option<String> {
+        let mut services = self.services.changes();
+        loop {
+            services.mark_unchanged();
+            let cores: Vec<Arc<Core>> = match self.needs.upgrade() {
+                Some(needs) => self.servers.iter().filter_map(|name| needs.core(name)).collect(),
+                None => Vec::new(),
+            };
+            let mut statuses: Vec<watch::Receiver<Status>> = cores.iter().map(|core| core.status.subscribe()).collect();
+            let now = self.trouble();
+            if now != *seen {
+                return now;
+            }
+            // Not to be kept alive by whoever depends on it.
+            drop(cores);
+            let any = async {
+                if statuses.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+                let _ = select_all(statuses.iter_mut().map(|status| Box::pin(status.changed()))).await;
+            };
+            tokio::select! {
+                // An error means that everything is ending.
+                told = services.changed() => if told.is_err() {
+                    std::future::pending::<()>().await;
+                },
+                () = any => {}
+            }
+        }
+    }
+}
+
+/// Waits for a change in what a server holds; for ever where it holds nothing.
+pub(super) async fn trouble(lease: Option<&Arc<Lease>>, seen: &Option<String>) -> Option<String> {
+    match lease {
+        Some(lease) => lease.changed(seen).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Names of servers in the order in which they are stopped: those that nobody depends on first.
+pub(crate) fn stop_order(config: &Config) -> Vec<Vec<String>> {
+    let needs: config::Needs =
+        config.servers.values().map(|entry| (entry.name.clone(), entry.depends_on.clone())).collect();
+    let mut waves: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (name, height) in config::heights(&needs) {
+        waves.entry(height).or_default().push(name);
+    }
+    waves.into_values().rev().collect()
+}
+
+/// The engine that runs containers, cleaned of what an ended daemon left where some are declared.
+pub(crate) fn engine(config: &Config, environment: &config::Environment, data: &Path) -> Arc<dyn Containers> {
+    let engine = MachineEngine::new(config.container_engine.as_deref(), environment, data);
+    let of_servers = config.servers.values().any(|entry| matches!(entry.reach, config::Reach::Container { .. }));
+    let of_services = config.services.values().any(|one| matches!(one.kind, config::ServiceKind::Container(_)));
+    if of_servers || of_services {
+        engine.clean();
+    }
+    Arc::new(engine)
+}
+
+impl std::fmt::Debug for Needs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Needs").field("services", &self.services).finish_non_exhaustive()
+    }
+}
