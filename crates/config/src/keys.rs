@@ -3,6 +3,7 @@
 //!
 //! Keys of other tools are not here: `foreign` turns them into these.
 
+use crate::guards;
 use crate::limits::LIMIT_KEYS;
 
 /// A key: its name, what may stand there, and what it does.
@@ -52,7 +53,7 @@ pub(crate) enum Shape {
     },
 }
 
-const fn key(name: &'static str, shape: Shape, what: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, shape: Shape, what: &'static str) -> Key {
     Key { name, shape, what }
 }
 
@@ -60,11 +61,11 @@ const fn flag(name: &'static str, default: Option<bool>, what: &'static str) -> 
     key(name, Shape::Flag { default }, what)
 }
 
-const fn text(name: &'static str, default: Option<&'static str>, what: &'static str) -> Key {
+pub(crate) const fn text(name: &'static str, default: Option<&'static str>, what: &'static str) -> Key {
     key(name, Shape::Text { default }, what)
 }
 
-const fn time(name: &'static str, milliseconds: [u64; 3], what: &'static str) -> Key {
+pub(crate) const fn time(name: &'static str, milliseconds: [u64; 3], what: &'static str) -> Key {
     let [default, min, max] = milliseconds;
     key(name, Shape::Duration { default, min, max }, what)
 }
@@ -142,6 +143,11 @@ pub(crate) const TOP_KEYS: &[Key] = &[
 pub(crate) const TOOLS_KEYS: &[Key] = &[
     key("allow", Shape::Texts, "Patterns of the tools that are offered; all if empty."),
     key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
+    key(
+        "safe",
+        Shape::Texts,
+        "Patterns of tools that change nothing, or nothing more when they are called twice: such calls may be sent again after a failure, and kept by cache.",
+    ),
 ];
 
 /// Keys of `oauth` of a server.
@@ -237,6 +243,16 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         Shape::Word { words: &["shared", "principal", "session"], default: Some("shared") },
         "Who shares an instance of the server (its process, or a session with it): everybody, each principal, or each session of a client.",
     ),
+    guards::CONNECT_TIMEOUT,
+    guards::MAX_CONCURRENT,
+    guards::RESPONSE_MAX,
+    guards::RATE_LIMIT,
+    guards::BREAKER,
+    guards::RETRY,
+    guards::CACHE,
+    guards::GROUP,
+    guards::PRIORITY,
+    guards::WEIGHT,
     flag("record_arguments", None, "Whether records of calls keep the arguments."),
     flag("record_results", None, "Whether records of calls keep the results."),
 ];

@@ -21,6 +21,7 @@ mod raw;
 mod read;
 mod variables;
 
+mod guards;
 mod oauth;
 mod reach;
 mod server;
@@ -42,6 +43,7 @@ pub use config::{
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use fingerprint::{Changes, changes};
+pub use guards::{Breaker, Cache, Guards, Membership, RateLimit, Retry};
 pub use limits::{LimitRow, Limits};
 pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;

@@ -298,7 +298,8 @@ impl Settings {
     }
 }
 
-fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> u64 {
+/// The number in a field, or the default in the table of keys.
+pub(crate) fn number_or_default(field: Option<&Field>, keys: &'static [Key], name: &str) -> u64 {
     match (field.map(|field| &field.value), find(keys, name).map(|key| &key.shape)) {
         (Some(Value::Count(number)), _) => *number,
         (_, Some(Shape::Count { default, .. } | Shape::Bytes { default, .. })) => *default,

@@ -157,6 +157,7 @@ fn shown_server(server: &Server) -> Value {
         "request_timeout": show_duration(server.request_timeout),
         "request_timeout_max": show_duration(server.request_timeout_max),
         "stop_timeout": show_duration(server.stop_timeout),
+        "connect_timeout": show_duration(server.connect_timeout),
         "restart": match server.restart {
             Restart::Always => "always",
             Restart::OnFailure => "on-failure",
@@ -183,10 +184,12 @@ fn shown_server(server: &Server) -> Value {
         "tools": {
             "allow": server.tools.allow,
             "deny": server.tools.deny,
+            "safe": server.tools.safe,
         },
     });
     if let (Some(shown), Value::Object(details)) = (shown.as_object_mut(), details) {
         shown.extend(details);
+        shown.extend(crate::guards::shown(&server.guards));
     }
     shown
 }

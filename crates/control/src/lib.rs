@@ -70,6 +70,8 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/servers", get(routes::servers::all))
         .route("/api/servers/{name}", get(routes::servers::one))
         .route("/api/servers/{name}/sign-in", post(routes::servers::sign_in_changed))
+        .route("/api/servers/{name}/approve-tools", post(routes::guards::approve_tools))
+        .route("/api/cache/clear", post(routes::guards::clear_cache))
         .route("/api/tools", get(routes::tools::list))
         .route("/api/tool", get(routes::tools::one))
         .route("/api/call", post(routes::call::call))

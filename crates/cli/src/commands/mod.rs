@@ -8,6 +8,10 @@ mod status;
 
 mod tools;
 
+mod approve_tools;
+
+mod cache;
+
 mod call;
 
 mod logs;
@@ -55,6 +59,8 @@ pub(crate) enum Command {
     Status(status::Args),
     Tools(tools::Args),
     Call(call::Args),
+    ApproveTools(approve_tools::Args),
+    Cache(cache::Args),
     Logs(logs::Args),
     Connect(connect::Args),
     Auth(auth::Args),
@@ -90,6 +96,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Status(args) => status::run(&args, context),
         Command::Tools(args) => tools::run(&args, context),
         Command::Call(args) => call::run(&args, context),
+        Command::ApproveTools(args) => approve_tools::run(&args, context),
+        Command::Cache(args) => cache::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),

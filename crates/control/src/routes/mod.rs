@@ -7,6 +7,8 @@ pub(crate) mod servers;
 
 pub(crate) mod tools;
 
+pub(crate) mod guards;
+
 pub(crate) mod call;
 
 pub(crate) mod logs;

@@ -1,18 +1,19 @@
 //! `GET /api/servers` and `/api/servers/{name}`: the declared servers and how they are.
 
+use super::guards::cache_of;
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
 use config::{Approval, Reach};
-use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
 use gateway::server::{Command, Server};
+use gateway::{Gateway, Snapshot};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
 pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
     let snapshot = control.parts.gateway.snapshot();
-    Json(said::Servers { servers: snapshot.servers.values().map(|server| describe(&snapshot, server)).collect() })
+    Json(said::Servers { servers: describe_all(&control.parts.gateway, &snapshot).await })
 }
 
 pub(crate) async fn one(
@@ -21,7 +22,17 @@ pub(crate) async fn one(
 ) -> Result<Json<said::Server>, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name)?;
-    Ok(Json(describe(&snapshot, server)))
+    let cache = cache_of(&control.parts.gateway, server).await;
+    Ok(Json(said::Server { cache, ..describe(&snapshot, server) }))
+}
+
+/// Everything that is known of every server.
+pub(crate) async fn describe_all(gateway: &Gateway, snapshot: &Snapshot) -> Vec<said::Server> {
+    let mut servers = Vec::with_capacity(snapshot.servers.len());
+    for server in snapshot.servers.values() {
+        servers.push(said::Server { cache: cache_of(gateway, server).await, ..describe(snapshot, server) });
+    }
+    servers
 }
 
 /// A person signed in or out by another process: the server is told to look. Says how it was then.
@@ -35,7 +46,7 @@ pub(crate) async fn sign_in_changed(
     Ok(Json(describe(&snapshot, server)))
 }
 
-/// Everything that is known of a server.
+/// Everything that is known of a server, but what is kept of its results.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let (entry, status) = (&server.entry, server.status());
     let view = snapshot.catalog.single.get(&entry.reduced);
@@ -80,6 +91,11 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         reason: status.degraded.or(status.reason),
         hint,
         origin: entry.origin.to_string(),
+        in_flight: server.guards.outstanding(),
+        group: entry.guards.group.as_ref().map(|group| group.name.clone()),
+        breaker: server.guards.breaker(),
+        changed_tools: server.guards.unapproved().into_iter().map(|unapproved| unapproved.tool).collect(),
+        cache: None,
         state,
     }
 }

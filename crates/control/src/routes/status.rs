@@ -16,6 +16,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         own: hidden.own.clone(),
         why: hidden.why.clone(),
     });
+    let servers = servers::describe_all(&parts.gateway, &snapshot).await;
     Json(said::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -30,7 +31,8 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         records_dropped: parts.gateway.records.dropped(),
         log_lines_dropped: parts.logs.dropped_lines(),
         memory: memory::now(),
-        servers: snapshot.servers.values().map(|server| servers::describe(&snapshot, server)).collect(),
+        cache: servers.iter().filter_map(|server| server.cache).fold(said::Cache::default(), said::Cache::and),
+        servers,
         hidden: hidden.collect(),
     })
 }

@@ -10,10 +10,10 @@ mod stored;
 pub use stored::{Kind, ServerCatalog, StoredCatalog};
 
 mod view;
-pub use view::{Capabilities, Hidden, Listing, PAGE_ITEMS_MAX, Route, View};
+pub use view::{Capabilities, Hidden, Listing, Member, PAGE_ITEMS_MAX, Route, View};
 
 use crate::policy::ToolRules;
-use config::Prefix;
+use config::{Membership, Prefix};
 use protocol::Text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct ServerInput<'a> {
     pub prefix: Prefix,
     /// Which tools are offered.
     pub rules: &'a ToolRules,
+    /// Whom it stands in for.
+    pub group: Option<&'a Membership>,
     /// What it said.
     pub catalog: &'a ServerCatalog,
 }
@@ -44,7 +46,26 @@ pub struct Catalog {
 
 impl ServerInput<'_> {
     fn public_name(&self, own: &str, length_max: usize) -> Text {
-        names::public_name(self.reduced, own, self.prefix, length_max)
+        names::public_name(self.shared_name(), own, self.prefix, length_max)
+    }
+
+    /// The name that its public names begin with: that of its group, where it has one.
+    fn shared_name(&self) -> &str {
+        self.group.map_or(self.reduced, |group| &group.name)
+    }
+
+    /// Members of a group come one after the other, the best first.
+    fn order(&self) -> (&str, u32, &str) {
+        (self.group.map_or(self.name, |group| &group.name), self.group.map_or(0, |group| group.priority), self.name)
+    }
+
+    fn is_of_the_group_of(&self, other: &Self) -> bool {
+        self.group.zip(other.group).is_some_and(|(own, other)| own.name == other.name)
+    }
+
+    fn member(&self) -> Member {
+        let (priority, weight) = self.group.map_or((0, 1), |group| (group.priority, group.weight));
+        Member { server: self.name.into(), priority, weight }
     }
 }
 
@@ -75,7 +96,14 @@ mod tests {
         let rules = ToolRules::default();
         let inputs: Vec<_> = servers
             .iter()
-            .map(|&(name, prefix, catalog)| ServerInput { name, reduced: name, prefix, rules: &rules, catalog })
+            .map(|&(name, prefix, catalog)| ServerInput {
+                name,
+                reduced: name,
+                prefix,
+                rules: &rules,
+                group: None,
+                catalog,
+            })
             .collect();
         View::build(&inputs, false, 46)
     }

@@ -15,6 +15,7 @@ pub use status::{Counters, Status};
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
+use crate::guards::Guards;
 use crate::policy::ToolRules;
 use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -25,10 +26,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use supervisor::{ServerLog, State};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// A backoff at most this long is waited out by a call; a longer one is answered at once.
 const BACKOFF_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long a call that was lost waits for the owner to see why.
+const END_SEEN_MAX: Duration = Duration::from_secs(1);
 
 /// A declared server: its entry, and what runs under it. An entry that changes in nothing that
 /// the running server notices gets a new `Server` around the same [`Core`].
@@ -38,6 +42,8 @@ pub struct Server {
     pub entry: config::Server,
     /// Its tool rules, compiled.
     pub rules: ToolRules,
+    /// What stands before its calls.
+    pub guards: Guards,
     core: Arc<Core>,
 }
 
@@ -115,13 +121,15 @@ impl Server {
         if entry.is_active() {
             tokio::spawn(owner::run(core.clone(), entry.clone(), environment.clone(), receiver));
         }
-        Arc::new(Self { entry, rules, core })
+        let guards = Guards::of(&entry, environment.limits.calls_waiting_max, None);
+        Arc::new(Self { entry, rules, guards, core })
     }
 
     /// The same running server under an adjusted entry.
     #[must_use]
     pub fn adjusted(&self, entry: config::Server, rules: ToolRules) -> Arc<Self> {
-        Arc::new(Self { entry, rules, core: self.core.clone() })
+        let guards = self.guards.adjusted(&entry);
+        Arc::new(Self { entry, rules, guards, core: self.core.clone() })
     }
 }
 
@@ -209,6 +217,15 @@ impl Core {
         link.call_asking(call, asker).await
     }
 
+    /// A call was lost with its instance: waits, for a bounded time, until the owner has seen that, so
+    /// that the next call does not go the same way.
+    pub(crate) async fn until_end_is_seen(&self) {
+        let mut status = self.status.subscribe();
+        let seen =
+            async { while self.link().is_some_and(|link| link.is_closed()) && status.changed().await.is_ok() {} };
+        let _ = timeout(END_SEEN_MAX, seen).await;
+    }
+
     /// Another process may have signed in, with nobody there to tell: who asks now may not see it
     /// yet, the next one does.
     pub(crate) fn look_for_sign_in(&self) {
@@ -225,6 +242,7 @@ impl Core {
                 self.waiting_max, self.name
             );
             return Err(Error::new(ErrorKind::Overloaded, message)
+                .refused()
                 .hint(format!("see why it is not ready: switchboard logs {}", self.name)));
         }
         self.until_ready().await

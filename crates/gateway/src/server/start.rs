@@ -160,6 +160,7 @@ pub(super) fn options(
         },
         remembered,
         startup_timeout: entry.startup_timeout,
+        connect_timeout: entry.connect_timeout,
         request_timeout: entry.request_timeout,
         request_timeout_max: entry.request_timeout_max,
         frame_bytes_max: match entry.reach {

@@ -65,6 +65,8 @@ impl Board {
             sealer: Sealer::new(&[7; KEY_BYTES], &[8; KEY_BYTES]),
             logs: None,
             vault: None,
+            approved_tools: gateway::guards::ApprovedTools::default(),
+            cache: Arc::new(gateway::guards::MemoryCache::default()),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

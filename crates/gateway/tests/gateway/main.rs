@@ -47,6 +47,8 @@ impl World {
             sealer: Sealer::new(&[1; KEY_BYTES], &[2; KEY_BYTES]),
             logs: None,
             vault: None,
+            approved_tools: gateway::guards::ApprovedTools::default(),
+            cache: Arc::new(gateway::guards::MemoryCache::default()),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

@@ -11,6 +11,7 @@ mod connect;
 mod eras;
 mod fleet;
 mod guard;
+mod guards;
 mod held;
 mod interactive;
 mod matrix;
