@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::config::{Config, Reach};
+use crate::config::{Config, Reach, Server};
 use crate::diagnostic::{Report, Severity};
-use crate::keys::{Key, SERVER_KEYS, Shape, key, text, time};
+use crate::keys::{Key, SERVER_KEYS, Shape, find, key, text, time};
 use crate::limits::LIMIT_KEYS;
 use crate::load::{Document, severity_for};
 use crate::names::reduce;
@@ -18,6 +18,7 @@ use crate::quantity::{show_bytes, show_duration};
 use crate::raw::RawServer;
 use crate::read::{Field, Fields, Value as Read, duration_or_default, number_or_default, text_of, texts_of};
 use crate::server::{Work, owned};
+use crate::tree::{Entry, Kind};
 
 /// What bounds and protects the calls of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +189,22 @@ pub(crate) const PRIORITY: Key =
 pub(crate) const WEIGHT: Key =
     count("weight", [1, 1, 1_000_000], "The share of calls among members of the group with the same priority.");
 
+/// Whether an entry in a file of another tool means something else than ours: many have a `cache` or
+/// a `priority` of their own.
+pub(crate) fn is_of_another_tool(one: &Entry) -> bool {
+    let keys = match one.key.as_str() {
+        "rate_limit" => RATE_KEYS,
+        "breaker" => BREAKER_KEYS,
+        "retry" => RETRY_KEYS,
+        "cache" => CACHE_KEYS,
+        "group" => return !matches!(one.value.kind, Kind::Text(_)),
+        "priority" | "weight" | "max_concurrent" => return !matches!(one.value.kind, Kind::Integer(1..=65_536)),
+        _ => return false,
+    };
+    let known = |inner: &Entry| find(keys, &inner.key).is_some();
+    !(matches!(one.value.kind, Kind::Table(_)) && one.value.entries().iter().all(known))
+}
+
 // === impl Work ===
 
 impl Work<'_> {
@@ -319,10 +336,11 @@ pub(crate) fn refuse_group_names(
 
 /// The guards as they would stand in a file: those that differ from the defaults, and the most
 /// useful numbers.
-pub(crate) fn shown(guards: &Guards) -> Map<String, Value> {
-    let Guards { max_concurrent, response_max, rate_limit, breaker, retry, cache, group } = guards;
+pub(crate) fn shown(server: &Server) -> Map<String, Value> {
+    let Guards { max_concurrent, response_max, rate_limit, breaker, retry, cache, group } = &server.guards;
     let some = |number: u64| (number > 0).then_some(number);
     let shown = json!({
+        "connect_timeout": show_duration(server.connect_timeout),
         "max_concurrent": max_concurrent,
         "response_max": show_bytes(*response_max as u64),
         "group": group.as_ref().map(|group| &group.name),

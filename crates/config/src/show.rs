@@ -157,7 +157,6 @@ fn shown_server(server: &Server) -> Value {
         "request_timeout": show_duration(server.request_timeout),
         "request_timeout_max": show_duration(server.request_timeout_max),
         "stop_timeout": show_duration(server.stop_timeout),
-        "connect_timeout": show_duration(server.connect_timeout),
         "restart": match server.restart {
             Restart::Always => "always",
             Restart::OnFailure => "on-failure",
@@ -181,15 +180,11 @@ fn shown_server(server: &Server) -> Value {
         "record_results": server.record_results,
         "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),
         "oauth": server.oauth.as_ref().map_or(Value::Null, shown_oauth),
-        "tools": {
-            "allow": server.tools.allow,
-            "deny": server.tools.deny,
-            "safe": server.tools.safe,
-        },
+        "tools": { "allow": server.tools.allow, "deny": server.tools.deny, "safe": server.tools.safe },
     });
     if let (Some(shown), Value::Object(details)) = (shown.as_object_mut(), details) {
         shown.extend(details);
-        shown.extend(crate::guards::shown(&server.guards));
+        shown.extend(crate::guards::shown(server));
     }
     shown
 }

@@ -142,6 +142,12 @@ impl Open {
         }
     }
 
+    /// When the call came.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.start
+    }
+
     /// Microseconds since the call came.
     #[must_use]
     pub fn elapsed_us(&self) -> u64 {

@@ -20,7 +20,6 @@ use crate::tasks;
 use protocol::{Call, CallContext, Era, Error, Reply, ReplyFuture, method};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::time::Instant;
 
 /// Makes a call once, through the guards of its server. A macro, since a future that is handed a call
 /// holds it twice.
@@ -62,7 +61,6 @@ impl Gateway {
     /// The one way to a server: authorized, counted, its questions wrapped.
     pub(crate) async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
         let Target { mut server, own, action, route } = target;
-        let started = Instant::now();
         let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
         policy::authorize(&call.context.principal, action, resource)?;
         server.guards.admit(&server.name, &call.context, &own)?;
@@ -88,7 +86,7 @@ impl Gateway {
             action,
             asks,
             route: route.as_deref(),
-            started,
+            started: record.started(),
         });
         server.counters.calls.fetch_add(1, Ordering::Relaxed);
         let (mut reply, parked) = match opened {

@@ -129,6 +129,33 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_offered_once_and_led_to_whoever_has_it() {
+        let (a, b, c) = (catalog(&["find", "only_a"]), catalog(&["find", "only_b"]), catalog(&["find"]));
+        let rules = ToolRules::default();
+        let group = |priority| Membership { name: "search".to_owned(), priority, weight: 1 };
+        let groups = [group(200), group(100)];
+        let input = |name, group, catalog| ServerInput {
+            name,
+            reduced: name,
+            prefix: Prefix::Always,
+            rules: &rules,
+            group,
+            catalog,
+        };
+        let inputs = [input("a", Some(&groups[0]), &a), input("b", Some(&groups[1]), &b), input("c", None, &c)];
+        let built = Catalog::build(&inputs, 46);
+        let names: Vec<_> = built.all.tool_routes().iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, ["c__find", "search__find", "search__only_a", "search__only_b"]);
+        assert!(built.all.hidden.is_empty(), "{:?}", built.all.hidden);
+        let find = built.all.tool(&"search__find".into()).unwrap();
+        let members: Vec<_> = find.members.iter().map(|member| (&*member.server, member.priority)).collect();
+        assert_eq!((&*find.server, members), ("b", vec![("b", 100), ("a", 200)]));
+        let only = built.all.tool(&"search__only_a".into()).unwrap();
+        assert!(&*only.server == "a" && only.members.is_empty());
+        assert!(built.single["a"].tool(&"find".into()).is_some_and(|route| route.members.is_empty()));
+    }
+
+    #[test]
     fn long_lists_come_in_pages() {
         let names: Vec<String> = (0..PAGE_ITEMS_MAX + 5).map(|n| format!("t{n}")).collect();
         let many = catalog(&names.iter().map(String::as_str).collect::<Vec<_>>());

@@ -153,14 +153,12 @@ impl View {
                     }
                 };
                 let public = if exact { own.clone() } else { server.public_name(&own, name_length_max) };
-                if let Some(first) = routes.get(&public).filter(|_| !exact)
-                    && let Some(input) = servers.iter().find(|input| *input.name == *first.server)
-                    && input.is_of_the_group_of(server)
+                if let Some(first) = routes.get(&public)
+                    && let Some(first) = servers.iter().find(|input| *input.name == *first.server)
+                    && !exact
+                    && first.is_of_the_group_of(server)
                 {
-                    let also = members.entry(public).or_insert_with(|| vec![input.member()]);
-                    if also.iter().all(|member| *member.server != *server.name) {
-                        also.push(server.member());
-                    }
+                    join(members.entry(public).or_default(), first, server);
                     continue;
                 }
                 if let Some(first) = routes.get(&public) {
@@ -180,11 +178,7 @@ impl View {
                 routes.insert(public, Arc::new(route));
             }
         }
-        for (public, members) in members {
-            if let Some(route) = routes.get_mut(&public) {
-                *route = Arc::new(Route { members: members.into(), ..(**route).clone() });
-            }
-        }
+        share(&mut routes, members);
         if !for_tasks.is_empty() {
             let mut shown = rows.clone();
             for_tasks.into_iter().for_each(|(row, tool)| shown[row].1 = tool);
@@ -363,6 +357,26 @@ impl Capabilities {
             if !self.extensions.iter().any(|(known, _)| *known == *key) {
                 self.extensions.push((key.to_string(), value.clone()));
             }
+        }
+    }
+}
+
+/// One more member of the group of `first` has what it has.
+fn join(members: &mut Vec<Member>, first: &ServerInput<'_>, server: &ServerInput<'_>) {
+    if members.is_empty() {
+        members.push(first.member());
+    }
+    // A server that lists a name twice is one member still.
+    if members.iter().all(|member| *member.server != *server.name) {
+        members.push(server.member());
+    }
+}
+
+/// Routes of names that several members of a group have lead to all of them.
+fn share(routes: &mut HashMap<Text, Arc<Route>>, members: HashMap<Text, Vec<Member>>) {
+    for (public, members) in members {
+        if let Some(route) = routes.get_mut(&public) {
+            *route = Arc::new(Route { members: members.into(), ..(**route).clone() });
         }
     }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests set up must stand")]
 
 mod extensions;
+mod guards;
 mod peer;
 mod subscriptions;
 mod tasks;
@@ -35,9 +36,14 @@ impl Spawner for NoProcesses {
 impl World {
     /// Starts a gateway before these servers, each reached by its name and URL.
     pub(crate) async fn before(servers: &[(&str, &Peer)]) -> Self {
+        Self::guarding(servers, "").await
+    }
+
+    /// The same, with `keys` in every entry.
+    pub(crate) async fn guarding(servers: &[(&str, &Peer)], keys: &str) -> Self {
         let mut text = String::new();
         for (name, peer) in servers {
-            writeln!(text, "[servers.{name}]\nurl = {:?}\n", peer.url).unwrap();
+            writeln!(text, "[servers.{name}]\nurl = {:?}\n{keys}\n", peer.url).unwrap();
         }
         let parts = Parts {
             config: configuration(&text),
