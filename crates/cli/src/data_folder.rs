@@ -45,6 +45,11 @@ impl DataFolder {
         Self { root, runtime: runtime.unwrap_or_else(own) }
     }
 
+    /// What a person approved of the tools of servers.
+    pub(crate) fn approved_tools(&self) -> PathBuf {
+        self.root.join("approved-tools.json")
+    }
+
     /// The stored catalog.
     pub(crate) fn catalog(&self) -> PathBuf {
         self.root.join("catalog.json")

@@ -45,6 +45,8 @@ struct Line<'a> {
     total_us: u64,
     bytes_in: usize,
     bytes_out: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,6 +168,7 @@ fn line(record: &Record) -> Line<'_> {
         total_us: record.total_us,
         bytes_in: record.bytes_in,
         bytes_out: record.bytes_out,
+        cached: record.cached,
         cause: record.cause.as_deref(),
         arguments: record.arguments.as_ref(),
         result: record.result.as_ref(),

@@ -5,6 +5,7 @@
 use crate::data_folder::DataFolder;
 use crate::report::Report;
 use gateway::catalog::StoredCatalog;
+use gateway::guards::ApprovedTools;
 use protocol::seal::{KEY_BYTES, Sealer};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -44,6 +45,35 @@ pub(crate) fn read_catalog(data: &DataFolder) -> StoredCatalog {
 pub(crate) fn write_catalog(data: &DataFolder, catalog: &StoredCatalog) {
     let path = data.catalog();
     let written = serde_json::to_vec(catalog).map_err(io::Error::other).and_then(|bytes| replace(&path, &bytes));
+    if let Err(error) = written {
+        tracing::warn!(%error, "{} cannot be written: {error}", path.display());
+    }
+}
+
+/// What a person approved of the tools of servers. Where that cannot be read, what servers list next
+/// is taken for approved, as it is with a new data folder; the damaged file is kept aside.
+pub(crate) fn read_approved_tools(data: &DataFolder) -> ApprovedTools {
+    let path = data.approved_tools();
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return ApprovedTools::default(),
+        Err(error) => {
+            tracing::warn!(%error, "{} cannot be read: {error}; tools are taken as they are listed next", path.display());
+            return ApprovedTools::default();
+        }
+    };
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        let aside = path.with_extension("json.damaged");
+        let kept = std::fs::rename(&path, &aside).map_or("", |()| "; it is kept beside as .damaged");
+        tracing::warn!(%error, "{} is damaged: {error}{kept}; tools are taken as they are listed next", path.display());
+        ApprovedTools::default()
+    })
+}
+
+/// Writes what was approved.
+pub(crate) fn write_approved_tools(data: &DataFolder, approved: &ApprovedTools) {
+    let path = data.approved_tools();
+    let written = serde_json::to_vec(approved).map_err(io::Error::other).and_then(|bytes| replace(&path, &bytes));
     if let Err(error) = written {
         tracing::warn!(%error, "{} cannot be written: {error}", path.display());
     }

@@ -129,6 +129,10 @@ pub struct Server {
     pub tags: Vec<String>,
     /// What it is for, in the words of whoever declared it.
     pub description: Option<String>,
+    /// How long a connection to a remote server may take to stand.
+    pub connect_timeout: Duration,
+    /// What bounds and protects its calls.
+    pub guards: crate::guards::Guards,
     /// How to sign in to it; `None` for local servers, and where that is not wanted.
     pub oauth: Option<OAuth>,
     /// Which tools are offered.
@@ -318,6 +322,8 @@ pub struct ToolFilter {
     pub allow: Vec<String>,
     /// What is not, even if allowed.
     pub deny: Vec<String>,
+    /// What may be called twice.
+    pub safe: Vec<String>,
 }
 
 /// Whether public names carry the server's name.

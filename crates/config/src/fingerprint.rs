@@ -109,7 +109,8 @@ impl Server {
             hash.add(client_secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default());
             hash.list(scopes).add(&format!("{:?}", (redirect_port, oauth.allow_private, oauth.headless)));
         }
-        let times = [self.startup_timeout, self.request_timeout, self.request_timeout_max, self.stop_timeout];
+        let requests = [self.request_timeout, self.request_timeout_max];
+        let times = [self.startup_timeout, self.stop_timeout, self.connect_timeout].into_iter().chain(requests);
         for time in times {
             hash.add(&time.as_millis().to_string());
         }
@@ -142,6 +143,7 @@ impl Server {
     fn details(&self) -> impl PartialEq + '_ {
         (
             (&self.reduced, &self.tags, &self.description, &self.tools),
+            &self.guards,
             (self.prefix, self.record_arguments, self.record_results),
             &self.health,
         )

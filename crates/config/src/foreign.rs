@@ -57,7 +57,7 @@ pub(crate) fn normalise(entries: &[Entry]) -> Vec<Entry> {
                 "tools" => !own_tools(one),
                 // Our `auth` is a word, and `oauth` has names of our own.
                 "auth" | "oauth" => matches!(one.value.kind, Kind::Table(_)) && !own_oauth(one),
-                _ => false,
+                _ => crate::guards::is_of_another_tool(one),
             };
             if other {
                 kept.key = format!("{} (of another tool)", one.key);

@@ -3,6 +3,7 @@
 //!
 //! Keys of other tools are not here: `foreign` turns them into these.
 
+use crate::guards;
 use crate::limits::LIMIT_KEYS;
 use crate::service_keys::CONTAINER_KEYS;
 
@@ -152,6 +153,11 @@ pub(crate) const TOP_KEYS: &[Key] = &[
 pub(crate) const TOOLS_KEYS: &[Key] = &[
     key("allow", Shape::Texts, "Patterns of the tools that are offered; all if empty."),
     key("deny", Shape::Texts, "Patterns of tools that are not offered, even if allowed."),
+    key(
+        "safe",
+        Shape::Texts,
+        "Patterns of tools that change nothing, or nothing more when they are called twice: such calls may be sent again after a failure, and kept by cache.",
+    ),
 ];
 
 /// Keys of `oauth` of a server.
@@ -399,6 +405,16 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
     text("image", None, "Image of a container that the server is, instead of command or url."),
     key("container", Shape::Section { keys: CONTAINER_KEYS }, "How the container of a server with image is run."),
     key("depends_on", Shape::Texts, "Services and servers that must be ready before this one starts."),
+    guards::CONNECT_TIMEOUT,
+    guards::MAX_CONCURRENT,
+    guards::RESPONSE_MAX,
+    guards::RATE_LIMIT,
+    guards::BREAKER,
+    guards::RETRY,
+    guards::CACHE,
+    guards::GROUP,
+    guards::PRIORITY,
+    guards::WEIGHT,
     flag("record_arguments", None, "Whether records of calls keep the arguments."),
     flag("record_results", None, "Whether records of calls keep the results."),
 ];

@@ -24,6 +24,7 @@ mod variables;
 mod words;
 
 mod depends;
+mod guards;
 mod health;
 mod host;
 mod life;
@@ -53,6 +54,7 @@ pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use fingerprint::{Changes, changes};
+pub use guards::{Breaker, Cache, Guards, Membership, RateLimit, Retry};
 pub use health::{Health, HealthCheck};
 pub use host::{Program, Resources, Runs};
 pub use limits::{LimitRow, Limits};

@@ -140,6 +140,7 @@ pub fn load(sources: &Sources) -> Loaded {
     let around = Surroundings { documents: &documents, environment, dotenv: &dotenv, settings: &settings };
     check_services(&services, &around, &mut config, &mut report, &mut files);
     check_depends(&mut config, &declared, &services, &documents, &mut report);
+    crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
     // In a file with syntax errors, what is missing may only not have been understood.
     let guess = |found: &Diagnostic| found.file.as_ref().is_some_and(|file| broken.contains(file));
     let checked = report.diagnostics.split_off(read_so_far);

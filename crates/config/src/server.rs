@@ -153,9 +153,11 @@ impl<'a> Work<'a> {
         let (port, resources) = (host::port(self, &reach, isolation), host::resources(self));
         let install = host::install(self);
         let install_timeout = duration_or_default(self.field("install_timeout"), SERVER_KEYS, "install_timeout");
+        let guards = self.guards(&reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let startup_timeout = duration("startup_timeout");
         let stop_timeout = duration("stop_timeout");
+        let connect_timeout = duration("connect_timeout");
         let (request_timeout, request_timeout_max) = self.request_timeouts();
         let texts = |name| owned(texts_of(self.field(name)));
         let settings = declaration.settings;
@@ -180,6 +182,8 @@ impl<'a> Work<'a> {
             request_timeout,
             request_timeout_max,
             stop_timeout,
+            connect_timeout,
+            guards,
             restart: match self.word("restart") {
                 "on-failure" => Restart::OnFailure,
                 "never" => Restart::Never,
@@ -246,16 +250,20 @@ impl<'a> Work<'a> {
         };
         let mut patterns = |name: &str| {
             let texts = texts_of(fields.get(name));
-            for text in texts {
-                if let Err(error) = globset::Glob::new(&text.text) {
-                    let message = format!("`tools.{name}` holds a broken pattern: {}", error.kind());
-                    self.problem(text.span, &message)
-                        .hint("`*` stands for any characters, `?` for one, `{a,b}` for either");
-                }
-            }
+            self.check_patterns(&format!("tools.{name}"), texts);
             owned(texts)
         };
-        ToolFilter { allow: patterns("allow"), deny: patterns("deny") }
+        ToolFilter { allow: patterns("allow"), deny: patterns("deny"), safe: patterns("safe") }
+    }
+
+    pub(crate) fn check_patterns(&mut self, key: &str, texts: &[Located]) {
+        for text in texts {
+            if let Err(error) = globset::Glob::new(&text.text) {
+                let message = format!("`{key}` holds a broken pattern: {}", error.kind());
+                self.problem(text.span, &message)
+                    .hint("`*` stands for any characters, `?` for one, `{a,b}` for either");
+            }
+        }
     }
 }
 

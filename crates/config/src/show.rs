@@ -194,9 +194,9 @@ fn shown_server(server: &Server) -> Value {
         "record_results": server.record_results,
         "auth": matches!(server.reach, Reach::Http { .. }).then(|| if server.oauth.is_some() { "auto" } else { "none" }),
         "oauth": server.oauth.as_ref().map_or(Value::Null, shown_oauth),
-        "tools": { "allow": server.tools.allow, "deny": server.tools.deny },
+        "tools": { "allow": server.tools.allow, "deny": server.tools.deny, "safe": server.tools.safe },
     });
-    for part in [details, shown_life(server)] {
+    for part in [details, shown_life(server), Value::Object(crate::guards::shown(server))] {
         if let (Some(shown), Value::Object(part)) = (shown.as_object_mut(), part) {
             shown.extend(part);
         }

@@ -81,6 +81,8 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/health", get(routes::health::all))
         .route("/api/health/{name}", get(routes::health::one))
         .route("/api/capabilities", get(routes::health::capabilities))
+        .route("/api/servers/{name}/approve-tools", post(routes::guards::approve_tools))
+        .route("/api/cache/clear", post(routes::guards::clear_cache))
         .route("/api/tools", get(routes::tools::list))
         .route("/api/tool", get(routes::tools::one))
         .route("/api/call", post(routes::call::call))

@@ -37,6 +37,9 @@ pub struct Status {
     pub log_lines_dropped: u64,
     /// Memory, where the system tells.
     pub memory: Memory,
+    /// The kept results of all servers.
+    #[serde(default)]
+    pub cache: Cache,
     /// Every declared server.
     pub servers: Vec<Server>,
     /// What servers depend on.
@@ -156,6 +159,50 @@ pub struct Server {
     pub hint: Option<String>,
     /// Where it was declared.
     pub origin: String,
+    /// Calls that it has now, and that wait for a place with it.
+    #[serde(default)]
+    pub in_flight: usize,
+    /// The group that it stands in for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Its breaker in words, unless it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<String>,
+    /// Tools that are not as they were approved, by its own names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_tools: Vec<String>,
+    /// Its kept results, where any are to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+}
+
+/// Kept results in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cache {
+    /// Calls that were answered without calling a server.
+    pub hits: u64,
+    /// Calls of the same tools that were made.
+    pub misses: u64,
+    /// Hits in all of them, from 0 to 1.
+    pub hit_rate: f64,
+    /// Results that are kept.
+    pub entries: usize,
+}
+
+/// `POST /api/cache/clear`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CacheCleared {
+    /// Results that were kept and are not any more.
+    pub results: usize,
+}
+
+/// `POST /api/servers/{name}/approve-tools`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ToolsApproved {
+    /// The server.
+    pub server: String,
+    /// Tools that had not been approved as they are.
+    pub tools: Vec<String>,
 }
 
 /// One instance of a server.
@@ -213,6 +260,9 @@ pub struct Tool {
     pub own: String,
     /// Its definition as the server gave it.
     pub definition: Raw,
+    /// `changed` or `new`, where it is not as it was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unapproved: Option<String>,
 }
 
 /// `GET /api/why`.
@@ -319,6 +369,24 @@ pub struct Reloaded {
 pub struct Stopping {
     /// Process id of the daemon that is going to end.
     pub pid: u32,
+}
+
+// === impl Cache ===
+
+impl Cache {
+    /// The numbers, with the rate that follows from them.
+    #[must_use]
+    pub fn new(hits: u64, misses: u64, entries: usize) -> Self {
+        let all = hits + misses;
+        let hit_rate = if all == 0 { 0.0 } else { (hits as f64 / all as f64 * 1000.0).round() / 1000.0 };
+        Self { hits, misses, hit_rate, entries }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::new(self.hits + other.hits, self.misses + other.misses, self.entries + other.entries)
+    }
 }
 
 // === impl Limits ===

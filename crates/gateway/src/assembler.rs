@@ -21,6 +21,7 @@ pub(crate) fn build(snapshot: &Snapshot) -> Catalog {
             reduced: &server.entry.reduced,
             prefix: server.entry.prefix,
             rules: &server.rules,
+            group: server.entry.guards.group.as_ref(),
             catalog,
         })
         .collect();

@@ -3,14 +3,13 @@
 //! A [`Door`] is the gateway seen through one endpoint: everything, or one server with its own
 //! names. Whatever comes in, from whichever listener, passes `Gateway::handle`.
 
-use crate::asking::Kinds;
 use crate::catalog::{Kind, Route, View};
 use crate::era;
 use crate::gateway::{Gateway, Snapshot};
+use crate::guards::group;
 use crate::hub::{Filter, Listening};
-use crate::interactive::{self, Asked, Opened};
-use crate::parking::{Answered, Ticket};
-use crate::policy::{self, Action, Resource};
+use crate::interactive::{self, Asked};
+use crate::policy::Action;
 use crate::record::Open;
 use crate::server::Server;
 use crate::tasks;
@@ -21,7 +20,6 @@ use protocol::{
     Version, header,
 };
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long a list cursor is good for, in milliseconds.
@@ -75,6 +73,8 @@ pub(crate) struct Target {
     /// The server's own name, or the URI: for rules and records.
     pub(crate) own: Text,
     pub(crate) action: Action,
+    /// The members, where it goes to a group.
+    pub(crate) route: Option<Arc<Route>>,
 }
 
 /// Keeps a listener registered; ends its resource subscriptions with it.
@@ -114,7 +114,7 @@ impl Gateway {
                     snapshot = self.snapshot.load_full();
                     route = named(&*view(&snapshot, scope)?, &call).cloned();
                 }
-                self.call_named(&snapshot, &*route?, call, record).await
+                self.call_named(&snapshot, &route?, call, record).await
             }
             Some(RoutingKey::Catalog) => self.list(scope, &call).await,
             Some(RoutingKey::Own) => match &*call.method {
@@ -131,14 +131,17 @@ impl Gateway {
     }
 
     /// `tools/call` and `prompts/get`: the public name leads to a server and its own name.
-    async fn call_named(&self, snapshot: &Snapshot, route: &Route, mut call: Call, record: &mut Open) -> Reply {
-        let server = server(snapshot, &route.server)?.clone();
+    async fn call_named(&self, snapshot: &Snapshot, route: &Arc<Route>, mut call: Call, record: &mut Open) -> Reply {
         let action = if call.method == *"tools/call" { Action::CallTool } else { Action::GetPrompt };
         check_mirrored(route, &call)?;
         tasks::mark(route, &mut call)?;
         let public = call.params.text("name").unwrap_or_default();
+        let (server, group) = match route.members.is_empty() {
+            true => (server(snapshot, &route.server)?.clone(), None),
+            false => (self.member(snapshot, route, &public, &call)?, Some(route.clone())),
+        };
         call.params.set("name", route.own_json.clone());
-        let target = Target { server, own: route.own.clone(), action };
+        let target = Target { server, own: route.own.clone(), action, route: group };
         self.send(target, &public, call, record).await
     }
 
@@ -154,8 +157,12 @@ impl Gateway {
         let Some(name) = view.resource(&uri).or(only) else {
             return self.call_unlisted(&snapshot, &view, &uri, call, record).await;
         };
-        let target =
-            Target { server: server(&snapshot, name)?.clone(), own: uri.clone(), action: Action::ReadResource };
+        let mut server = server(&snapshot, name)?.clone();
+        let route = if *scope == Scope::All { group::of_uri(&snapshot, &server, &uri) } else { None };
+        if let Some(route) = &route {
+            server = self.member(&snapshot, route, &uri, &call)?;
+        }
+        let target = Target { server, own: uri.clone(), action: Action::ReadResource, route };
         self.send(target, &uri, call, record).await
     }
 
@@ -182,79 +189,9 @@ impl Gateway {
             (found.clone(), uri)
         };
         call.params.set("ref", reference.to_raw());
-        let target = Target { server: server(&snapshot, &name)?.clone(), own: own.clone(), action: Action::Ask };
+        let target =
+            Target { server: server(&snapshot, &name)?.clone(), own: own.clone(), action: Action::Ask, route: None };
         self.send(target, &own, call, record).await
-    }
-
-    /// The one way to a server: authorized, counted, its questions wrapped.
-    pub(crate) async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
-        let Target { server, own, action } = target;
-        let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
-        policy::authorize(&call.context.principal, action, resource)?;
-        let era = server.catalog().era.map_or("-", protocol::Era::as_str);
-        record.routed(&server.name, own, era);
-        if server.entry.record_arguments {
-            record.note(|record| record.arguments = call.params.get("arguments").map(crate::redact::redact));
-        }
-        let (method, context) = (call.method.clone(), call.context.clone());
-        let asks = method::find(&method).is_some_and(|row| row.may_ask);
-        let asked = Asked { principal: &context.principal, method: &method, name: public, server: &server.name };
-        let opened = if asks { interactive::open(&self.sealer, asked, &mut call.params)? } else { Opened::Send };
-        let params = asks.then(|| call.params.clone());
-        server.counters.calls.fetch_add(1, Ordering::Relaxed);
-        let (mut reply, parked) = match opened {
-            Opened::Parked(ticket) => {
-                let CallContext { notifier, progress_token, client, .. } = call.context;
-                let resumed = Box::pin(self.parking.resume(ticket, &call.params, notifier, progress_token));
-                parked(resumed.await, Kinds::declared(&client))
-            }
-            Opened::Send if asks => self.call_asking(&server, call).await,
-            Opened::Send if method.starts_with("tasks/") => (Box::pin(self.about_task(&server, call)).await, None),
-            Opened::Send => (server.call(call, None).await, None),
-        };
-        reply = reply.and_then(|result| tasks::sealed(&self.sealer, &server, &context.principal, result));
-        if let (Ok(result), Some(params)) = (&mut reply, &params)
-            && era::is_input_required(result)
-        {
-            let answer_time = self.answer_timeout;
-            interactive::wrap(&self.sealer, asked, &context, params, result, parked, answer_time)?;
-        }
-        match &reply {
-            Ok(result) if server.entry.record_results => {
-                record.note(|record| record.result = Some(crate::redact::redact(&result.to_raw())))
-            }
-            Ok(_) => {}
-            Err(_) => {
-                server.counters.failures.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        reply
-    }
-
-    /// A call that may be answered with a question. A legacy server asks in the middle of it, so
-    /// such a call can be parked.
-    async fn call_asking(&self, server: &Arc<Server>, mut call: Call) -> (Reply, Option<Ticket>) {
-        let legacy = server.catalog().era != Some(Era::Modern);
-        let kinds = if legacy { Kinds::declared(&call.context.client) } else { Kinds::NONE };
-        if legacy {
-            // What the client answered to a question that we made of an error.
-            call.params.remove("inputResponses");
-            call.params.remove("requestState");
-        }
-        if !legacy && call.context.era() == Era::Modern {
-            // Nothing to translate.
-            let client = call.context.client.clone();
-            let reply = server.call(call, None).await;
-            return (reply.and_then(|result| tasks::permitted(server, &client, result)), None);
-        }
-        if kinds.is_empty() {
-            return (Box::pin(tasks::call(server, call, None)).await, None);
-        }
-        let called = server.clone();
-        let start = move |call, asker| -> ReplyFuture {
-            Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
-        };
-        parked(Box::pin(self.parking.call(call, kinds, start)).await, kinds)
     }
 
     /// Ends the parked call whose question `request` repeats, when it is one.
@@ -364,16 +301,6 @@ impl Scope {
             Self::All => "",
             Self::Server(reduced) => reduced,
         }
-    }
-}
-
-/// A call that may be parked as what it is for the client: a question is an `input_required` result,
-/// and so is a refusal until a person has been at a URL.
-fn parked(answered: Result<Answered, Error>, kinds: Kinds) -> (Reply, Option<Ticket>) {
-    match answered {
-        Ok(Answered::Done(result)) => (Ok(result), None),
-        Ok(Answered::Asks(requests, ticket)) => (Ok(interactive::asking(&requests)), Some(ticket)),
-        Err(error) => (interactive::url_required(&error, kinds).ok_or(error), None),
     }
 }
 
@@ -492,7 +419,11 @@ fn tool_failure(error: &Error) -> Object {
     };
     let content = Raw::of(&serde_json::json!([{"type": "text", "text": text}]));
     let row = error.kind.row();
-    let meta = Raw::of(&serde_json::json!({"dev.switchboard/error": {"kind": row.name, "retryable": row.retryable}}));
+    let mut said = serde_json::json!({"kind": row.name, "retryable": row.retryable});
+    if let Some(milliseconds) = error.retry_after_ms {
+        said["retry_after_ms"] = milliseconds.get().into();
+    }
+    let meta = Raw::of(&serde_json::json!({"dev.switchboard/error": said}));
     [("content", content), ("isError", Raw::from_static("true")), ("_meta", meta)].into_iter().collect()
 }
 

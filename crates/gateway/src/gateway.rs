@@ -5,6 +5,7 @@
 
 use crate::assembler;
 use crate::catalog::{Catalog, StoredCatalog, View};
+use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
@@ -53,6 +54,10 @@ pub struct Parts {
     pub installs: Option<PathBuf>,
     /// The data folder: containers are marked as belonging to it.
     pub data: PathBuf,
+    /// What a person approved of the tools of servers, at the end of an earlier run.
+    pub approved_tools: ApprovedTools,
+    /// Keeps results that are given again.
+    pub cache: Arc<dyn ResultCache>,
 }
 
 /// Everything a call looks at, at one moment.
@@ -76,6 +81,10 @@ pub struct Gateway {
     pub(crate) sealer: Sealer,
     pub(crate) hub: Arc<Hub>,
     pub(crate) parking: Arc<Parking>,
+    /// Results that are given again, and calls that others wait for.
+    pub(crate) cache: Arc<dyn ResultCache>,
+    pub(crate) flights: Flights,
+    pub(crate) approved: Mutex<ApprovedTools>,
     /// What tasks of legacy servers ask.
     pub(crate) inquiries: Arc<Inquiries>,
     /// How long a person may take to answer.
@@ -143,6 +152,9 @@ impl Gateway {
                 // A session that asks its client in time must still find the call.
                 answer_timeout: limits.answer_timeout + ANSWER_GRACE.min(limits.answer_timeout / 8),
             }),
+            cache: parts.cache,
+            flights: Flights::default(),
+            approved: Mutex::new(parts.approved_tools),
             inquiries: Inquiries::new(),
             answer_timeout: limits.answer_timeout,
             records: Records::new(limits.records_queue_max),
@@ -151,6 +163,7 @@ impl Gateway {
             unlisted: watch::Sender::new(unlisted),
             stored: watch::Sender::new(0),
         });
+        gateway.review(gateway.snapshot().servers.values());
         tokio::spawn(assembler::run(Arc::downgrade(&gateway), receiver));
         Ok(gateway)
     }
@@ -186,6 +199,7 @@ impl Gateway {
         let old = self.snapshot.load_full();
         let mut new =
             Snapshot { config: old.config.clone(), servers: old.servers.clone(), catalog: Catalog::default() };
+        self.review(reported.iter().filter_map(|name| new.servers.get(name)));
         new.catalog = assembler::build(&new);
         self.replace(&old, new);
         drop(changing);
@@ -211,6 +225,11 @@ impl Gateway {
         for (kind, servers) in differences {
             self.hub.list_changed(&servers, kind);
         }
+        self.told_stored();
+    }
+
+    /// What is to be kept on disk may have changed.
+    pub(crate) fn told_stored(&self) {
         self.stored.send_modify(|version| *version += 1);
     }
 
@@ -251,11 +270,15 @@ impl Gateway {
             }
             self.environment.wishes.forget(&changes.removed);
             let mut new = Snapshot { config, servers, catalog: Catalog::default() };
+            self.review(new.servers.values());
             new.catalog = assembler::build(&new);
             self.replace(&old, new);
             (changes, ended)
         };
         futures_util::future::join_all(ended.iter().map(|server| server.stop())).await;
+        for server in &ended {
+            self.cache.clear(Some(&server.name), None).await;
+        }
         Ok(changes)
     }
 

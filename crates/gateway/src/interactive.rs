@@ -97,6 +97,11 @@ pub(crate) fn ticket(sealer: &Sealer, asked: Asked<'_>, params: &Object) -> Opti
     unseal(sealer, asked, params).ok()??.parked
 }
 
+/// The server that asked what these parameters answer.
+pub(crate) fn server_of(sealer: &Sealer, asked: Asked<'_>, params: &Object) -> Option<String> {
+    Some(unseal(sealer, asked, params).ok()??.server)
+}
+
 fn unseal(sealer: &Sealer, asked: Asked<'_>, params: &Object) -> Result<Option<State>, Error> {
     let Some(token) = params.get("requestState") else { return Ok(None) };
     let token = token.string().ok_or_else(|| refused("not a string"))?;

@@ -11,6 +11,10 @@ pub use gateway::{Gateway, Parts, Snapshot};
 mod call;
 pub use call::{DRAIN_TIME_MAX, Door, Scope};
 
+mod send;
+
+pub mod guards;
+
 pub mod listener;
 
 mod era;

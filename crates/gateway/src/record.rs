@@ -37,6 +37,8 @@ pub struct Record {
     pub bytes_in: usize,
     /// Bytes of the result.
     pub bytes_out: usize,
+    /// Whether the answer was known: no server was called.
+    pub cached: bool,
     /// What the log should know of a failure.
     pub cause: Option<String>,
     /// The arguments, where the server's entry asks for them; secrets are masked.
@@ -85,6 +87,7 @@ impl Records {
             total_us: 0,
             bytes_in,
             bytes_out: 0,
+            cached: false,
             cause: None,
             arguments: None,
             result: None,
@@ -137,6 +140,12 @@ impl Open {
         if let Some(record) = &mut self.record {
             fill(record);
         }
+    }
+
+    /// When the call came.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.start
     }
 
     /// Microseconds since the call came.

@@ -45,7 +45,7 @@ impl Gateway {
         let context = &call.context;
         let mut record =
             self.records.open(&call.method, &context.principal, context.era().as_str(), call.params.size());
-        let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
+        let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask, route: None };
         let reply = self.send(target, "", call, &mut record).await;
         match &reply {
             Ok(result) => record.ended("ok", result.size()),
@@ -88,7 +88,7 @@ impl Gateway {
     ) -> Reply {
         let mut failed = None;
         for server in with_skills(snapshot, view) {
-            let target = Target { server, own: uri.clone(), action: Action::ReadResource };
+            let target = Target { server, own: uri.clone(), action: Action::ReadResource, route: None };
             match self.send(target, uri, call.clone(), record).await {
                 Err(error) if is_not_there(&error) => {}
                 // Another may know it; if none does, this one might have.

@@ -21,13 +21,17 @@ impl Gateway {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         if let [only] = &view.servers[..] {
-            let target =
-                Target { server: server(&snapshot, only)?.clone(), own: call.method.clone(), action: Action::Ask };
+            let target = Target {
+                server: server(&snapshot, only)?.clone(),
+                own: call.method.clone(),
+                action: Action::Ask,
+                route: None,
+            };
             return self.send(target, "", call, record).await;
         }
         let ready = snapshot.servers.values().filter(|server| server.link().is_some());
         for server in ready.take(UNKNOWN_METHOD_SERVERS_MAX) {
-            let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask };
+            let target = Target { server: server.clone(), own: call.method.clone(), action: Action::Ask, route: None };
             match self.send(target, "", call.clone(), record).await {
                 Err(error) if error.code() == ErrorKind::MethodNotFound.row().code => {}
                 reply => return reply,

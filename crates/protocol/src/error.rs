@@ -7,12 +7,18 @@
 use crate::{Output, Raw};
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 /// A failure of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Which row of the table.
     pub kind: ErrorKind,
+    /// How far the request came: whether it may be sent again.
+    pub delivery: Delivery,
+    /// When trying again can help, in milliseconds from now.
+    pub retry_after_ms: Option<NonZeroU32>,
     /// For the caller: what happened and why.
     pub message: Cow<'static, str>,
     /// For the caller: what to do next.
@@ -23,6 +29,18 @@ pub struct Error {
     pub cause: Option<String>,
     /// The code as an upstream gave it ([`ErrorKind::Upstream`] only).
     pub upstream_code: Option<i64>,
+}
+
+/// How far a request came that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// It may have been executed.
+    #[default]
+    Unknown,
+    /// It did not arrive: nothing was executed.
+    Unsent,
+    /// It was refused before it was executed, by us or by the server.
+    Refused,
 }
 
 /// Whose fault a failure is.
@@ -122,7 +140,38 @@ kinds! {
 impl Error {
     /// A failure of `kind`; `message` says what happened and why.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), hint: None, data: None, cause: None, upstream_code: None }
+        Self {
+            kind,
+            delivery: Delivery::Unknown,
+            retry_after_ms: None,
+            message: message.into(),
+            hint: None,
+            data: None,
+            cause: None,
+            upstream_code: None,
+        }
+    }
+
+    /// Says that nothing was executed, since the request did not arrive.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        self.delivery = Delivery::Unsent;
+        self
+    }
+
+    /// Says that nothing was executed, since the request was refused.
+    #[must_use]
+    pub fn refused(mut self) -> Self {
+        self.delivery = Delivery::Refused;
+        self
+    }
+
+    /// Says when trying again can help.
+    #[must_use]
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        let milliseconds = u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1);
+        self.retry_after_ms = NonZeroU32::new(milliseconds);
+        self
     }
 
     /// Adds what to do next.
@@ -196,6 +245,10 @@ impl Error {
                 out.push_str(",\"data\":{\"kind\":");
                 out.push_json_str(row.name);
                 out.push_str(if row.retryable { ",\"retryable\":true" } else { ",\"retryable\":false" });
+                if let Some(milliseconds) = self.retry_after_ms {
+                    out.push_str(",\"retry_after_ms\":");
+                    out.push_str(&milliseconds.to_string());
+                }
                 if let Some(hint) = &self.hint {
                     out.push_str(",\"hint\":");
                     out.push_json_str(hint);

@@ -38,7 +38,7 @@ pub mod meta;
 pub mod header;
 
 mod error;
-pub use error::{Error, ErrorKind, Fault, Row};
+pub use error::{Delivery, Error, ErrorKind, Fault, Row};
 
 mod context;
 pub use context::{CallContext, Client, LogLevel, Notifier, Principal};

@@ -12,6 +12,10 @@ mod capabilities;
 
 mod tools;
 
+mod approve_tools;
+
+mod cache;
+
 mod call;
 
 mod logs;
@@ -65,6 +69,8 @@ pub(crate) enum Command {
     Capabilities(capabilities::Args),
     Tools(tools::Args),
     Call(call::Args),
+    ApproveTools(approve_tools::Args),
+    Cache(cache::Args),
     Logs(logs::Args),
     Connect(connect::Args),
     Auth(auth::Args),
@@ -104,6 +110,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Capabilities(args) => capabilities::run(&args, context),
         Command::Tools(args) => tools::run(&args, context),
         Command::Call(args) => call::run(&args, context),
+        Command::ApproveTools(args) => approve_tools::run(&args, context),
+        Command::Cache(args) => cache::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),

@@ -1,9 +1,13 @@
 //! `switchboard status`: how everything is, why, and what to do about it.
 
 use crate::context::Context;
-use crate::printer::{Paint, Printer, harmless};
+use crate::printer::{Paint, Printer, harmless, one_line};
 use crate::report::Report;
 use control::said::{Server, Service, Status};
+use std::collections::BTreeMap;
+
+/// How many changed tools are named.
+const TOOLS_NAMED_MAX: usize = 8;
 
 /// Show how the daemon and its servers are
 ///
@@ -47,6 +51,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
     }
     status.servers.iter().for_each(|server| explain(server, printer));
     services(&status.services, printer);
+    shared(&status, printer);
     for hidden in &status.hidden {
         printer.line(&format!(
             "not offered: {} `{}` of {}: {}",
@@ -134,6 +139,12 @@ fn explain(server: &Server, printer: &Printer) {
     for missing in &server.not_enforced {
         printer.line(&format!("{}: this host cannot enforce resources.{}", server.name, harmless(missing)));
     }
+    if let Some(breaker) = &server.breaker {
+        printer.line(&format!("{}: its breaker is {}", server.name, harmless(breaker)));
+    }
+    if !server.changed_tools.is_empty() {
+        printer.line(&changed_tools(server));
+    }
     let noted = [
         (server.instances as u64, "instances beside the first one, for callers that must not share it"),
         (server.noise_lines, "lines on its stdout were no messages"),
@@ -143,6 +154,43 @@ fn explain(server: &Server, printer: &Printer) {
         if count > 0 {
             printer.line(&format!("{}: {count} {what}", server.name));
         }
+    }
+}
+
+/// Which tools are not as they were approved, and what to do about it.
+fn changed_tools(server: &Server) -> String {
+    let (name, tools) = (&server.name, &server.changed_tools);
+    let count = if tools.len() == 1 { "1 tool".to_owned() } else { format!("{} tools", tools.len()) };
+    let mut named =
+        one_line(&tools.iter().take(TOOLS_NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", "), 200);
+    if tools.len() > TOOLS_NAMED_MAX {
+        named.push_str(", …");
+    }
+    format!(
+        "{name}: {count} changed since they were approved: {named}\n  look: switchboard tools {name} --changed; approve: switchboard approve-tools {name}"
+    )
+}
+
+/// Groups with their members, and what is kept of results.
+fn shared(status: &Status, printer: &Printer) {
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for server in &status.servers {
+        if let Some(group) = &server.group {
+            groups.entry(group).or_default().push(&server.name);
+        }
+    }
+    for (group, members) in groups {
+        printer.line(&format!("group {group}: {}", members.join(", ")));
+    }
+    let cache = status.cache;
+    if cache.hits + cache.misses > 0 {
+        let rate = cache.hit_rate * 100.0;
+        printer.line(&format!(
+            "kept results: {}, answered {} of {} calls ({rate:.1} %)",
+            cache.entries,
+            cache.hits,
+            cache.hits + cache.misses
+        ));
     }
 }
 

@@ -14,6 +14,10 @@ use control::said::{Tool, Tools};
 pub(crate) struct Args {
     /// Only the tools of this server
     server: Option<String>,
+
+    /// Only tools that changed, or came, since they were approved
+    #[arg(long)]
+    changed: bool,
 }
 
 /// Prints the tools.
@@ -21,19 +25,24 @@ pub(crate) struct Args {
 /// # Errors
 /// Without a daemon, or an unknown server.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
-    let path = match &args.server {
-        Some(server) => format!("/api/tools?server={}", encoded(server)),
-        None => "/api/tools".to_owned(),
-    };
+    let mut path = format!("/api/tools?changed={}", u8::from(args.changed));
+    if let Some(server) = &args.server {
+        path.push_str(&format!("&server={}", encoded(server)));
+    }
     let client = context.client()?;
     let found: Tools = context.block_on(client.get(&path))?;
     if context.printer.json {
         context.printer.document(&found);
+    } else if found.tools.is_empty() && args.changed {
+        context.printer.say("every tool is as it was approved");
     } else if found.tools.is_empty() {
         context.printer.say("there are no tools; see why: switchboard status");
     } else {
         let rows: Vec<Vec<String>> = found.tools.iter().map(row).collect();
         context.printer.table(&["TOOL", "DESCRIPTION"], &rows);
+        if args.changed {
+            context.printer.say("to approve them as they are now: switchboard approve-tools SERVER");
+        }
     }
     Ok(())
 }

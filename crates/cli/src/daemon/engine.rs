@@ -9,6 +9,7 @@ use crate::report::Report;
 use crate::store_files;
 use config::{Config, Environment};
 use gateway::catalog::StoredCatalog;
+use gateway::guards::{ApprovedTools, MemoryCache};
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl Engine {
         let stored = store_files::read_catalog(&data);
         let inside = control::Inside::default();
         let wanted = desired::read(&data);
+        let approved = store_files::read_approved_tools(&data);
         let parts = Parts {
             config: Arc::new(config),
             stored: stored.clone(),
@@ -68,6 +70,8 @@ impl Engine {
             desired: wanted.clone(),
             installs: Some(data.installed()),
             data: data.root.clone(),
+            approved_tools: approved.clone(),
+            cache: Arc::new(MemoryCache::default()),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
@@ -78,7 +82,7 @@ impl Engine {
         let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;
         let ended = CancellationToken::new();
         let keepers = [
-            tokio::spawn(keep_catalog(gateway.clone(), data.clone(), stored, ended.clone())),
+            tokio::spawn(keep(gateway.clone(), data.clone(), (stored, approved), ended.clone())),
             tokio::spawn(desired::keep(gateway.clone(), data.clone(), wanted, ended.clone())),
         ];
         Ok(Self { gateway, logs, data, guard, records, keepers, ended })
@@ -102,8 +106,14 @@ impl Engine {
     }
 }
 
-/// Writes the catalog a little after it differs from what is on disk (`written`), and at the end.
-async fn keep_catalog(gateway: Arc<Gateway>, data: DataFolder, mut written: StoredCatalog, ended: CancellationToken) {
+/// Writes the catalog and what is approved a little after they differ from what is on disk
+/// (`written`), and at the end.
+async fn keep(
+    gateway: Arc<Gateway>,
+    data: DataFolder,
+    mut written: (StoredCatalog, ApprovedTools),
+    ended: CancellationToken,
+) {
     let (_, mut changed) = gateway.stored();
     // A server may have been listed before this task had its first turn.
     changed.mark_changed();
@@ -120,11 +130,17 @@ async fn keep_catalog(gateway: Arc<Gateway>, data: DataFolder, mut written: Stor
         }
         let (now, receiver) = gateway.stored();
         changed = receiver;
-        if now != written {
+        // A disk that fails is reported where it is written to.
+        if now != written.0 {
             let (data, catalog) = (data.clone(), now.clone());
-            // A disk that fails is reported where it is written to.
             let _ = tokio::task::spawn_blocking(move || store_files::write_catalog(&data, &catalog)).await;
-            written = now;
+            written.0 = now;
+        }
+        let approved = gateway.approved_tools();
+        if approved != written.1 {
+            let (data, now) = (data.clone(), approved.clone());
+            let _ = tokio::task::spawn_blocking(move || store_files::write_approved_tools(&data, &now)).await;
+            written.1 = approved;
         }
         if last {
             return;

@@ -11,6 +11,7 @@ mod client_files;
 mod diagnostics;
 mod examples;
 mod fixture;
+mod guards;
 mod health;
 mod host;
 mod layers;

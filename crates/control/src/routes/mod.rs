@@ -10,6 +10,8 @@ pub(crate) mod lives;
 
 pub(crate) mod tools;
 
+pub(crate) mod guards;
+
 pub(crate) mod call;
 
 pub(crate) mod logs;

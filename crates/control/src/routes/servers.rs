@@ -1,12 +1,13 @@
 //! `GET /api/servers` and `/api/servers/{name}`: the declared servers and how they are.
 
+use super::guards::cache_of;
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
-use gateway::Snapshot;
 use gateway::catalog::{Kind, View};
 use gateway::health::Level;
 use gateway::server::{Command, InstanceStatus, Server, ServerState, Status};
+use gateway::{Gateway, Snapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use supervisor::Usage;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
     let snapshot = Arc::clone(&control.parts.gateway.snapshot());
-    Json(said::Servers { servers: describe_all(snapshot).await })
+    Json(said::Servers { servers: describe_all(&control.parts.gateway, snapshot).await })
 }
 
 pub(crate) async fn one(
@@ -23,7 +24,20 @@ pub(crate) async fn one(
 ) -> Result<Json<said::Server>, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name)?;
-    Ok(Json(describe(&snapshot, server)))
+    let cache = cache_of(&control.parts.gateway, server).await;
+    Ok(Json(said::Server { cache, ..describe(&snapshot, server) }))
+}
+
+/// Everything that is known of every server.
+pub(crate) async fn describe_all(gateway: &Gateway, snapshot: Arc<Snapshot>) -> Vec<said::Server> {
+    let looked_at = snapshot.clone();
+    let describing = move || looked_at.servers.values().map(|server| describe(&looked_at, server)).collect();
+    // Apart from those who serve calls: what processes use stands in many small files.
+    let mut servers: Vec<said::Server> = tokio::task::spawn_blocking(describing).await.unwrap_or_default();
+    for (said, server) in servers.iter_mut().zip(snapshot.servers.values()) {
+        said.cache = cache_of(gateway, server).await;
+    }
+    servers
 }
 
 /// A person signed in or out by another process: the server is told to look. Says how it was then.
@@ -37,14 +51,7 @@ pub(crate) async fn sign_in_changed(
     Ok(Json(describe(&snapshot, server)))
 }
 
-/// Everything that is known of every server. Apart from those who serve calls: what processes use
-/// stands in many small files.
-pub(crate) async fn describe_all(snapshot: Arc<Snapshot>) -> Vec<said::Server> {
-    let describing = move || snapshot.servers.values().map(|server| describe(&snapshot, server)).collect();
-    tokio::task::spawn_blocking(describing).await.unwrap_or_default()
-}
-
-/// Everything that is known of a server.
+/// Everything that is known of a server, but what is kept of its results.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let (entry, status, health) = (&server.entry, server.status(), server.health());
     let view = snapshot.catalog.single.get(&entry.reduced);
@@ -93,6 +100,11 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         reason: status.degraded.or(status.reason).or(found.map(|found| found.reason)),
         hint,
         origin: entry.origin.to_string(),
+        in_flight: server.guards.outstanding(),
+        group: entry.guards.group.as_ref().map(|group| group.name.clone()),
+        breaker: server.guards.breaker(),
+        changed_tools: server.guards.unapproved().into_iter().map(|unapproved| unapproved.tool).collect(),
+        cache: None,
         state: status.state.to_string(),
     }
 }

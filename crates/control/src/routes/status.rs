@@ -18,6 +18,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         own: hidden.own.clone(),
         why: hidden.why.clone(),
     });
+    let servers = servers::describe_all(&parts.gateway, Arc::clone(&snapshot)).await;
     Json(said::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -32,8 +33,9 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         records_dropped: parts.gateway.records.dropped(),
         log_lines_dropped: parts.logs.dropped_lines(),
         memory: memory::now(),
-        servers: servers::describe_all(Arc::clone(&snapshot)).await,
         services: parts.gateway.services().into_iter().map(service).collect(),
+        cache: servers.iter().filter_map(|server| server.cache).fold(said::Cache::default(), said::Cache::and),
+        servers,
         hidden: hidden.collect(),
     })
 }

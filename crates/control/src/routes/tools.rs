@@ -9,6 +9,9 @@ use std::collections::HashMap;
 #[derive(Deserialize)]
 pub(crate) struct Which {
     server: Option<String>,
+    /// 1 for those that are not as they were approved.
+    #[serde(default)]
+    changed: u8,
 }
 
 #[derive(Deserialize)]
@@ -30,11 +33,17 @@ pub(crate) async fn list(
     let mut tools = Vec::new();
     for server in snapshot.servers.values().filter(|server| only.as_ref().is_none_or(|only| *only == server.name)) {
         let Some(view) = snapshot.catalog.single.get(&server.entry.reduced) else { continue };
+        let unapproved = server.guards.unapproved();
         for definition in &server.catalog().tools {
             let Some(own) = find::own_name(definition).filter(|own| view.tool(own).is_some()) else { continue };
+            let unapproved = unapproved.iter().find(|one| one.tool == own.as_str());
+            let unapproved = unapproved.map(|one| if one.new { "new" } else { "changed" }.to_owned());
+            if which.changed > 0 && unapproved.is_none() {
+                continue;
+            }
             let name = public.get(&(&*server.name, own.clone())).cloned();
             let (server, own) = (server.name.to_string(), own.to_string());
-            tools.push(said::Tool { name, server, own, definition: definition.clone() });
+            tools.push(said::Tool { name, server, own, definition: definition.clone(), unapproved });
         }
     }
     tools.sort_by(|left, right| (&left.server, &left.own).cmp(&(&right.server, &right.own)));
@@ -53,5 +62,6 @@ pub(crate) async fn one(
         server: found.server.name.to_string(),
         own: found.own.to_string(),
         definition: found.definition(),
+        unapproved: None,
     }))
 }

@@ -10,10 +10,10 @@ mod stored;
 pub use stored::{Kind, ServerCatalog, StoredCatalog};
 
 mod view;
-pub use view::{Capabilities, Hidden, Listing, PAGE_ITEMS_MAX, Route, View};
+pub use view::{Capabilities, Hidden, Listing, Member, PAGE_ITEMS_MAX, Route, View};
 
 use crate::policy::ToolRules;
-use config::Prefix;
+use config::{Membership, Prefix};
 use protocol::Text;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct ServerInput<'a> {
     pub prefix: Prefix,
     /// Which tools are offered.
     pub rules: &'a ToolRules,
+    /// Whom it stands in for.
+    pub group: Option<&'a Membership>,
     /// What it said.
     pub catalog: &'a ServerCatalog,
 }
@@ -44,7 +46,26 @@ pub struct Catalog {
 
 impl ServerInput<'_> {
     fn public_name(&self, own: &str, length_max: usize) -> Text {
-        names::public_name(self.reduced, own, self.prefix, length_max)
+        names::public_name(self.shared_name(), own, self.prefix, length_max)
+    }
+
+    /// The name that its public names begin with: that of its group, where it has one.
+    fn shared_name(&self) -> &str {
+        self.group.map_or(self.reduced, |group| &group.name)
+    }
+
+    /// Members of a group come one after the other, the best first.
+    fn order(&self) -> (&str, u32, &str) {
+        (self.group.map_or(self.name, |group| &group.name), self.group.map_or(0, |group| group.priority), self.name)
+    }
+
+    fn is_of_the_group_of(&self, other: &Self) -> bool {
+        self.group.zip(other.group).is_some_and(|(own, other)| own.name == other.name)
+    }
+
+    fn member(&self) -> Member {
+        let (priority, weight) = self.group.map_or((0, 1), |group| (group.priority, group.weight));
+        Member { server: self.name.into(), priority, weight }
     }
 }
 
@@ -75,7 +96,14 @@ mod tests {
         let rules = ToolRules::default();
         let inputs: Vec<_> = servers
             .iter()
-            .map(|&(name, prefix, catalog)| ServerInput { name, reduced: name, prefix, rules: &rules, catalog })
+            .map(|&(name, prefix, catalog)| ServerInput {
+                name,
+                reduced: name,
+                prefix,
+                rules: &rules,
+                group: None,
+                catalog,
+            })
             .collect();
         View::build(&inputs, false, 46)
     }
@@ -98,6 +126,33 @@ mod tests {
         assert_eq!(&*both.tool(&"same".into()).unwrap().server, "a");
         assert_eq!(both.hidden.len(), 1);
         assert!(both.hidden[0].why.contains("`a`"), "{:?}", both.hidden);
+    }
+
+    #[test]
+    fn a_group_is_offered_once_and_led_to_whoever_has_it() {
+        let (a, b, c) = (catalog(&["find", "only_a"]), catalog(&["find", "only_b"]), catalog(&["find"]));
+        let rules = ToolRules::default();
+        let group = |priority| Membership { name: "search".to_owned(), priority, weight: 1 };
+        let groups = [group(200), group(100)];
+        let input = |name, group, catalog| ServerInput {
+            name,
+            reduced: name,
+            prefix: Prefix::Always,
+            rules: &rules,
+            group,
+            catalog,
+        };
+        let inputs = [input("a", Some(&groups[0]), &a), input("b", Some(&groups[1]), &b), input("c", None, &c)];
+        let built = Catalog::build(&inputs, 46);
+        let names: Vec<_> = built.all.tool_routes().iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, ["c__find", "search__find", "search__only_a", "search__only_b"]);
+        assert!(built.all.hidden.is_empty(), "{:?}", built.all.hidden);
+        let find = built.all.tool(&"search__find".into()).unwrap();
+        let members: Vec<_> = find.members.iter().map(|member| (&*member.server, member.priority)).collect();
+        assert_eq!((&*find.server, members), ("b", vec![("b", 100), ("a", 200)]));
+        let only = built.all.tool(&"search__only_a".into()).unwrap();
+        assert!(&*only.server == "a" && only.members.is_empty());
+        assert!(built.single["a"].tool(&"find".into()).is_some_and(|route| route.members.is_empty()));
     }
 
     #[test]

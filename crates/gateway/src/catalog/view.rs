@@ -29,6 +29,19 @@ pub struct Route {
     pub mirrored: Arc<[MirroredParam]>,
     /// Whether a call may become a task.
     pub tasks: TaskSupport,
+    /// The servers that have it, where it is offered by a group of which several do.
+    pub members: Arc<[Member]>,
+}
+
+/// A server that can get a call of its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its declared name.
+    pub server: Arc<str>,
+    /// Lower is asked first.
+    pub priority: u32,
+    /// Share of the calls among equals.
+    pub weight: u32,
 }
 
 /// A list, sorted and rendered in pages.
@@ -94,7 +107,7 @@ impl View {
     pub fn build(servers: &[ServerInput<'_>], exact: bool, name_length_max: usize) -> Self {
         let mut view = Self::default();
         let mut sorted: Vec<&ServerInput<'_>> = servers.iter().collect();
-        sorted.sort_by_key(|server| server.name);
+        sorted.sort_by_key(|server| if exact { ("", 0, server.name) } else { server.order() });
         view.add_resources(&sorted);
         for kind in [Kind::Tools, Kind::Prompts] {
             view.add_named(kind, &sorted, exact, name_length_max);
@@ -111,6 +124,8 @@ impl View {
     fn add_named(&mut self, kind: Kind, servers: &[&ServerInput<'_>], exact: bool, name_length_max: usize) {
         let mut rows: Vec<(Text, Raw)> = Vec::new();
         let mut routes: HashMap<Text, Arc<Route>> = HashMap::new();
+        // Names that several servers of one group have.
+        let mut members: HashMap<Text, Vec<Member>> = HashMap::new();
         // Rows that clients of 2025-11-25 see otherwise.
         let mut for_tasks: Vec<(usize, Raw)> = Vec::new();
         for server in servers {
@@ -138,6 +153,14 @@ impl View {
                     }
                 };
                 let public = if exact { own.clone() } else { server.public_name(&own, name_length_max) };
+                if let Some(first) = routes.get(&public)
+                    && let Some(first) = servers.iter().find(|input| *input.name == *first.server)
+                    && !exact
+                    && first.is_of_the_group_of(server)
+                {
+                    join(members.entry(public).or_default(), first, server);
+                    continue;
+                }
                 if let Some(first) = routes.get(&public) {
                     hide(format!("`{public}` is already a name of the server `{}`", first.server));
                     continue;
@@ -151,9 +174,11 @@ impl View {
                     for_tasks.extend(tasks.shown_to_legacy(&object).map(|shown| (rows.len(), shown)));
                 }
                 rows.push((public.clone(), object.to_raw()));
-                routes.insert(public, Arc::new(Route { server: name.clone(), own, own_json, mirrored, tasks }));
+                let route = Route { mirrored, tasks, ..Route::to(name.clone(), own, own_json) };
+                routes.insert(public, Arc::new(route));
             }
         }
+        share(&mut routes, members);
         if !for_tasks.is_empty() {
             let mut shown = rows.clone();
             for_tasks.into_iter().for_each(|(row, tool)| shown[row].1 = tool);
@@ -184,6 +209,10 @@ impl View {
         for server in servers {
             for item in server.catalog.items(Kind::Resources) {
                 let Some(uri) = Object::of(item).ok().and_then(|object| object.text("uri")) else { continue };
+                let alike = |first: &str| servers.iter().any(|one| one.name == first && one.is_of_the_group_of(server));
+                if self.resources.get(&uri).is_some_and(|first| alike(first)) {
+                    continue;
+                }
                 if let Some(first) = self.resources.get(&uri) {
                     let why = format!("the server `{first}` lists the same URI; read it at /mcp/{}", server.reduced);
                     self.hidden.push(Hidden {
@@ -286,6 +315,16 @@ impl View {
     }
 }
 
+// === impl Route ===
+
+impl Route {
+    /// The way to `own` of `server`, of which nothing more is known.
+    #[must_use]
+    pub fn to(server: Arc<str>, own: Text, own_json: Raw) -> Self {
+        Self { server, own, own_json, mirrored: Arc::from([]), tasks: TaskSupport::Never, members: Arc::from([]) }
+    }
+}
+
 // === impl Listing ===
 
 impl Listing {
@@ -322,6 +361,26 @@ impl Capabilities {
     }
 }
 
+/// One more member of the group of `first` has what it has.
+fn join(members: &mut Vec<Member>, first: &ServerInput<'_>, server: &ServerInput<'_>) {
+    if members.is_empty() {
+        members.push(first.member());
+    }
+    // A server that lists a name twice is one member still.
+    if members.iter().all(|member| *member.server != *server.name) {
+        members.push(server.member());
+    }
+}
+
+/// Routes of names that several members of a group have lead to all of them.
+fn share(routes: &mut HashMap<Text, Arc<Route>>, members: HashMap<Text, Vec<Member>>) {
+    for (public, members) in members {
+        if let Some(route) = routes.get_mut(&public) {
+            *route = Arc::new(Route { members: members.into(), ..(**route).clone() });
+        }
+    }
+}
+
 /// Whatever the server's transport, clients over HTTP mirror the arguments that are marked, so we
 /// check them; a bad annotation hides the tool (protocol.md sections 1.5 and 1.6).
 fn mirrored(kind: Kind, tool: &Object) -> Result<Arc<[MirroredParam]>, String> {
@@ -336,7 +395,11 @@ fn mirrored(kind: Kind, tool: &Object) -> Result<Arc<[MirroredParam]>, String> {
 
 fn instructions(servers: &[&ServerInput<'_>], exact: bool) -> Option<String> {
     let mut joined = String::new();
+    let mut last: Option<&ServerInput<'_>> = None;
     for server in servers {
+        if last.replace(server).is_some_and(|last| last.is_of_the_group_of(server)) {
+            continue;
+        }
         let Some(text) = server.catalog.instructions.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
             continue;
         };
@@ -347,7 +410,7 @@ fn instructions(servers: &[&ServerInput<'_>], exact: bool) -> Option<String> {
             joined.push_str("\n\n");
         }
         joined.push_str("# ");
-        joined.push_str(server.reduced);
+        joined.push_str(server.shared_name());
         joined.push('\n');
         joined.push_str(text);
     }

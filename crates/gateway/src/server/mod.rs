@@ -35,7 +35,6 @@ mod launch;
 mod lister;
 
 mod needs;
-use needs::Lease;
 pub use needs::Needs;
 pub(crate) use needs::{engine, stop_order};
 
@@ -60,6 +59,7 @@ pub(crate) use desired::Wishes;
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
+use crate::guards::Guards;
 use crate::health::{self, Monitor};
 use crate::policy::ToolRules;
 use crate::upstream::{Connection, Wanted};
@@ -80,6 +80,8 @@ pub struct Server {
     pub entry: config::Server,
     /// Its tool rules, compiled.
     pub rules: ToolRules,
+    /// What stands before its calls.
+    pub guards: Guards,
     core: Arc<Core>,
 }
 
@@ -159,14 +161,16 @@ impl Server {
             tokio::spawn(health::run(Arc::downgrade(&core), entry.clone(), environment.clone()));
             tokio::spawn(owner::run(core.clone(), entry, environment, goal, former));
         }
-        Arc::new(Self { entry, rules, core })
+        let guards = Guards::of(&entry, environment.limits.calls_waiting_max, None);
+        Arc::new(Self { entry, rules, guards, core })
     }
 
     /// The same running server under an adjusted entry.
     #[must_use]
     pub fn adjusted(&self, entry: config::Server, rules: ToolRules) -> Arc<Self> {
         self.core.monitor.configure(entry.health.clone());
-        Arc::new(Self { entry, rules, core: self.core.clone() })
+        let guards = self.guards.adjusted(&entry);
+        Arc::new(Self { entry, rules, guards, core: self.core.clone() })
     }
 }
 
@@ -292,18 +296,6 @@ impl Core {
 
     fn enter(&self, context: &CallContext) -> Option<Entered> {
         self.lanes.load().as_ref()?.enter(context)
-    }
-
-    /// Says what a start waits for; not worth a line in the log each time.
-    fn explain(&self, reason: String, hint: Option<String>) {
-        self.status.send_if_modified(|status| {
-            let reason = (!reason.is_empty()).then_some(reason);
-            let differs = status.state == State::Starting && (status.reason != reason || status.hint != hint);
-            if differs {
-                (status.reason, status.hint) = (reason, hint);
-            }
-            differs
-        });
     }
 
     fn publish(&self, status: Status) {

@@ -174,7 +174,7 @@ pub(super) async fn attempt(
     };
     let done = environment.in_turn(&entry, work).await;
     let down = match done {
-        Ok(Ok(ready)) => return Ok(ready),
+        Ok(Ok((live, catalog, degraded))) => return Ok((Live { lease, ..live }, catalog, degraded)),
         Ok(Err(down)) => down,
         Err(_) => {
             let hint =
@@ -247,6 +247,7 @@ pub(super) fn options(
         },
         remembered,
         startup_timeout: entry.startup_timeout,
+        connect_timeout: entry.connect_timeout,
         request_timeout: entry.request_timeout,
         request_timeout_max: entry.request_timeout_max,
         frame_bytes_max: match entry.reach {

@@ -140,6 +140,15 @@ impl Status {
     /// Why a call cannot be served in this state.
     #[must_use]
     pub fn refusal(&self, name: &str) -> Error {
+        let left = self.next_try.map(|at| at.saturating_duration_since(Instant::now()));
+        let error = self.worded(name).refused();
+        match left {
+            Some(left) => error.retry_after(left),
+            None => error,
+        }
+    }
+
+    fn worded(&self, name: &str) -> Error {
         use ServerState as S;
         let why = self.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let hint = self.hint.clone().unwrap_or_else(|| format!("see its log: switchboard logs {name}"));

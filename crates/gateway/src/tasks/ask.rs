@@ -32,7 +32,8 @@ impl Gateway {
         let name = view.servers.iter().find(|name| ***name == *task.server).ok_or_else(id::unknown)?;
         call.params.set_json("taskId", &task.task);
         let (method, client) = (call.method.clone(), call.context.client.clone());
-        let target = Target { server: server(&snapshot, name)?.clone(), own: method.clone(), action: Action::Ask };
+        let target =
+            Target { server: server(&snapshot, name)?.clone(), own: method.clone(), action: Action::Ask, route: None };
         let mut result = self.send(target, "", call, record).await?;
         if result.get("taskId").is_some() {
             result.set_json("taskId", &*token);

@@ -110,6 +110,7 @@ mod tests {
                 own_json: Raw::from_static("\"t\""),
                 mirrored: Vec::new().into(),
                 tasks,
+                members: std::sync::Arc::from([]),
             };
             let mut context = CallContext::internal(Principal::new("p"));
             context.client = Client { version, ..(*context.client).clone() }.into();

@@ -86,6 +86,7 @@ pub(super) fn gone(server: &str) -> Error {
 pub(super) fn overloaded(server: &str, limit: &str, most: usize) -> Error {
     Error::new(ErrorKind::Overloaded, format!("server `{server}` has too much to do: {limit} {most} is reached"))
         .hint("try again when other calls have finished")
+        .refused()
 }
 
 /// Another call of the server waits for a person, and the server could not say whom it asks.
@@ -94,6 +95,7 @@ pub(super) fn busy_asking(server: &str) -> Error {
         "server `{server}` is waiting for a person's answer in another call, and takes one such call at a time"
     );
     Error::new(ErrorKind::Overloaded, message)
+        .refused()
         .hint("answer that question, or give each client an instance: isolation = \"session\" in its entry")
 }
 
@@ -116,14 +118,21 @@ pub(super) fn relay(server: &str, error: &RelayError) -> Error {
         RelayError::Connect { .. } | RelayError::Tls { .. } => {
             Error::new(ErrorKind::UpstreamDown, format!("server `{server}`: {error}"))
                 .hint("check that it runs and that the URL is right")
+                .unsent()
         }
+        RelayError::Broken { sent: false, .. } => gone(server).cause(error).unsent(),
         RelayError::Broken { .. } => gone(server).cause(error),
         RelayError::NotHttp { .. } | RelayError::TooLarge { .. } => invalid(server, error),
     }
 }
 
-/// An HTTP status without a JSON-RPC answer.
+/// An HTTP status without a JSON-RPC answer. With 4xx the server says that it did nothing.
 pub(super) fn status(server: &str, status: u16) -> Error {
+    let error = status_error(server, status);
+    if (400..=499).contains(&status) { error.refused() } else { error }
+}
+
+fn status_error(server: &str, status: u16) -> Error {
     match status {
         401 | 403 => {
             Error::new(ErrorKind::UpstreamDown, format!("server `{server}` refused our credentials with HTTP {status}"))

@@ -27,6 +27,8 @@ pub struct ConnectOptions {
     pub remembered: Option<Era>,
     /// How long the handshake may take.
     pub startup_timeout: Duration,
+    /// How long a connection may take to stand.
+    pub connect_timeout: Duration,
     /// How long a call may go without progress.
     pub request_timeout: Duration,
     /// How long a call may take in all.
@@ -58,6 +60,7 @@ impl ConnectOptions {
             era: EraChoice::Auto,
             remembered: None,
             startup_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             request_timeout_max: Duration::from_secs(600),
             frame_bytes_max: 16 * 1024 * 1024,

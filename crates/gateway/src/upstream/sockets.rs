@@ -21,9 +21,6 @@ use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::{self, Error};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-/// How long a connection may take to stand.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// Connects to the server that listens on `address` (host and port) and shakes hands.
 ///
 /// # Errors
@@ -33,7 +30,9 @@ pub async fn connect_tcp(
     options: ConnectOptions,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<Connection, ConnectError> {
-    let stream = in_time(TcpStream::connect(address)).await.map_err(|error| unreachable(address, error))?;
+    let stream = in_time(options.connect_timeout, TcpStream::connect(address))
+        .await
+        .map_err(|error| unreachable(address, error))?;
     // Without it small messages wait for an acknowledgement: 40 ms instead of 0.2 ms.
     stream.set_nodelay(true).map_err(|error| unreachable(address, error))?;
     outbound::relay::watch(&stream);
@@ -50,7 +49,7 @@ pub async fn connect_unix(
     options: ConnectOptions,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<Connection, ConnectError> {
-    let connected = in_time(UnixStream::connect(path)).await;
+    let connected = in_time(options.connect_timeout, UnixStream::connect(path)).await;
     let (reader, writer) = connected.map_err(|error| unreachable(path.display(), error))?.into_split();
     connect_duplex(reader, writer, options, events).await
 }
@@ -66,8 +65,9 @@ pub async fn connect_websocket(
     options: ConnectOptions,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<Connection, ConnectError> {
-    let target = target(url)?;
-    let opening = Opening { url, target: &target, headers: &headers, frame_bytes_max: options.frame_bytes_max };
+    let time = options.connect_timeout;
+    let target = target(url)?.within(time);
+    let opening = Opening { url, target: &target, headers: &headers, frame_bytes_max: options.frame_bytes_max, time };
     let opened = match &options.sign_in {
         None => opening.open(None).await.map_err(Refused::Socket),
         Some(sign_in) => signed(sign_in, None, |token| opening.unless_challenged(token)).await,
@@ -96,6 +96,7 @@ struct Opening<'a> {
     target: &'a Target,
     headers: &'a [(HeaderName, SecretString)],
     frame_bytes_max: usize,
+    time: Duration,
 }
 
 /// Why it was not.
@@ -143,9 +144,9 @@ impl Opening<'_> {
         let request = self.request(token, subprotocol)?;
         let stream = Stream::connect(self.target).await.map_err(|error| Error::Io(std::io::Error::other(error)))?;
         let shaking = client_async_with_config(request, stream, Some(websocket::limits(self.frame_bytes_max)));
-        let shaken: tungstenite::Result<(_, Response)> = tokio::time::timeout(CONNECT_MAX, shaking)
+        let shaken: tungstenite::Result<(_, Response)> = tokio::time::timeout(self.time, shaking)
             .await
-            .unwrap_or_else(|_| Err(Error::Io(std::io::Error::other(late()))));
+            .unwrap_or_else(|_| Err(Error::Io(std::io::Error::other(late(self.time)))));
         Ok(shaken?.0)
     }
 
@@ -185,12 +186,12 @@ fn refused(target: &Target, error: Error) -> ConnectError {
     }
 }
 
-async fn in_time<T>(connecting: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
-    tokio::time::timeout(CONNECT_MAX, connecting).await.unwrap_or_else(|_| Err(std::io::Error::other(late())))
+async fn in_time<T>(time: Duration, connecting: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+    tokio::time::timeout(time, connecting).await.unwrap_or_else(|_| Err(std::io::Error::other(late(time))))
 }
 
-fn late() -> String {
-    format!("no connection within {} s", CONNECT_MAX.as_secs())
+fn late(time: Duration) -> String {
+    format!("no connection within {} s (`connect_timeout`)", time.as_secs_f32())
 }
 
 fn unreachable(address: impl Display, error: std::io::Error) -> ConnectError {

@@ -69,6 +69,8 @@ impl Board {
             desired: gateway::server::Desired::default(),
             installs: None,
             data: std::path::PathBuf::new(),
+            approved_tools: gateway::guards::ApprovedTools::default(),
+            cache: Arc::new(gateway::guards::MemoryCache::default()),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests set up must stand")]
 
 mod extensions;
+mod guards;
 mod life;
 mod peer;
 mod subscriptions;
@@ -36,9 +37,14 @@ impl Spawner for NoProcesses {
 impl World {
     /// Starts a gateway before these servers, each reached by its name and URL.
     pub(crate) async fn before(servers: &[(&str, &Peer)]) -> Self {
+        Self::guarding(servers, "").await
+    }
+
+    /// The same, with `keys` in every entry.
+    pub(crate) async fn guarding(servers: &[(&str, &Peer)], keys: &str) -> Self {
         let mut text = String::new();
         for (name, peer) in servers {
-            writeln!(text, "[servers.{name}]\nurl = {:?}\n", peer.url).unwrap();
+            writeln!(text, "[servers.{name}]\nurl = {:?}\n{keys}\n", peer.url).unwrap();
         }
         Self::of(&text, gateway::catalog::StoredCatalog::default(), gateway::server::Desired::default()).await
     }
@@ -61,6 +67,8 @@ impl World {
             desired,
             installs: None,
             data: std::path::PathBuf::new(),
+            approved_tools: gateway::guards::ApprovedTools::default(),
+            cache: Arc::new(gateway::guards::MemoryCache::default()),
         };
         let gateway = Gateway::start(parts).unwrap();
         gateway.first_listed().await;

@@ -229,6 +229,30 @@ async fn errors_of_a_modern_server_in_their_forms() {
 }
 
 #[tokio::test]
+async fn when_to_come_again_is_kept_of_429_and_503() {
+    let peer = Peer::serve(|seen| match seen.body["method"].as_str() {
+        Some("server/discover") => discovered(seen, json!({})),
+        _ => {
+            let status = seen.body["params"]["name"].as_str().and_then(|name| name.parse().ok()).unwrap_or(500);
+            let mut answer = empty(status);
+            answer.headers_mut().insert("retry-after", "7".parse().unwrap());
+            answer
+        }
+    })
+    .await;
+    let (connection, _events) = peer.connect(options()).await;
+    let connection = connection.unwrap();
+    let failed = async |status: &str| {
+        let error = connection.call(modern_call(status)).await.unwrap_err();
+        (error.delivery, error.retry_after_ms.map(std::num::NonZeroU32::get))
+    };
+    assert_eq!(failed("429").await, (protocol::Delivery::Unsent, Some(7000)));
+    assert_eq!(failed("503").await, (protocol::Delivery::Unknown, Some(7000)));
+    assert_eq!(failed("500").await, (protocol::Delivery::Unknown, None));
+    assert_eq!(failed("404").await, (protocol::Delivery::Refused, None));
+}
+
+#[tokio::test]
 async fn an_answer_over_the_limit_fails_its_call() {
     let peer = Peer::serve(|seen| match seen.body["method"].as_str() {
         Some("server/discover") => discovered(seen, json!({})),

@@ -14,9 +14,6 @@ use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// How long a connection may take to stand, TLS included.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-
 /// How long a silent connection is trusted before the system asks whether the other end is there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -43,14 +40,14 @@ impl Stream {
     /// Connects to the host of `target`, with TLS where its URL says so.
     ///
     /// # Errors
-    /// When there is no connection within 10 s; nothing was sent then.
+    /// When there is no connection within the time of the target; nothing was sent then.
     pub async fn connect(target: &Target) -> Result<Self, RelayError> {
         let connecting = Self::connect_slowly(target);
-        match tokio::time::timeout(CONNECT_MAX, connecting).await {
+        match tokio::time::timeout(target.connect_max, connecting).await {
             Ok(connected) => connected,
             Err(_) => Err(RelayError::connect(
                 &target.authority,
-                format_args!("no connection within {} s", CONNECT_MAX.as_secs()),
+                format_args!("no connection within {} s (`connect_timeout`)", target.connect_max.as_secs_f32()),
             )),
         }
     }

@@ -2,6 +2,10 @@
 
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
+use std::time::Duration;
+
+/// How long a connection may take to stand, where nobody says otherwise.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// The place that one URL names.
 #[derive(Debug, Clone)]
@@ -15,6 +19,8 @@ pub struct Target {
     pub(crate) host_header: HeaderValue,
     /// Path and query, as the request line has them.
     pub(crate) path: Uri,
+    /// How long a connection may take to stand, TLS included.
+    pub(super) connect_max: Duration,
 }
 
 /// A URL that we cannot send to.
@@ -75,7 +81,15 @@ impl Target {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port,
             path: Uri::from(path),
+            connect_max: CONNECT_MAX,
         })
+    }
+
+    /// The same target, where a connection may take `connect_max` to stand.
+    #[must_use]
+    pub fn within(mut self, connect_max: Duration) -> Self {
+        self.connect_max = connect_max;
+        self
     }
 
     /// The target that `reference` names when it is found here: a path, a query or a whole URL
@@ -94,7 +108,7 @@ impl Target {
         if let Some(other) = whole {
             let same = (other.tls, other.port) == (self.tls, self.port) && other.host.eq_ignore_ascii_case(&self.host);
             return if same {
-                Ok(other)
+                Ok(other.within(self.connect_max))
             } else {
                 Err(TargetError::OtherOrigin { authority: other.authority, expected: self.authority.clone() })
             };

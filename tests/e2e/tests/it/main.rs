@@ -12,6 +12,7 @@ mod containers;
 mod eras;
 mod fleet;
 mod guard;
+mod guards;
 mod health;
 mod held;
 mod host;

@@ -95,7 +95,7 @@ impl DuplexLink {
         let out = wire::request(self.core.era(), id, method, params, context);
         let (answer, answered) = oneshot::channel();
         if !self.waiting.insert(id, Waiter { answer, route }) {
-            return Err(failure::gone(self.core.server()));
+            return Err(failure::gone(self.core.server()).unsent());
         }
         if let Err(refused) = self.outbox.push(out) {
             self.waiting.remove(id);
@@ -111,7 +111,7 @@ impl DuplexLink {
                 "it does not read its input; the queue limit of",
                 super::QUEUE_BYTES_MAX,
             ),
-            Refused::Ended => failure::gone(self.core.server()),
+            Refused::Ended => failure::gone(self.core.server()).unsent(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calls over HTTP: each is a request of its own, so nothing is shared but connections and, for
 //! a legacy server, the session.
 
+use super::date::until_date;
 use super::session::Session;
 use crate::asking::Asker;
 use crate::upstream::core::{Core, LogRoute, Route, title};
@@ -17,7 +18,7 @@ use protocol::{
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -192,8 +193,9 @@ impl HttpLink {
             (self.modern_headers(method, params), Payload::new(out.into_chunks()))
         };
         let answer = self.relay.send_made(Method::POST, make).await.map_err(|error| self.failed(&error))?;
-        let status = answer.status();
-        self.hear(answer, id, route).await?.unwrap_or_else(|| Err(self.no_message(status)))
+        let (status, again) = (answer.status(), retry_after(&answer));
+        let reply = self.hear(answer, id, route).await?.unwrap_or_else(|| Err(self.no_message(status)));
+        if again.is_some() { later(reply, status, again) } else { reply }
     }
 
     /// A session that the server does not know (404) has not executed the call: a new session is
@@ -227,7 +229,7 @@ impl HttpLink {
                     return Err(self.failed(&error));
                 }
             };
-            let status = answer.status();
+            let (status, again) = (answer.status(), retry_after(&answer));
             if status == StatusCode::NOT_FOUND && session.id.is_some() && !renewed {
                 unanswered.answered = true;
                 drain(answer).await;
@@ -237,7 +239,7 @@ impl HttpLink {
             }
             let reply = self.hear(answer, id, route).await;
             unanswered.answered = true;
-            return reply?.unwrap_or_else(|| Err(self.no_message(status)));
+            return later(reply?.unwrap_or_else(|| Err(self.no_message(status))), status, again);
         }
     }
 
@@ -339,6 +341,27 @@ impl HttpLink {
         notification.write(&mut out);
         self.tell_aside(notification.method.clone(), out);
     }
+}
+
+/// How long the server wants to be left alone: `Retry-After` in seconds with 429 and 503.
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    if !matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let value = answer.headers().get(::http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => until_date(value, SystemTime::now()),
+    }
+}
+
+/// A failure with what the server said about trying again. With 429 it did nothing.
+fn later(reply: Reply, status: StatusCode, again: Option<Duration>) -> Reply {
+    let Some(again) = again else { return reply };
+    reply.map_err(|error| {
+        let error = error.retry_after(again);
+        if status == StatusCode::TOO_MANY_REQUESTS { error.unsent() } else { error }
+    })
 }
 
 fn add_mirrored(headers: &mut HeaderMap, param: &MirroredParam, params: &Object) {

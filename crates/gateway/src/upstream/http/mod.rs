@@ -1,6 +1,7 @@
 //! Servers behind streamable HTTP: each message is a POST, answered by JSON or by an event stream
 //! (protocol.md sections 1.3, 1.5 and 1.22).
 
+mod date;
 mod events;
 mod link;
 mod session;
@@ -30,7 +31,7 @@ pub async fn connect_http(
     options: ConnectOptions,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<Connection, ConnectError> {
-    let target = Target::parse(url).map_err(ConnectError::unreachable)?;
+    let target = Target::parse(url).map_err(ConnectError::unreachable)?.within(options.connect_timeout);
     let limit = options.startup_timeout;
     let relay = SignedRelay::new(Relay::new(target), options.sign_in.clone());
     let link = HttpLink::new(Core::new(options, events), relay, base_headers(headers)?);

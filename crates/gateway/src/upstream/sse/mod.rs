@@ -32,7 +32,7 @@ pub async fn connect_sse(
     options: ConnectOptions,
     events: mpsc::Sender<UpstreamEvent>,
 ) -> Result<Connection, ConnectError> {
-    let target = Target::parse(url).map_err(ConnectError::unreachable)?;
+    let target = Target::parse(url).map_err(ConnectError::unreachable)?.within(options.connect_timeout);
     let headers = base_headers(headers)?;
     let limit = options.startup_timeout;
     let opened = timeout(limit, open(&target, &headers, &options)).await;
