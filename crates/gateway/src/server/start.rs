@@ -149,10 +149,10 @@ pub(super) async fn attempt(
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
     let startup = entry.startup_timeout;
     let mut since = SystemTime::now();
-    let work = async {
+    let work = Box::pin(async {
         since = SystemTime::now();
         timeout(startup, begin(&server, &entry, &environment, remembered, &events, child)).await
-    };
+    });
     let done = environment.in_turn(&entry, work).await;
     let down = match done {
         Ok(Ok(ready)) => return Ok(ready),
