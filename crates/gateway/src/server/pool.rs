@@ -169,7 +169,7 @@ impl Pool {
         let child = Child::default();
         let opening = connect(&server, &pool.entry, &pool.environment, &options, &pool.events, &child);
         // Its time begins when it has its turn.
-        let opening = async { timeout(pool.entry.startup_timeout, opening).await };
+        let opening = Box::pin(async { timeout(pool.entry.startup_timeout, opening).await });
         let live = match pool.environment.in_turn(&pool.entry, opening).await {
             Ok(Ok(live)) => live,
             Ok(Err(Failed::Down(down))) => return Err(down.reason),

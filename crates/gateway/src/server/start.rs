@@ -168,10 +168,10 @@ pub(super) async fn attempt(
     Box::pin(install::once(&server, &entry, &environment, child)).await?;
     let startup = entry.startup_timeout;
     let mut since = SystemTime::now();
-    let work = async {
+    let work = Box::pin(async {
         since = SystemTime::now();
         timeout(startup, begin(&server, &entry, &environment, remembered, &events, child)).await
-    };
+    });
     let done = environment.in_turn(&entry, work).await;
     let down = match done {
         Ok(Ok((live, catalog, degraded))) => return Ok((Live { lease, ..live }, catalog, degraded)),
