@@ -9,6 +9,11 @@ pub(crate) fn now() -> Memory {
     Memory { daemon_kib: resident_kib(Path::new("/proc/self")), guard_kib: guard_kib() }
 }
 
+/// The resident memory of any process of ours.
+pub(super) fn of(pid: u32) -> Option<u64> {
+    resident_kib(&Path::new("/proc").join(pid.to_string()))
+}
+
 fn resident_kib(process: &Path) -> Option<u64> {
     let status = std::fs::read_to_string(process.join("status")).ok()?;
     field(&status, "VmRSS:")

@@ -5,6 +5,8 @@ pub(crate) mod status;
 
 pub(crate) mod servers;
 
+pub(crate) mod lives;
+
 pub(crate) mod tools;
 
 pub(crate) mod call;

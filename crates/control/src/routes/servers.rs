@@ -1,5 +1,6 @@
 //! `GET /api/servers` and `/api/servers/{name}`: the declared servers and how they are.
 
+use super::memory;
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -76,6 +77,8 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         noise_lines: read(&server.counters.noise_lines),
         members_dropped: read(&server.counters.members_dropped),
         since: supervisor::utc(status.since),
+        in_state_ms: status.since.elapsed().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        memory_kib: status.pid.and_then(memory::of),
         next_try_ms: next_try.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
         reason: status.degraded.or(status.reason),
         hint,

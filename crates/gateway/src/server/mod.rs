@@ -152,6 +152,12 @@ impl Core {
         self.status.borrow().clone()
     }
 
+    /// The same, and every change of it from now on.
+    #[must_use]
+    pub fn watch_status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
     /// The live link, when it is ready.
     #[must_use]
     pub fn link(&self) -> Option<Arc<Connection>> {

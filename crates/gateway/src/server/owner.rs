@@ -64,6 +64,10 @@ pub enum Fact {
 pub enum Command {
     /// End the server and report.
     Stop(oneshot::Sender<()>),
+    /// A person wants it up: where it is not, it is started now.
+    Start,
+    /// A person wants it down: ended, and not started again until they say so.
+    Down(oneshot::Sender<()>),
     /// End it and start it again now.
     Restart,
     /// A person signed in or out.
@@ -75,7 +79,11 @@ pub enum Command {
 /// What ended a phase.
 enum Left {
     Down(Down),
+    /// Its time to be tried again has come.
+    Again,
     Restart,
+    /// A person stopped it.
+    Rested(oneshot::Sender<()>),
     Stopped(oneshot::Sender<()>),
 }
 
@@ -128,16 +136,16 @@ pub(super) async fn run(
     let wanted = server.wanted.subscribe();
     let mut owner = Owner { server, entry: Arc::new(entry), environment, commands, remembered, wanted };
     loop {
-        let left = owner.one_life(&mut restarts).await;
+        let mut left = owner.one_life(&mut restarts).await;
         owner.server.unlink();
+        if let Left::Down(down) = left {
+            left = owner.pause(down, &mut restarts).await;
+        }
+        if let Left::Rested(done) = left {
+            left = owner.rest(done).await;
+        }
         match left {
-            Left::Down(down) => {
-                if let Some(done) = owner.pause(down, &mut restarts).await {
-                    owner.server.publish(Status::resting(State::Stopped, ""));
-                    let _ = done.send(());
-                    return;
-                }
-            }
+            Left::Down(_) | Left::Again | Left::Rested(_) => {}
             Left::Restart => restarts.reset(),
             Left::Stopped(done) => {
                 owner.server.publish(Status::resting(State::Stopped, ""));
@@ -167,8 +175,9 @@ impl Owner {
                 command = self.commands.recv() => match command {
                     None => return Left::Stopped(nobody()),
                     Some(Command::Stop(done)) => return Left::Stopped(done),
+                    Some(Command::Down(done)) => return Left::Rested(done),
                     Some(Command::Restart) => return Left::Restart,
-                    Some(Command::Refresh | Command::SignInChanged) => {}
+                    Some(Command::Start | Command::Refresh | Command::SignInChanged) => {}
                 },
             }
         };
@@ -250,7 +259,9 @@ impl Owner {
                 command = self.commands.recv() => match command {
                     None => return self.end_as(&live, Left::Stopped(nobody())).await,
                     Some(Command::Stop(done)) => return self.end_as(&live, Left::Stopped(done)).await,
+                    Some(Command::Down(done)) => return self.end_as(&live, Left::Rested(done)).await,
                     Some(Command::Restart) => return self.end_as(&live, Left::Restart).await,
+                    Some(Command::Start) => {}
                     Some(Command::SignInChanged) => {
                         if let Some(down) = self.signed_out().await {
                             return self.end_as(&live, Left::Down(down)).await;
@@ -368,8 +379,27 @@ impl Owner {
         }
     }
 
-    /// Waits as long as the restart policy says; returns whom to answer when told to stop.
-    async fn pause(&mut self, down: Down, restarts: &mut Restarts) -> Option<oneshot::Sender<()>> {
+    /// Stays down until a person wants it up again.
+    async fn rest(&mut self, done: oneshot::Sender<()>) -> Left {
+        let hint = Some(format!("start it: switchboard start {}", self.server.name));
+        self.server.publish(Status { hint, ..Status::resting(State::Stopped, "a person stopped it") });
+        // Whoever asked may have left.
+        let _ = done.send(());
+        loop {
+            match self.commands.recv().await {
+                None => return Left::Stopped(nobody()),
+                Some(Command::Stop(done)) => return Left::Stopped(done),
+                Some(Command::Start | Command::Restart) => return Left::Restart,
+                Some(Command::Down(done)) => {
+                    let _ = done.send(());
+                }
+                Some(Command::Refresh | Command::SignInChanged) => {}
+            }
+        }
+    }
+
+    /// Waits as long as the restart policy says, or until it is told something.
+    async fn pause(&mut self, down: Down, restarts: &mut Restarts) -> Left {
         let now = Instant::now();
         let (state, until) = match restarts.ended(down.ending, now) {
             _ if down.needs_auth => (State::NeedsAuth, None),
@@ -387,17 +417,14 @@ impl Owner {
                 }
             };
             tokio::select! {
-                () = wake => return None,
+                () = wake => return Left::Again,
                 command = self.commands.recv() => match command {
-                    Some(Command::Stop(done)) => return Some(done),
-                    None => return Some(nobody()),
-                    Some(Command::Restart) => {
-                        restarts.reset();
-                        return None;
-                    }
+                    Some(Command::Stop(done)) => return Left::Stopped(done),
+                    None => return Left::Stopped(nobody()),
+                    Some(Command::Down(done)) => return Left::Rested(done),
+                    Some(Command::Start | Command::Restart) => return Left::Restart,
                     Some(Command::SignInChanged) if state == State::NeedsAuth && self.is_signed_in().await => {
-                        restarts.reset();
-                        return None;
+                        return Left::Restart;
                     }
                     Some(Command::Refresh | Command::SignInChanged) => {}
                 },

@@ -67,7 +67,9 @@ impl Status {
         let hint = self.hint.clone().unwrap_or(logs);
         match self.state {
             State::Stopped => Error::new(ErrorKind::NotRunning, format!("the server `{name}` is not running{why}"))
-                .hint("enable it in the configuration, or approve it by naming its file with --config"),
+                .hint(self.hint.clone().unwrap_or_else(|| {
+                    "enable it in the configuration, or approve it by naming its file with --config".to_owned()
+                })),
             State::Starting => {
                 Error::new(ErrorKind::UpstreamStarting, format!("the server `{name}` is still starting")).hint(hint)
             }

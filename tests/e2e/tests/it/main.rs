@@ -8,6 +8,7 @@ mod catalog;
 mod cli;
 mod conformance;
 mod connect;
+mod daemon;
 mod eras;
 mod fleet;
 mod guard;
