@@ -90,7 +90,8 @@ async fn listening(client: &Client, mut child: Child, data: &DataFolder, begin: 
     loop {
         let ended = child.try_wait().map_err(|error| Report::failed("the daemon cannot be watched").cause(error))?;
         if let Some(ended) = ended {
-            let mut report = Report::failed(format!("the daemon ended at once: {ended}")).cause(last_words(data, begin));
+            let mut report =
+                Report::failed(format!("the daemon ended at once: {ended}")).cause(last_words(data, begin));
             report.exit = ended.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code > 0).unwrap_or(1);
             return Err(report.hint(format!("all that it said: {}", data.daemon_log().display())));
         }

@@ -122,7 +122,8 @@ impl Program {
     /// The verb, and everything but it.
     fn verb(&self, words: &[String]) -> Result<(&'static Verb, Vec<String>), Report> {
         let known = |word: &str| self.verbs.iter().find(|verb| verb.word == word);
-        let places: Vec<usize> = (0..words.len()).filter(|at| !words[*at].starts_with('-')).collect();
+        let is_value = |at: usize| at > 0 && GLOBAL_VALUES.contains(&words[at - 1].as_str());
+        let places: Vec<usize> = (0..words.len()).filter(|at| !words[*at].starts_with('-') && !is_value(*at)).collect();
         let without = |at: usize| words.iter().enumerate().filter(move |(i, _)| *i != at).map(|(_, word)| word.clone());
         let unknown = |word: &str| {
             let verbs: Vec<&str> = self.verbs.iter().map(|verb| verb.word).filter(|verb| !verb.is_empty()).collect();
@@ -158,7 +159,9 @@ impl Program {
                 _ => (word.as_str(), None),
             };
             let mut value = || {
-                joined.clone().or_else(|| words.next().cloned()).ok_or_else(|| Report::usage(format!("`{name}` takes a value")))
+                joined.clone().or_else(|| words.next().cloned()).ok_or_else(|| {
+                    Report::usage(format!("`{name}` takes a value")).hint("what there is: switchboard --help")
+                })
             };
             match verb.flags.iter().find(|flag| flag.names.contains(&name)) {
                 Some(Flag { value: true, does, .. }) => reading.take(does, value()?, self, name)?,

@@ -128,7 +128,9 @@ impl Place {
     fn folder(&self, context: &Context) -> Result<PathBuf, Report> {
         let named = self.dir.as_ref().map(|dir| context.environment.cwd.join(dir));
         let own = || Some(context.environment.home.as_ref()?.join(".local/bin"));
-        named.or_else(own).ok_or_else(|| Report::usage("there is no home folder for the links").hint("name one: --dir DIR"))
+        named
+            .or_else(own)
+            .ok_or_else(|| Report::usage("there is no home folder for the links").hint("name one: --dir DIR"))
     }
 }
 

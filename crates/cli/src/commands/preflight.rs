@@ -58,7 +58,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
             return Err(problem.hint("see what is declared: switchboard list").into());
         }
     }
-    config.servers.retain(|_, server| args.servers.is_empty() || args.servers.iter().any(|name| is_called(server, name)));
+    config
+        .servers
+        .retain(|_, server| args.servers.is_empty() || args.servers.iter().any(|name| is_called(server, name)));
     let running = daemon_of(context)?;
     let mut checks = vec![folder(running.is_some(), context)?];
     if running.is_none() {
@@ -71,7 +73,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         0 => Ok(()),
         exit => {
             let wrong = checks.iter().filter(|check| check.exit != 0).count();
-            let mut report = Report::failed(format!("{wrong} of {} checks failed", checks.len())).said(context.printer.json);
+            let mut report =
+                Report::failed(format!("{wrong} of {} checks failed", checks.len())).said(context.printer.json);
             report.exit = exit;
             Err(report)
         }

@@ -144,7 +144,9 @@ fn shown(path: &Path, text: &str, steps: &[&[&str]], context: &Context) -> Resul
     let steps: Vec<String> = steps.iter().map(|step| format!("systemctl --user {}", step.join(" "))).collect();
     match context.printer.json {
         true => {
-            context.printer.document(&serde_json::json!({ "unit": path, "text": text, "steps": steps, "dry_run": true }));
+            context
+                .printer
+                .document(&serde_json::json!({ "unit": path, "text": text, "steps": steps, "dry_run": true }));
         }
         false => {
             context.printer.line(&format!("# {}", path.display()));
@@ -163,7 +165,8 @@ fn unit_path(context: &Context) -> Result<PathBuf, Report> {
 
 /// What the service runs, with every path whole.
 fn start(context: &Context) -> Result<Start, Report> {
-    let exe = daemon::program().map_err(|error| Report::failed("the path of this program is not known").cause(error))?;
+    let exe =
+        daemon::program().map_err(|error| Report::failed("the path of this program is not known").cause(error))?;
     let cwd = &context.environment.cwd;
     let mut words = vec![exe.display().to_string(), "run".to_owned()];
     if let Some(data) = &context.settings.data {

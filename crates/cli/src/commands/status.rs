@@ -60,7 +60,17 @@ fn whole(status: &Status, printer: &Printer) {
     printer.line(&overall(status));
     if !status.servers.is_empty() {
         let header = [
-            "SERVER", "STATE", "HEALTH", "SINCE", "ERA", "TRANSPORT", "TOOLS", "PID", "MEMORY", "CALLS", "FAILED",
+            "SERVER",
+            "STATE",
+            "HEALTH",
+            "SINCE",
+            "ERA",
+            "TRANSPORT",
+            "TOOLS",
+            "PID",
+            "MEMORY",
+            "CALLS",
+            "FAILED",
             "RESTARTS",
         ];
         let rows: Vec<Vec<String>> = status.servers.iter().map(row).collect();

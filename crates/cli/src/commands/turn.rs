@@ -73,7 +73,8 @@ fn shown(way: Way, server: &Server, wait: Duration) -> String {
 /// Without a daemon, and when one of them is not as it was wanted.
 pub(super) fn all(way: Way, wait: Duration, context: &Context) -> Result<(), Report> {
     let client = context.client()?;
-    let turned = context.block_on(context.printer.progress(&format!("{} every server", way.ing()), asked(way, wait, &client)))?;
+    let turned = context
+        .block_on(context.printer.progress(&format!("{} every server", way.ing()), asked(way, wait, &client)))?;
     let failed = turned.servers.iter().filter(|turn| turn.problem.is_some()).count();
     if context.printer.json {
         context.printer.document(&turned);

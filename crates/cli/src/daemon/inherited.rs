@@ -74,7 +74,11 @@ impl Inherited {
             if !address.ip().is_loopback() {
                 return wrong("lines of JSON over TCP are served on loopback only");
             }
-            return if self.tcp.replace(socket).is_none() { Ok(()) } else { wrong("there is one of this name already") };
+            return if self.tcp.replace(socket).is_none() {
+                Ok(())
+            } else {
+                wrong("there is one of this name already")
+            };
         }
         if !address.ip().is_loopback() && listen.token.is_none() {
             return wrong("it can be reached from other machines, and listen.token is not set");

@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn the_pulse_is_half_of_what_is_wanted_of_this_process() {
         let pulse = |usec: &str, pid: &str| {
-            let vars = [("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)].into_iter().filter(|(_, value)| !value.is_empty());
+            let vars =
+                [("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)].into_iter().filter(|(_, value)| !value.is_empty());
             let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             pulse(&Environment { vars, ..Environment::default() }, 7)
         };

@@ -134,10 +134,7 @@ const MCP: &[Verb] = &[
         alone: Some(&["start"]),
         with: Some(&["start", "{server}"]),
         all: Some(&["start", "--all"]),
-        flags: &[
-            flag(&["-f", "--foreground", "--fg"], Does::Add(&["--fg"])),
-            flag(&["--no-follow"], Does::Nothing),
-        ],
+        flags: &[flag(&["-f", "--foreground", "--fg"], Does::Add(&["--fg"])), flag(&["--no-follow"], Does::Nothing)],
         ..VERB
     },
     Verb { word: "stop", with: Some(&["stop", "{server}"]), all: Some(&["stop", "--all"]), ..VERB },

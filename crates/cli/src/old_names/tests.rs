@@ -151,7 +151,8 @@ fn the_new_words_are_said_and_our_own_name_is_left_alone() {
     assert_eq!(note.as_deref(), Some("mcpctl status is now: switchboard status"));
     let own = translated("/usr/bin/switchboard mcp start");
     assert_eq!((own.note, own.arguments.len()), (None, 3));
-    assert_eq!(translated("mcp me --data /d stop").prefix.as_deref(), None);
+    let between = translated("mcp me --data /d stop");
+    assert_eq!((between.prefix.as_deref(), between.arguments.len()), (Some("me"), 5));
 }
 
 #[test]

@@ -207,7 +207,10 @@ macro_rules! snapshot {
                 (r"memory [\d.]+ MiB \(guard [\d.]+ MiB\)", "memory [SIZE] (guard [SIZE])"),
                 (r"up \d+s", "up [AGE]"),
                 (r"backup-\d{8}-\d{6}", "backup-[TIME]"),
-                (r"(?m)^(ok  ready  healthy  \w+  stdio  \d+  )\d+", "$1[PID]"),
+                (
+                    r"(?m)^(ok  ready  healthy  )\d+s(  \w+  stdio  \d+  )\d+  [\d.]+ MiB",
+                    "$1[AGE]$2[PID]  [SIZE]"
+                ),
             ]
         }, { insta::assert_snapshot!($name, $text) });
     };

@@ -28,11 +28,11 @@ pub(super) enum Lost {
 /// Whom a line of the daemon is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
-    ToClient,
+    Client,
     /// An answer to a request of ours.
-    ToUs,
+    Us,
     /// Nobody: the request is sent again to the next daemon.
-    ToNobody,
+    Nobody,
 }
 
 /// A request that has no answer yet.
@@ -126,20 +126,20 @@ impl Memory {
             for peek in serde_json::from_slice::<Vec<Peek<'_>>>(line).unwrap_or_default() {
                 self.landed(&peek);
             }
-            return Said::ToClient;
+            return Said::Client;
         }
-        let Ok(peek) = serde_json::from_slice::<Peek<'_>>(line) else { return Said::ToClient };
+        let Ok(peek) = serde_json::from_slice::<Peek<'_>>(line) else { return Said::Client };
         if peek.method.is_none() && peek.id.is_some_and(|id| id.get().trim_matches('"').starts_with(OUR_ID)) {
-            return Said::ToUs;
+            return Said::Us;
         }
         let flight = self.landed(&peek);
         // A daemon that ends refuses what it has not begun.
         match flight.and_then(|flight| flight.line).filter(|_| peek.error.is_some_and(is_draining)) {
             Some(again) => {
                 self.held.push_back(again);
-                Said::ToNobody
+                Said::Nobody
             }
-            None => Said::ToClient,
+            None => Said::Client,
         }
     }
 
@@ -297,8 +297,8 @@ mod tests {
     fn what_was_begun_is_refused_and_what_does_no_harm_is_sent_again() {
         let mut memory = Memory::default();
         let (list, call, done) = (request(1, "tools/list"), request(2, "tools/call"), request(3, "tools/call"));
-        [&list, &call, &done].map(|line| sent(&mut memory, line));
-        assert_eq!(memory.heard(&Bytes::from(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#)), Said::ToClient);
+        [&list, &call, &done].iter().for_each(|line| sent(&mut memory, line));
+        assert_eq!(memory.heard(&Bytes::from(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#)), Said::Client);
         let answers = memory.lost(Lost::AllRead);
         assert_eq!(answers.len(), 1);
         let answer: Value = serde_json::from_slice(&answers[0]).unwrap();
@@ -311,9 +311,9 @@ mod tests {
     fn the_last_line_of_a_broken_connection_was_not_read() {
         let mut memory = Memory::default();
         let (first, last) = (request(1, "tools/call"), request(2, "tools/call"));
-        [&first, &last].map(|line| sent(&mut memory, line));
+        [&first, &last].iter().for_each(|line| sent(&mut memory, line));
         assert_eq!(memory.lost(Lost::Reset).len(), 1);
-        assert_eq!(held(&mut memory), [last.clone()]);
+        assert_eq!(held(&mut memory), std::slice::from_ref(&last));
         // Not all of it was written: how the connection ended says nothing more.
         memory.sending(&last);
         assert_eq!(memory.lost(Lost::AllRead).len(), 0);
@@ -326,7 +326,7 @@ mod tests {
         let call = request(7, "tools/call");
         sent(&mut memory, &call);
         let refused = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-31018,"message":"x","data":{"kind":"draining"}}}"#;
-        assert_eq!(memory.heard(&Bytes::from(refused)), Said::ToNobody);
+        assert_eq!(memory.heard(&Bytes::from(refused)), Said::Nobody);
         assert!(memory.lost(Lost::AllRead).is_empty());
         assert_eq!(held(&mut memory), [call]);
     }
@@ -348,7 +348,7 @@ mod tests {
         let repeated = memory.handshake().unwrap();
         let repeated: Value = serde_json::from_slice(&repeated).unwrap();
         assert_eq!((&repeated["method"], &repeated["id"]), (&json!("initialize"), &json!("switchboard-again-1")));
-        assert_eq!(memory.heard(&Bytes::from(r#"{"id":"switchboard-again-1","result":{}}"#)), Said::ToUs);
+        assert_eq!(memory.heard(&Bytes::from(r#"{"id":"switchboard-again-1","result":{}}"#)), Said::Us);
         let (again, news) = memory.again();
         assert_eq!((again.len(), &again[0], news.len()), (3, &ready, 3));
         sent(&mut memory, &request(5, "resources/unsubscribe"));

@@ -242,7 +242,7 @@ async fn down(
     loop {
         while let Some(line) = heard.next_line() {
             let Line::Text(line) = line else { continue };
-            if locked(memory).heard(&line) == Said::ToClient {
+            if locked(memory).heard(&line) == Said::Client {
                 out.put_slice(&line);
                 out.put_u8(b'\n');
             }
@@ -266,7 +266,7 @@ async fn shaken(reader: &mut OwnedReadHalf, heard: &mut LineDecoder, memory: &Mu
     loop {
         while let Some(line) = heard.next_line() {
             let Line::Text(line) = line else { continue };
-            if locked(memory).heard(&line) == Said::ToUs {
+            if locked(memory).heard(&line) == Said::Us {
                 return Ok(());
             }
         }

@@ -109,7 +109,8 @@ fn windows(start: &Start) -> String {
     let quoted = |word: &String| format!("'{}'", word.replace('\'', "''"));
     let program = start.words.first().map(quoted).unwrap_or_default();
     // One string of arguments, each in double quotes, for the task's command line.
-    let arguments: Vec<String> = start.words.iter().skip(1).map(|word| format!("\"{}\"", word.replace('"', "\\\""))).collect();
+    let arguments: Vec<String> =
+        start.words.iter().skip(1).map(|word| format!("\"{}\"", word.replace('"', "\\\""))).collect();
     format!(
         "# Untested.\n\
          $action = New-ScheduledTaskAction -Execute {program} -Argument {}\n\
