@@ -7,7 +7,7 @@ use crate::report::Report;
 use control::Problem;
 use control::said::Waited;
 use protocol::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Wait until a server is in a state
 ///
@@ -34,9 +34,19 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let client = context.client()?;
     let (name, state) = (encoded(&args.server), encoded(&args.state));
-    let path = format!("/api/servers/{name}/wait?state={state}&timeout={}", args.timeout.as_millis());
     let what = format!("waiting for {} to be {}", args.server, args.state);
-    let waited: Waited = context.block_on(context.printer.progress(&what, client.get(&path)))?;
+    let begun = Instant::now();
+    let waited = context.block_on(context.printer.progress(&what, async {
+        loop {
+            // The daemon waits ten minutes at most before it answers.
+            let left = args.timeout.saturating_sub(begun.elapsed());
+            let path = format!("/api/servers/{name}/wait?state={state}&timeout={}", left.as_millis());
+            let waited: Waited = client.get(&path).await?;
+            if waited.reached || begun.elapsed() >= args.timeout {
+                return Ok(waited);
+            }
+        }
+    }))?;
     if context.printer.json {
         context.printer.document(&waited);
     }

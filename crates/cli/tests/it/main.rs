@@ -9,6 +9,7 @@ mod call;
 mod config;
 mod connect;
 mod connect_write;
+mod daemon;
 mod help;
 mod limits;
 mod list;

@@ -7,6 +7,7 @@ use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, Query, State as Extracted};
 use futures_util::future::join_all;
+use gateway::catalog::Kind;
 use gateway::server::{Command, Server, Status};
 use protocol::ErrorKind;
 use serde::Deserialize;
@@ -18,6 +19,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// The longest that a request here may take.
 const WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// How long merging the lists may take.
+const ASSEMBLED_MAX: Duration = Duration::from_millis(250);
 
 /// What is wanted of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +152,30 @@ async fn turn(control: &Control, name: &str, wish: Wish, wait: Duration) -> Resu
             ready(&server, &mut statuses, true, wait).await?;
         }
     }
+    if wish != Wish::Stop {
+        assembled(control, &server).await;
+    }
     described(control, name)
+}
+
+/// A server that has just become ready is counted a moment later, when the lists are merged.
+async fn assembled(control: &Control, server: &Server) {
+    let gateway = &control.parts.gateway;
+    let is_counted = || {
+        let view = gateway.snapshot().catalog.single.get(&server.entry.reduced).cloned();
+        server.catalog().tools.is_empty() || view.is_some_and(|view| view.list(Kind::Tools).count > 0)
+    };
+    if is_counted() {
+        return;
+    }
+    let (_, mut changed) = gateway.stored();
+    let deadline = Instant::now() + ASSEMBLED_MAX;
+    while !is_counted() {
+        // All of its tools may be denied: then there is nothing to wait for.
+        if !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
+            return;
+        }
+    }
 }
 
 /// Waits until the server is ready, or has failed to become so.
