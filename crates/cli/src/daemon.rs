@@ -13,19 +13,30 @@ mod desired;
 
 mod listen;
 
+mod inherited;
+
+mod notify;
+
+mod again;
+pub(crate) use again::program;
+
 mod reload;
 
 mod announce;
 
 use crate::context::Context;
 use crate::data_folder::{Lock, Sockets};
+use crate::printer::count;
 use crate::report::Report;
 use crate::{log_format, store_files};
 use config::Loaded;
 use control::Command;
+use control::Problem;
 use gateway::DRAIN_TIME_MAX;
 use gateway::listener::{Http, Sockets as StreamSockets};
+use inherited::Inherited;
 use listen::Streams;
+use notify::Notifier;
 use reload::Reloader;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,7 +44,7 @@ use std::sync::Arc;
 use supervisor::GuardProcess;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -58,13 +69,16 @@ pub(crate) fn run(context: &Context) -> Result<(), Report> {
     let sockets = data.place_sockets()?;
     sockets.remove();
     let runtime = runtime()?;
-    let ended = runtime.block_on(Box::pin(async {
+    let ended: Result<Ending, Report> = runtime.block_on(Box::pin(async {
         let daemon = Daemon::start(context, guard, loaded, sockets, lock).await?;
-        daemon.serve(context).await
+        Ok(daemon.serve(context).await)
     }));
     // A server that was reading from a dead disk must not keep us.
     runtime.shutdown_background();
-    ended
+    match ended? {
+        Ending::Stop => Ok(()),
+        Ending::Restart => Err(again::begin()),
+    }
 }
 
 /// The runtime of whoever runs servers.
@@ -76,6 +90,14 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Report> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(cores.min(WORKERS_MAX)).enable_all().build();
     runtime.map_err(|error| Report::failed("the runtime cannot be started").cause(error))
+}
+
+/// What comes after the daemon's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Stop,
+    /// It begins again as the same process.
+    Restart,
 }
 
 /// Where clients find the daemon.
@@ -98,6 +120,7 @@ struct Daemon {
     /// Ends the listeners.
     shutdown: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
+    notifier: Notifier,
     _lock: Lock,
 }
 
@@ -123,9 +146,13 @@ impl Daemon {
         lock: Lock,
     ) -> Result<Self, Report> {
         let signals = Signals::install().map_err(|error| Report::failed("signals cannot be heard").cause(error))?;
-        let socket = listen::tcp(loaded.config.listen.address).await?;
+        let inherited = Inherited::take(&context.environment, &loaded.config.listen)?;
+        let socket = match inherited.http {
+            Some(socket) => socket,
+            None => listen::tcp(loaded.config.listen.address).await?,
+        };
         let (api, mcp) = (listen::unix(&sockets.api)?, listen::unix(&sockets.mcp)?);
-        let streams = listen::streams(&loaded.config.listen).await?;
+        let streams = listen::streams(&loaded.config.listen, inherited.tcp, inherited.unix).await?;
         let (tcp_address, own) = (streams.tcp_address(), loaded.config.listen.unix.clone());
         let reloader = Reloader::new(context, &loaded.config);
         let files = reload::watchable(loaded.files);
@@ -138,19 +165,41 @@ impl Daemon {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
         let address = Addresses { http: address, tcp: tcp_address, unix: own };
-        Ok(Self { engine, reloader, address, files, sockets, commands, signals, shutdown, listeners, _lock: lock })
+        let notifier = Notifier::new(&context.environment);
+        Ok(Self {
+            engine,
+            reloader,
+            address,
+            files,
+            sockets,
+            commands,
+            signals,
+            shutdown,
+            listeners,
+            notifier,
+            _lock: lock,
+        })
     }
 
-    async fn serve(mut self, context: &Context) -> Result<(), Report> {
+    async fn serve(mut self, context: &Context) -> Ending {
         announce::listening(context, &self.engine, &self.address);
+        let _watchdog = self.notifier.watchdog(&context.environment);
+        self.tell_ready();
         let (sender, mut changed) = mpsc::channel(1);
         let mut watcher = reload::watch(&self.files, sender.clone());
-        loop {
+        let ending = loop {
             let reply = match self.wake(&mut changed).await {
-                Wake::End | Wake::Command(Command::Stop) => break,
+                Wake::End | Wake::Command(Command::Stop) => break Ending::Stop,
+                Wake::Command(Command::Restart(reply)) => {
+                    if self.may_begin_again(reply).await {
+                        break Ending::Restart;
+                    }
+                    continue;
+                }
                 Wake::Reload => None,
                 Wake::Command(Command::Reload(reply)) => Some(reply),
             };
+            self.notifier.reloading("reads its configuration");
             let done = self.reloader.reload(&self.engine.gateway).await;
             if let Some(reply) = reply {
                 // Whoever asked may have left.
@@ -162,10 +211,25 @@ impl Daemon {
                 watcher = reload::watch(&files, sender.clone());
                 self.files = files;
             }
-        }
+            self.tell_ready();
+        };
         drop(watcher);
-        self.end(context).await;
-        Ok(())
+        self.end(ending, context).await;
+        ending
+    }
+
+    fn tell_ready(&self) {
+        let servers = count(self.engine.gateway.snapshot().servers.len(), "server");
+        self.notifier.ready(&format!("serves {servers} at http://{}/mcp", self.address.http));
+    }
+
+    /// Whether the daemon would come up again; whoever asked is told.
+    async fn may_begin_again(&self, reply: oneshot::Sender<Result<(), Problem>>) -> bool {
+        let checked = self.reloader.check().await;
+        let may = checked.is_ok();
+        // Whoever asked may have left.
+        let _ = reply.send(checked);
+        may
     }
 
     async fn wake(&mut self, changed: &mut mpsc::Receiver<()>) -> Wake {
@@ -179,8 +243,14 @@ impl Daemon {
     }
 
     /// Lets calls in flight end, then ends every server. A second signal does not wait for calls.
-    async fn end(mut self, context: &Context) {
+    async fn end(mut self, ending: Ending, context: &Context) {
         context.printer.say("ending: calls in flight are finished first");
+        let status = "finishes its calls and ends its servers";
+        match ending {
+            Ending::Stop => self.notifier.stopping(status),
+            // To systemd a process that stays is one that reloads.
+            Ending::Restart => self.notifier.reloading(status),
+        }
         self.engine.gateway.drain();
         self.shutdown.cancel();
         let drained = futures_join(std::mem::take(&mut self.listeners));
@@ -228,8 +298,8 @@ fn listeners(
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
     let config = gateway.snapshot().config.clone();
-    let http = Http::new(socket, gateway.clone(), listen::door(&config.listen), &config.limits);
-    let address = http.address().map_err(|error| Report::failed("the address is not known").cause(error))?;
+    let address = socket.local_addr().map_err(|error| Report::failed("the address is not known").cause(error))?;
+    let http = Http::new(socket, gateway.clone(), listen::door(&config.listen, address), &config.limits);
     let parts = control::Parts {
         gateway: gateway.clone(),
         commands,

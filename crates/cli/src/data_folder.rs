@@ -9,6 +9,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The longest path of a socket in bytes; the system's limit is a little higher.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
@@ -118,21 +119,37 @@ impl DataFolder {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => return Err(self.held(&mut file)),
         }
-        file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(failed)?;
+        let (pid, since) = (std::process::id(), supervisor::utc(SystemTime::now()));
+        file.set_len(0).and_then(|()| write!(file, "{pid} {since}")).map_err(failed)?;
         Ok(Lock(file))
     }
 
     fn held(&self, file: &mut File) -> Report {
-        let mut pid = String::new();
+        let mut text = String::new();
         // Whoever holds it may not have written its number yet.
-        let _ = file.read_to_string(&mut pid);
-        let who = match pid.trim() {
-            "" => "another switchboard".to_owned(),
-            pid => format!("another switchboard (process {pid})"),
+        let _ = file.read_to_string(&mut text);
+        let listens = std::fs::read_to_string(self.listen()).ok();
+        let listens = listens.and_then(|note| serde_json::from_str::<serde_json::Value>(&note).ok());
+        let at = listens.as_ref().and_then(|note| note["address"].as_str());
+        let at = at.map(|address| format!(", listening on {address}")).unwrap_or_default();
+        let who = match text.split_once(' ') {
+            None => "another switchboard".to_owned(),
+            Some((pid, since)) => format!("another switchboard (process {pid}, since {since}{at})"),
         };
         Report::failed(format!("{who} already runs on the data folder {}", self.root.display()))
             .hint("see how it is: switchboard status; end it: switchboard stop")
             .hint("or give this one a place of its own: --data DIR --listen 127.0.0.1:0")
+    }
+
+    /// Whether a daemon holds the folder now, whether it answers or not.
+    pub(crate) fn is_held(&self) -> bool {
+        let file = File::open(self.lock_file());
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// What a daemon in the background says.
+    pub(crate) fn daemon_log(&self) -> PathBuf {
+        self.logs().join("daemon.log")
     }
 
     /// Waits until no daemon holds the folder.

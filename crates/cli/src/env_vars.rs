@@ -32,6 +32,13 @@ variables! {
     WAYLAND_DISPLAY "WAYLAND_DISPLAY" "The same.";
     STATE_HOME "XDG_STATE_HOME" "Where the default data folder lies; `~/.local/state` where it is not set.";
     CONFIG_HOME "XDG_CONFIG_HOME" "Where the user's `switchboard/switchboard.toml` lies; `~/.config` where it is not set.";
+    NOTIFY_SOCKET "NOTIFY_SOCKET" "Where the daemon tells systemd that it is ready, reloads and ends; set by systemd.";
+    WATCHDOG_USEC "WATCHDOG_USEC" "How often systemd wants to hear that the daemon lives, in microseconds; set by systemd.";
+    WATCHDOG_PID "WATCHDOG_PID" "The process that the watchdog is about; set by systemd.";
+    LISTEN_PID "LISTEN_PID" "The process that sockets are handed to; set by systemd.";
+    LISTEN_FDS "LISTEN_FDS" "How many sockets are handed to the daemon, from descriptor 3 on; set by systemd.";
+    LISTEN_FDNAMES "LISTEN_FDNAMES" "Their names, separated by `:`: `http`, `tcp`, or anything else; set by systemd.";
+    PATH "PATH" "Where programs are looked for, and whether `aliases install` put its names where a shell finds them.";
     RUNTIME_DIR "XDG_RUNTIME_DIR" "Where sockets go whose path in the data folder would be longer than 100 bytes.";
 }
 

@@ -11,6 +11,7 @@ mod printer;
 mod report;
 
 mod commands;
+mod old_names;
 
 mod client;
 mod data_folder;
@@ -18,6 +19,7 @@ mod store_files;
 mod vault;
 mod watching;
 
+mod background;
 mod daemon;
 mod doctor;
 mod log_format;
@@ -28,7 +30,9 @@ mod reference;
 
 use crate::commands::Cli;
 use crate::context::Context;
+use crate::old_names::Translated;
 use crate::printer::Printer;
+use crate::report::Report;
 use crate::settings::Settings;
 use std::process::ExitCode;
 
@@ -39,15 +43,35 @@ fn main() -> ExitCode {
         return supervisor::guard::main();
     }
     let environment = config::Environment::from_process();
-    let cli = match Cli::read(std::env::args_os()) {
-        Ok(cli) => cli,
+    let plain = |report: &Report| Printer::new(&Settings::default(), &environment).report(report);
+    let translated = match old_names::translated(std::env::args_os().collect()) {
+        Ok(translated) => translated,
+        Err(report) => return plain(&report),
+    };
+    let (cli, context) = match read(&translated, &environment) {
+        Ok(read) => read,
         Err(refusal) => return Printer::new(&Settings::default(), &environment).refuse(&refusal),
     };
-    let settings = Settings::resolve(&cli.global, &environment);
-    let printer = Printer::new(&settings, &environment);
-    let context = Context { environment, settings, printer };
-    match commands::run(cli.command, &context) {
+    if let Some(note) = &translated.note {
+        context.printer.say(note);
+    }
+    let command = match translated.prefix {
+        None => Ok(cli.command),
+        // The name that was meant is known only now: it is read once more.
+        Some(_) => translated.resolved(&context).and_then(|translated| {
+            read(&translated, &environment).map(|(cli, _)| cli.command).map_err(|refusal| commands::refusal(&refusal))
+        }),
+    };
+    match command.and_then(|command| commands::run(command, &context)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(report) => context.printer.report(&report),
     }
+}
+
+/// Reads a command line, and what it and the environment say about how everything is done.
+fn read(translated: &Translated, environment: &config::Environment) -> Result<(Cli, Context), clap::Error> {
+    let cli = Cli::read(translated.arguments.iter().cloned())?;
+    let settings = Settings::resolve(&cli.global, environment);
+    let printer = Printer::new(&settings, environment);
+    Ok((cli, Context { environment: environment.clone(), settings, printer }))
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 /// Something that will not work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
+    /// The server that it is about.
+    pub(crate) server: String,
     pub(crate) message: String,
     pub(crate) hint: String,
 }
@@ -53,6 +55,11 @@ pub(crate) fn check(config: &Config, environment: &Environment) -> Vec<Finding> 
     findings
 }
 
+/// Whether `finding` is about `server`.
+pub(crate) fn is_missing(finding: &Finding, server: &Server) -> bool {
+    finding.server == server.name
+}
+
 fn is_program(path: &Path) -> bool {
     path.is_file() && access(path, Access::EXEC_OK).is_ok()
 }
@@ -63,6 +70,7 @@ fn finding(server: &Server, command: &str) -> Finding {
     let install = INSTALL.iter().find(|(program, _)| *program == command).map(|(_, hint)| (*hint).to_owned());
     let mend = || format!("install it, or mend `command` at {}", server.origin);
     Finding {
+        server: name.clone(),
         message: format!("the server `{name}` cannot start: there is no program `{command}`{place}"),
         hint: install.unwrap_or_else(mend),
     }

@@ -8,6 +8,7 @@ use config::{Diagnostic, Environment, Severity};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Where output goes and how.
 #[derive(Debug, Clone)]
@@ -16,7 +17,13 @@ pub(crate) struct Printer {
     pub(crate) quiet: bool,
     color_out: bool,
     color_err: bool,
+    /// Whether a person watches stderr.
+    watched: bool,
 }
+
+/// How often what goes on is drawn again.
+const TURN: Duration = Duration::from_millis(120);
+const TURNS: [&str; 4] = ["|", "/", "-", "\\"];
 
 /// What a text is painted as.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +48,7 @@ impl Printer {
             quiet: settings.quiet,
             color_out: welcome && io::stdout().is_terminal(),
             color_err: welcome && io::stderr().is_terminal(),
+            watched: !settings.quiet && !settings.json && !dumb && io::stderr().is_terminal(),
         }
     }
 
@@ -70,6 +78,35 @@ impl Printer {
         if !self.quiet {
             self.complain(text);
         }
+    }
+
+    /// Waits for `work` and shows that it goes on, where a person watches.
+    pub(crate) async fn progress<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
+        if !self.watched {
+            return work.await;
+        }
+        tokio::pin!(work);
+        let mut turn = tokio::time::interval(TURN);
+        let mut shown = 0;
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    if shown > 0 {
+                        let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
+                    }
+                    return done;
+                }
+                _ = turn.tick() => {
+                    let _ = write!(io::stderr().lock(), "\r{} {what}", TURNS[shown % TURNS.len()]);
+                    shown += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether stdout is a screen that can be drawn again and again.
+    pub(crate) fn is_screen(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
     }
 
     /// Says what a person should know even with `-q`.

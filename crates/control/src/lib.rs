@@ -9,6 +9,9 @@ pub mod said;
 mod problem;
 pub use problem::Problem;
 
+mod log_filter;
+pub use log_filter::{LogFilter, LogLevel};
+
 mod find;
 
 mod why;
@@ -39,6 +42,8 @@ pub enum Command {
     Reload(oneshot::Sender<Result<said::Reloaded, Problem>>),
     /// End, after the calls in flight.
     Stop,
+    /// The same, and begin again as the same process, if the configuration allows.
+    Restart(oneshot::Sender<Result<(), Problem>>),
 }
 
 /// What `/api` stands on.
@@ -73,10 +78,11 @@ pub fn router(parts: Parts) -> Router {
     Router::new()
         .route("/api/status", get(routes::status::status))
         .route("/api/servers", get(routes::servers::all))
-        .route("/api/servers/{name}", get(routes::servers::one))
+        .route("/api/servers/{name}", get(routes::servers::one).post(routes::lives::all))
         .route("/api/servers/{name}/start", post(routes::lives::start))
         .route("/api/servers/{name}/stop", post(routes::lives::stop))
         .route("/api/servers/{name}/restart", post(routes::lives::restart))
+        .route("/api/servers/{name}/wait", get(routes::lives::wait))
         .route("/api/servers/{name}/sign-in", post(routes::servers::sign_in_changed))
         .route("/api/health", get(routes::health::all))
         .route("/api/health/{name}", get(routes::health::one))
@@ -86,12 +92,14 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/tools", get(routes::tools::list))
         .route("/api/tool", get(routes::tools::one))
         .route("/api/call", post(routes::call::call))
+        .route("/api/logs", get(routes::logs::all))
         .route("/api/logs/{server}", get(routes::logs::logs))
         .route("/api/why", get(routes::why::explain))
         .route("/api/limits", get(routes::settings::limits))
         .route("/api/config", get(routes::settings::config))
         .route("/api/reload", post(routes::process::reload))
         .route("/api/stop", post(routes::process::stop))
+        .route("/api/restart", post(routes::process::restart))
         .fallback(routes::nothing_here)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control)

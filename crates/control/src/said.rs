@@ -4,6 +4,7 @@
 mod health;
 pub use health::{Capabilities, Health, HealthCheck, HealthHistory, ServerCapabilities, ServerHealth};
 
+use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,9 @@ pub struct Server {
     pub members_dropped: u64,
     /// Since when it is in this state, UTC.
     pub since: String,
+    /// The same in milliseconds until now.
+    #[serde(default)]
+    pub in_state_ms: u64,
     /// Milliseconds until it is tried again.
     pub next_try_ms: Option<u64>,
     /// Why it is as it is.
@@ -319,6 +323,9 @@ pub enum Verdict {
 pub struct LogLine {
     /// When it was read, UTC.
     pub at: String,
+    /// Whose log it is of, where several are shown together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// `stderr`, `stdout` or `switchboard`.
     pub stream: String,
     /// The line, safe for a terminal.
@@ -364,11 +371,39 @@ pub struct Reloaded {
     pub warnings: Vec<String>,
 }
 
-/// `POST /api/stop`.
+/// `POST /api/stop` and `POST /api/restart`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stopping {
     /// Process id of the daemon that is going to end.
     pub pid: u32,
+}
+
+/// `POST /api/servers/start`, `stop` and `restart`: every active server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Turned {
+    /// How each is now.
+    pub servers: Vec<Turn>,
+}
+
+/// A server that was started or stopped.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Turn {
+    /// Its name.
+    pub name: String,
+    /// Its state now.
+    pub state: String,
+    /// Why it is not as it was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// `GET /api/servers/{name}/wait`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Waited {
+    /// Whether the state was reached in time.
+    pub reached: bool,
+    /// The server at the end of the wait.
+    pub server: Server,
 }
 
 // === impl Cache ===

@@ -1,6 +1,10 @@
 //! `switchboard connect`: one stdio client. It is a wire to the daemon; where there is no daemon
 //! it is a switchboard of its own. It also puts itself into the configuration of clients.
 
+mod memory;
+
+mod wire;
+
 mod write;
 
 use crate::client::encoded;
@@ -17,16 +21,18 @@ use protocol::{ErrorKind, Principal};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use tokio::io::{AsyncWriteExt as _, Stdin, copy};
+use tokio::io::Stdin;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
+use wire::Wire;
 
 /// Serve a client on stdin and stdout
 ///
 /// This is what a client runs that starts its servers itself. It connects to the daemon on the
 /// data folder; without one it runs the declared servers by itself, for as long as the client
-/// stays. Everything said goes to stderr.
+/// stays. When the daemon is restarted the next one is waited for and the client stays connected.
+/// Everything said goes to stderr.
 ///
 /// With --write it is put into the configuration of a client instead: a backup is made, everything
 /// else in the file stays as it is, and the line that takes it back is printed.
@@ -60,45 +66,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     }
 }
 
-/// Copies bytes both ways.
+/// Through the daemon, and the one after it.
 async fn through_daemon(stream: UnixStream, args: &Args, context: &Context) -> Result<(), Report> {
     let broken = |error: std::io::Error| Report::failed("the connection to the daemon broke").cause(error);
+    let client = context.client()?;
     let endpoint = match &args.server {
         None => "/mcp\n".to_owned(),
         Some(name) => {
-            let server: Server = context.client()?.get(&format!("/api/servers/{}", encoded(name))).await?;
+            let server: Server = client.get(&format!("/api/servers/{}", encoded(name))).await?;
             format!("/mcp/{}\n", server.public)
         }
     };
     stream.set_nonblocking(true).map_err(broken)?;
-    let (mut reader, mut writer) = tokio::net::UnixStream::from_std(stream).map_err(broken)?.into_split();
-    writer.write_all(endpoint.as_bytes()).await.map_err(broken)?;
-    // The client may close its side and still wait for the answers to what it asked; the daemon
-    // cancels them when we leave.
-    let left = CancellationToken::new();
-    let leaving = left.clone();
-    let sending = tokio::spawn(async move {
-        let sent = copy(&mut tokio::io::stdin(), &mut writer).await;
-        leaving.cancel();
-        writer.shutdown().await.and(sent)
-    });
-    let gone = async {
-        left.cancelled().await;
-        duplex::unread(std::io::stdout().as_fd()).await;
-    };
-    let mut stdout = tokio::io::stdout();
-    let received = tokio::select! {
-        received = copy(&mut reader, &mut stdout) => received,
-        () = gone => return Ok(()),
-    };
-    sending.abort();
-    match received {
-        Ok(_) if left.is_cancelled() => Ok(()),
-        Ok(_) => Err(Report::failed("the daemon ended the conversation").hint(context.command("status"))),
-        // Whoever read our stdout has left.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(broken(error)),
-    }
+    let stream = tokio::net::UnixStream::from_std(stream).map_err(broken)?;
+    Box::pin(Wire::new(client.data, endpoint).run(stream, context)).await
 }
 
 /// A switchboard for this client alone.

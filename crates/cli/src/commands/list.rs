@@ -12,7 +12,11 @@ use serde::Serialize;
 /// Shows every server of the configuration with its state. Without a daemon the files are read,
 /// and the state is a dash.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Only servers in this state
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Listed {
@@ -29,16 +33,18 @@ struct Listed {
 ///
 /// # Errors
 /// When neither a daemon nor the files can tell.
-pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let client = context.client()?;
     let running: Option<said::Servers> = context.block_on(client.try_get("/api/servers"))?;
-    let listed: Vec<Listed> = match running {
+    let mut listed: Vec<Listed> = match running {
         Some(running) => running.servers.into_iter().map(Listed::from).collect(),
         None => context.load()?.config.servers.values().map(Listed::from).collect(),
     };
+    let none_declared = listed.is_empty();
+    listed.retain(|server| args.state.is_none() || server.state == args.state);
     if context.printer.json {
         context.printer.document(&serde_json::json!({ "servers": listed }));
-    } else if listed.is_empty() {
+    } else if none_declared {
         context.printer.say("no servers are declared; how to add one: switchboard run");
     } else {
         let rows: Vec<Vec<String>> = listed.iter().map(Listed::row).collect();

@@ -3,19 +3,37 @@
 use crate::client::encoded;
 use crate::context::Context;
 use crate::report::{Kind, Report};
+use clap::builder::PossibleValuesParser;
 use control::said::LogLine;
+use control::{LogFilter, LogLevel};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-/// Show the log of a server
+/// Show the log of a server, or of all
 ///
 /// Shows what the server wrote to stderr, lines on its stdout that were no messages, and remarks
-/// about its life. Without a daemon the log file is read. With -f and --json each line is a JSON
-/// object of its own.
+/// about its life; with --all those of every server, in the order of time, each with the name of
+/// its server. Without a daemon the log file is read. With -f and --json each line is a JSON object
+/// of its own.
+///
+/// How bad a line is, is guessed from its words: error, fatal, warning, debug and the like.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The server
-    server: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    server: Option<String>,
+
+    /// Every server
+    #[arg(short, long)]
+    all: bool,
+
+    /// Only lines that look at least this bad
+    #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(LogLevel::ALL.map(LogLevel::as_str)))]
+    level: Option<String>,
+
+    /// Only lines with this text, in capitals or not
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
 
     /// Go on showing lines as they come
     #[arg(short, long)]
@@ -26,22 +44,39 @@ pub(crate) struct Args {
     lines: usize,
 }
 
+/// How many lines of a file are looked through for those that fit.
+const FILTERED_LINES_MAX: usize = 100_000;
+
 /// Prints the log.
 ///
 /// # Errors
 /// An unknown server; with -f, no daemon.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let client = context.client()?;
-    let path = format!("/api/logs/{}?n={}&follow={}", encoded(&args.server), args.lines, u8::from(args.follow));
+    let path = path(args);
     let shown = context.block_on(async {
         let body = client.stream(&path).await?;
         show(body, args.follow, context).await
     });
     let no_daemon = Report::new(Kind::NoDaemon, "").exit;
     match shown {
-        Err(report) if report.exit == no_daemon && !args.follow => from_file(args, context),
+        Err(report) if report.exit == no_daemon && !args.follow => match &args.server {
+            Some(server) => from_file(server, args, context),
+            None => Err(report),
+        },
         shown => shown,
     }
+}
+
+fn path(args: &Args) -> String {
+    let server = args.server.as_ref().map(|server| format!("/{}", encoded(server))).unwrap_or_default();
+    let mut path = format!("/api/logs{server}?n={}&follow={}", args.lines, u8::from(args.follow));
+    for (key, value) in [("level", &args.level), ("grep", &args.grep)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{key}={}", encoded(value)));
+        }
+    }
+    path
 }
 
 async fn show(mut body: Incoming, follow: bool, context: &Context) -> Result<(), Report> {
@@ -56,7 +91,10 @@ async fn show(mut body: Incoming, follow: bool, context: &Context) -> Result<(),
             match (context.printer.json, follow) {
                 (true, true) => context.printer.document(&line),
                 (true, false) => gathered.push(line),
-                (false, _) => context.printer.line(&format!("{} {} {}", line.at, line.stream, line.text)),
+                (false, _) => {
+                    let server = line.server.map(|server| format!("{server} ")).unwrap_or_default();
+                    context.printer.line(&format!("{} {server}{} {}", line.at, line.stream, line.text));
+                }
             }
         }
     }
@@ -66,15 +104,20 @@ async fn show(mut body: Incoming, follow: bool, context: &Context) -> Result<(),
     Ok(())
 }
 
-fn from_file(args: &Args, context: &Context) -> Result<(), Report> {
-    let name = format!("{}.log", config::reduce(&args.server));
+fn from_file(server: &str, args: &Args, context: &Context) -> Result<(), Report> {
+    let name = format!("{}.log", config::reduce(server));
     let path = context.data_folder()?.logs().join(name);
-    let lines = supervisor::read_tail(&path, args.lines)
+    let filter = LogFilter { level: args.level.as_ref().and_then(|word| word.parse().ok()), text: args.grep.clone() };
+    // Of a filtered log the last lines that fit are wanted, wherever they stand.
+    let read_max = if args.level.is_none() && args.grep.is_none() { args.lines } else { FILTERED_LINES_MAX };
+    let mut lines = supervisor::read_tail(&path, read_max)
         .map_err(|error| Report::failed(format!("{} cannot be read", path.display())).cause(error))?;
     if lines.is_empty() && !path.exists() {
-        let message = format!("no daemon runs, and there is no log of a server `{}`", args.server);
+        let message = format!("no daemon runs, and there is no log of a server `{server}`");
         return Err(Report::new(Kind::NoDaemon, message).hint(format!("start one: {}", context.command("run"))));
     }
+    lines.retain(|line| filter.fits(line.splitn(3, ' ').last().unwrap_or_default()));
+    lines.drain(..lines.len().saturating_sub(args.lines));
     if context.printer.json {
         let lines: Vec<LogLine> = lines.iter().filter_map(|line| read(line)).collect();
         context.printer.document(&serde_json::json!({ "lines": lines }));
@@ -87,5 +130,6 @@ fn from_file(args: &Args, context: &Context) -> Result<(), Report> {
 /// A line as it stands in the file.
 fn read(line: &str) -> Option<LogLine> {
     let mut parts = line.splitn(3, ' ').map(str::to_owned);
-    Some(LogLine { at: parts.next()?, stream: parts.next()?, text: parts.next().unwrap_or_default() })
+    let (at, stream, text) = (parts.next()?, parts.next()?, parts.next().unwrap_or_default());
+    Some(LogLine { at, server: None, stream, text })
 }

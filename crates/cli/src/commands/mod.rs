@@ -2,6 +2,14 @@
 
 pub(crate) mod run;
 
+mod turn;
+
+mod start;
+
+mod restart;
+
+mod wait;
+
 mod list;
 
 mod status;
@@ -36,6 +44,12 @@ pub(crate) mod reload;
 
 mod stop;
 
+mod preflight;
+
+mod service;
+
+mod aliases;
+
 mod completions;
 
 use crate::context::Context;
@@ -63,6 +77,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(run::Args),
+    Start(start::Args),
+    Stop(stop::Args),
+    Restart(restart::Args),
+    Wait(wait::Args),
     List(list::Args),
     Status(status::Args),
     Health(health::Args),
@@ -79,7 +97,9 @@ pub(crate) enum Command {
     Why(why::Args),
     Doctor(doctor::Args),
     Reload(reload::Args),
-    Stop(stop::Args),
+    Preflight(preflight::Args),
+    Service(service::Args),
+    Aliases(aliases::Args),
     Completions(completions::Args),
     #[command(name = "__docs", hide = true)]
     Docs(crate::reference::Args),
@@ -104,6 +124,12 @@ impl Cli {
 pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Report> {
     match command.unwrap_or_else(|| Command::Run(run::Args::default())) {
         Command::Run(args) => run::run(&args, context),
+        Command::Start(args) => start::run(&args, context),
+        Command::Restart(args) => restart::run(&args, context),
+        Command::Wait(args) => wait::run(&args, context),
+        Command::Preflight(args) => preflight::run(&args, context),
+        Command::Service(args) => service::run(&args, context),
+        Command::Aliases(args) => aliases::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Health(args) => health::run(&args, context),

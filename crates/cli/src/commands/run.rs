@@ -15,13 +15,25 @@ use crate::report::Report;
 /// Before it starts it says what will not work: problems of the configuration, programs that are
 /// not installed, a port that is taken and by whom. With --json it prints one line when it
 /// listens: address, url, pid, data folder and servers.
+///
+/// Started by systemd it says when it is ready, reloads and ends, keeps its watchdog content, and
+/// listens on sockets that are handed over instead of listen.address (and listen.tcp for one named
+/// `tcp`, listen.unix for a unix socket).
 #[derive(Debug, Default, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Leave the terminal: for `switchboard start`
+    #[arg(long, hide = true)]
+    detached: bool,
+}
 
 /// Runs until it is told to end.
 ///
 /// # Errors
 /// Why it could not start.
-pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
+    if args.detached {
+        // It fails where this process leads a session already, which is as good.
+        let _ = rustix::process::setsid();
+    }
     daemon::run(context)
 }

@@ -1,7 +1,10 @@
 //! `switchboard status`: how everything is, why, and what to do about it.
 
+mod watch;
+
+use crate::client::encoded;
 use crate::context::Context;
-use crate::printer::{Paint, Printer, harmless, one_line};
+use crate::printer::{Paint, Printer, count, harmless, one_line};
 use crate::report::Report;
 use control::said::{Server, Service, Status};
 use std::collections::BTreeMap;
@@ -11,35 +14,65 @@ const TOOLS_NAMED_MAX: usize = 8;
 
 /// Show how the daemon and its servers are
 ///
-/// For every server: state, health, protocol era, transport, tools, process, calls, failures and
-/// restarts; below the table the reason for what is not well, with the next thing to do, and what
-/// servers offer but clients do not see.
+/// For every server: state, health, how long it has been in this state, protocol era, transport,
+/// tools, process, memory, calls, failures and restarts; below the table the reason for what is not
+/// well, with the next thing to do, and what servers offer but clients do not see. With a server's
+/// name, everything that is known of that one.
+///
+/// With --watch it goes on until ctrl-C: on a terminal the picture is drawn again as it changes,
+/// elsewhere there is a line for each change.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Only this server, in full
+    server: Option<String>,
+
+    /// Go on showing changes
+    #[arg(short, long)]
+    watch: bool,
+}
 
 /// Prints the status.
 ///
 /// # Errors
-/// Without a daemon.
-pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
+/// Without a daemon; for an unknown server.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let client = context.client()?;
-    let status: Status = context.block_on(client.get("/api/status"))?;
-    let printer = &context.printer;
-    if printer.json {
-        printer.document(&status);
-        return Ok(());
+    if args.watch {
+        return context.block_on(watch::run(args.server.as_deref(), &client, &context.printer));
     }
-    printer.line(&overall(&status));
+    match &args.server {
+        Some(name) => {
+            let server: Server = context.block_on(client.get(&format!("/api/servers/{}", encoded(name))))?;
+            match context.printer.json {
+                true => context.printer.document(&server),
+                false => detail(&server, &context.printer),
+            }
+        }
+        None => {
+            let status: Status = context.block_on(client.get("/api/status"))?;
+            match context.printer.json {
+                true => context.printer.document(&status),
+                false => whole(&status, &context.printer),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The daemon and a table of servers.
+fn whole(status: &Status, printer: &Printer) {
+    printer.line(&overall(status));
     if !status.servers.is_empty() {
         let header = [
             "SERVER",
             "STATE",
             "HEALTH",
+            "SINCE",
             "ERA",
             "TRANSPORT",
             "TOOLS",
             "PID",
-            "MEM",
+            "MEMORY",
             "CPU",
             "CALLS",
             "FAILED",
@@ -61,7 +94,41 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
             hidden.why
         ));
     }
-    Ok(())
+}
+
+/// One server, a line for each thing that is known.
+fn detail(server: &Server, printer: &Printer) {
+    let lists = [
+        (server.tools, "tool"),
+        (server.prompts, "prompt"),
+        (server.resources, "resource"),
+        (server.templates, "resource template"),
+    ];
+    let lists: Vec<String> = lists.iter().map(|(number, what)| count(*number, what)).collect();
+    let rows = [
+        ("state", Some(format!("{}, for {}", server.state, duration(server.in_state_ms)))),
+        ("health", Some(server.health.clone())),
+        ("reason", server.reason.as_deref().map(harmless)),
+        ("next", server.hint.as_deref().map(harmless)),
+        ("next try in", server.next_try_ms.map(duration)),
+        ("process", server.pid.map(|pid| pid.to_string())),
+        ("memory", server.memory_kib.map(mebibytes)),
+        ("calls", Some(format!("{}, {} failed", server.calls, server.failures))),
+        ("restarts", Some(server.restarts.to_string())),
+        ("offers", Some(lists.join(", "))),
+        ("era", server.era.clone()),
+        ("reached by", Some(format!("{}: {}", server.transport, harmless(&server.target)))),
+        ("for", server.description.as_deref().map(harmless)),
+        ("tags", Some(server.tags.join(", ")).filter(|tags| !tags.is_empty())),
+        ("declared at", Some(server.origin.clone())),
+    ];
+    printer.line(&printer.on_out(&server.name, paint(server)));
+    for (what, value) in rows {
+        if let Some(value) = value {
+            printer.line(&format!("  {what:12} {value}"));
+        }
+    }
+    notes(server, printer);
 }
 
 /// What servers depend on, and what is wrong with it.
@@ -115,6 +182,7 @@ fn row(server: &Server) -> Vec<String> {
         server.name.clone(),
         server.state.clone(),
         server.health.clone(),
+        duration(server.in_state_ms),
         server.era.clone().unwrap_or_else(dash),
         server.transport.clone(),
         server.tools.to_string(),
@@ -145,6 +213,11 @@ fn explain(server: &Server, printer: &Printer) {
     if !server.changed_tools.is_empty() {
         printer.line(&changed_tools(server));
     }
+    notes(server, printer);
+}
+
+/// What was counted and is seldom wanted.
+fn notes(server: &Server, printer: &Printer) {
     let noted = [
         (server.instances as u64, "instances beside the first one, for callers that must not share it"),
         (server.noise_lines, "lines on its stdout were no messages"),

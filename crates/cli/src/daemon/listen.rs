@@ -68,12 +68,17 @@ impl Streams {
     }
 }
 
-/// Binds what `[listen]` names besides HTTP.
+/// Binds what `[listen]` names besides HTTP, where it was not handed over.
 ///
 /// # Errors
 /// When an address or a socket is taken, or the system refuses.
-pub(super) async fn streams(listen: &Listen) -> Result<Streams, Report> {
+pub(super) async fn streams(
+    listen: &Listen,
+    tcp: Option<TcpListener>,
+    unix: Option<UnixListener>,
+) -> Result<Streams, Report> {
     let tcp = match listen.tcp {
+        _ if tcp.is_some() => tcp,
         Some(address) => {
             let elsewhere = "set listen.tcp to a free port, such as 127.0.0.1:0";
             Some(bind(address, elsewhere, elsewhere).await?)
@@ -81,6 +86,7 @@ pub(super) async fn streams(listen: &Listen) -> Result<Streams, Report> {
         None => None,
     };
     let unix = match &listen.unix {
+        _ if unix.is_some() => unix,
         Some(path) => Some(fresh(path)?),
         None => None,
     };
@@ -106,13 +112,13 @@ fn fresh(path: &Path) -> Result<UnixListener, Report> {
     unix(path).map_err(|report| report.hint("set listen.unix to a path in a folder that you can write to"))
 }
 
-/// Who may come in over HTTP.
-pub(super) fn door(listen: &Listen) -> DoorSettings {
+/// Who may come in over HTTP at `address`.
+pub(super) fn door(listen: &Listen, address: SocketAddr) -> DoorSettings {
     let mut allowed_hosts = listen.allowed_hosts.clone();
     let public = listen.public_url.as_ref().and_then(|url| url.parse::<http::Uri>().ok());
     allowed_hosts.extend(public.as_ref().and_then(http::Uri::host).map(str::to_owned));
     // A name can be bent to another address; an address is what it says.
-    let ip = listen.address.ip();
+    let ip = address.ip();
     if !ip.is_unspecified() {
         allowed_hosts.push(ip.to_string());
     }

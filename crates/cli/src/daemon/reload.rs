@@ -38,6 +38,20 @@ impl Reloader {
         }
     }
 
+    /// Whether a daemon that starts now would take the configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) async fn check(&self) -> Result<(), Problem> {
+        let sources = self.sources.clone();
+        let loaded = tokio::task::spawn_blocking(move || config::load(&sources)).await.map_err(|error| {
+            Problem::new(ErrorKind::Internal, format!("the configuration could not be read: {error}"))
+        })?;
+        let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+        let errors: Vec<String> = errors.map(|found| found.render(false)).collect();
+        if errors.is_empty() { Ok(()) } else { Err(refused(&errors)) }
+    }
+
     /// Reads, checks and applies.
     pub(super) async fn reload(&self, gateway: &Gateway) -> Done {
         let sources = self.sources.clone();

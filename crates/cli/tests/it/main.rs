@@ -9,6 +9,7 @@ mod call;
 mod config;
 mod connect;
 mod connect_write;
+mod daemon;
 mod health;
 mod help;
 mod limits;

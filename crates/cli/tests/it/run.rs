@@ -47,7 +47,11 @@ fn a_data_folder_has_one_daemon() {
     let daemon = sandbox.daemon();
     let refused = sandbox.run(&["run"]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains(&format!("another switchboard (process {})", daemon.pid())), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains(&format!("another switchboard (process {}, since ", daemon.pid())),
+        "{}",
+        refused.stderr
+    );
     snapshot!("run_second", refused.shown(&sandbox));
     assert_eq!(sandbox.json(&["status"])["pid"].as_u64(), Some(daemon.pid()), "the first is undisturbed");
 }

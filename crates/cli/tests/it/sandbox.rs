@@ -206,8 +206,12 @@ macro_rules! snapshot {
                 (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[TIME]"),
                 (r"memory [\d.]+ MiB \(guard [\d.]+ MiB\)", "memory [SIZE] (guard [SIZE])"),
                 (r"up \d+s", "up [AGE]"),
+                (r"(stopped|ready), for \d+s", "$1, for [AGE]"),
                 (r"backup-\d{8}-\d{6}", "backup-[TIME]"),
-                (r"(?m)^(ok  ready  healthy  \w+  stdio  \d+  )\d+  [\d.]+ MiB  [\d.]+ %", "$1[PID]  [SIZE]  [SHARE]"),
+                (
+                    r"(?m)^(ok  ready  healthy  )\d+s(  \w+  stdio  \d+  )\d+  [\d.]+ MiB  [\d.]+ %",
+                    "$1[AGE]$2[PID]  [SIZE]  [SHARE]"
+                ),
             ]
         }, { insta::assert_snapshot!($name, $text) });
     };

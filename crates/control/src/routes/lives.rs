@@ -1,48 +1,233 @@
-//! `POST /api/servers/{name}/start`, `stop` and `restart`: what a person wants of a server. A stop is
-//! answered when it is done, the others at once.
+//! `POST /api/servers/{name}/start`, `stop` and `restart`, the same of all servers, and
+//! `GET /api/servers/{name}/wait`. Who asks is answered when it is done, or says why it is not;
+//! nothing is asked for in a circle: the server's own state is watched.
 
 use super::servers::describe;
 use crate::{Control, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, State};
-use gateway::server::{Command, Server};
+use axum::extract::{Path, Query, State as Extracted};
+use futures_util::future::join_all;
+use gateway::catalog::Kind;
+use gateway::server::{Command, Server, ServerState, Status};
+use protocol::ErrorKind;
+use serde::Deserialize;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// The longest that a request here may take.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// How long merging the lists may take.
+const ASSEMBLED_MAX: Duration = Duration::from_millis(250);
+
+/// What is wanted of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Start,
+    Stop,
+    Restart,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Patience {
+    /// Milliseconds to wait until it is ready; none: it is told, and that is all.
+    #[serde(default)]
+    wait: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Until {
+    state: Option<String>,
+    /// Milliseconds.
+    timeout: Option<u64>,
+}
 
 pub(crate) async fn start(
-    State(control): State<Control>,
+    Extracted(control): Extracted<Control>,
     Path(name): Path<String>,
+    Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    found(&control, &name)?.tell(Command::Start);
-    described(&control, &name)
+    turn(&control, &name, Wish::Start, patience.wait()).await.map(Json)
 }
 
 pub(crate) async fn stop(
-    State(control): State<Control>,
+    Extracted(control): Extracted<Control>,
     Path(name): Path<String>,
 ) -> Result<Json<said::Server>, Problem> {
-    let (done, stopped) = oneshot::channel();
-    found(&control, &name)?.tell(Command::Down(done));
-    // Unanswered when it has ended for good meanwhile.
-    let _ = stopped.await;
-    described(&control, &name)
+    turn(&control, &name, Wish::Stop, Duration::ZERO).await.map(Json)
 }
 
 pub(crate) async fn restart(
-    State(control): State<Control>,
+    Extracted(control): Extracted<Control>,
     Path(name): Path<String>,
+    Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    found(&control, &name)?.tell(Command::Restart);
-    described(&control, &name)
+    turn(&control, &name, Wish::Restart, patience.wait()).await.map(Json)
 }
 
-/// A server that may be told something.
+/// `POST /api/servers/start` and the like. What stands there is a name only where it is read.
+pub(crate) async fn all(
+    Extracted(control): Extracted<Control>,
+    Path(wish): Path<String>,
+    Query(patience): Query<Patience>,
+) -> Result<Json<said::Turned>, Problem> {
+    let wish = match wish.as_str() {
+        "start" => Wish::Start,
+        "stop" => Wish::Stop,
+        "restart" => Wish::Restart,
+        other => {
+            let problem = Problem::new(ErrorKind::MethodNotFound, format!("nothing is done at /api/servers/{other}"));
+            return Err(problem.hint("there is /api/servers/start, stop and restart"));
+        }
+    };
+    let active: Vec<Arc<Server>> = {
+        let snapshot = control.parts.gateway.snapshot();
+        snapshot.servers.values().filter(|server| server.entry.is_active()).cloned().collect()
+    };
+    let turned = active.iter().map(|server| async {
+        let problem = turn(&control, &server.name, wish, patience.wait()).await.err();
+        said::Turn { name: server.name.to_string(), state: server.status().state.to_string(), problem }
+    });
+    Ok(Json(said::Turned { servers: join_all(turned).await }))
+}
+
+/// Answers when the server is in the state, or when the time is over.
+pub(crate) async fn wait(
+    Extracted(control): Extracted<Control>,
+    Path(name): Path<String>,
+    Query(until): Query<Until>,
+) -> Result<Json<said::Waited>, Problem> {
+    let wanted = until.state.unwrap_or_else(|| ServerState::Ready.to_string());
+    let words = || ServerState::ALL.into_iter().map(ServerState::as_str);
+    if !words().any(|word| word == wanted) {
+        let problem = Problem::new(ErrorKind::InvalidParams, format!("`{wanted}` is no state of a server"));
+        return Err(problem.hint(format!("the states: {}", words().collect::<Vec<_>>().join(", "))));
+    }
+    let patience = until.timeout.map_or(WAIT_MAX, Duration::from_millis).min(WAIT_MAX);
+    let deadline = Instant::now() + patience;
+    loop {
+        // A reload may have put another server in its place: it is looked up each time.
+        let mut statuses = found(&control, &name)?.watch_status();
+        let server = described(&control, &name)?;
+        let reached = server.state == wanted;
+        if reached || Instant::now() >= deadline {
+            return Ok(Json(said::Waited { reached, server }));
+        }
+        tokio::select! {
+            () = control.parts.shutdown.cancelled() => {
+                return Err(Problem::new(ErrorKind::Draining, "the daemon is shutting down"));
+            }
+            // A server that was replaced and a time that is over are seen at the top.
+            _ = timeout_at(deadline, statuses.changed()) => {}
+        }
+    }
+}
+
+async fn turn(control: &Control, name: &str, wish: Wish, wait: Duration) -> Result<said::Server, Problem> {
+    let server = found(control, name)?;
+    if !server.entry.is_active() {
+        return Err(server.status().refusal(&server.name).into());
+    }
+    let mut statuses = server.watch_status();
+    let before = statuses.borrow_and_update().state;
+    match wish {
+        Wish::Stop => {
+            let (done, ended) = oneshot::channel();
+            server.tell(Command::Down(done));
+            if !matches!(timeout(WAIT_MAX, ended).await, Ok(Ok(()))) {
+                let problem = Problem::new(ErrorKind::Timeout, format!("whether `{name}` has ended is not known"));
+                return Err(problem.hint(format!("see how it is: switchboard status {name}")));
+            }
+        }
+        Wish::Start if before == ServerState::Ready => {}
+        Wish::Start => {
+            server.tell(Command::Start);
+            ready(&server, &mut statuses, before != ServerState::Starting, wait).await?;
+        }
+        Wish::Restart => {
+            server.tell(Command::Restart);
+            ready(&server, &mut statuses, true, wait).await?;
+        }
+    }
+    if wish != Wish::Stop {
+        assembled(control, &server).await;
+    }
+    described(control, name)
+}
+
+/// A server that has just become ready is counted a moment later, when the lists are merged.
+async fn assembled(control: &Control, server: &Server) {
+    let gateway = &control.parts.gateway;
+    let is_counted = || {
+        let view = gateway.snapshot().catalog.single.get(&server.entry.reduced).cloned();
+        server.catalog().tools.is_empty() || view.is_some_and(|view| view.list(Kind::Tools).count > 0)
+    };
+    if is_counted() {
+        return;
+    }
+    let (_, mut changed) = gateway.stored();
+    let deadline = Instant::now() + ASSEMBLED_MAX;
+    while !is_counted() {
+        // All of its tools may be denied: then there is nothing to wait for.
+        if !matches!(timeout_at(deadline, changed.changed()).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// Waits until the server is ready, or has failed to become so.
+async fn ready(
+    server: &Server,
+    statuses: &mut watch::Receiver<Status>,
+    changes_first: bool,
+    wait: Duration,
+) -> Result<(), Problem> {
+    if wait.is_zero() {
+        return Ok(());
+    }
+    let Ok(settled) = timeout(wait, settled(statuses, changes_first)).await else {
+        let message = format!("the server `{}` was not ready within {} ms", server.name, wait.as_millis());
+        let name = &server.name;
+        let hint = format!("it goes on; wait longer: switchboard wait {name}; or look: switchboard logs {name}");
+        return Err(Problem::new(ErrorKind::Timeout, message).hint(hint));
+    };
+    match settled {
+        Some(status) if matches!(status.state, ServerState::Ready | ServerState::Asleep) => Ok(()),
+        Some(status) => Err(status.refusal(&server.name).into()),
+        None => Err(Problem::new(ErrorKind::Draining, "the server was replaced by a reload, or the daemon ends")),
+    }
+}
+
+async fn settled(statuses: &mut watch::Receiver<Status>, changes_first: bool) -> Option<Status> {
+    let mut is_old = changes_first;
+    loop {
+        if !is_old {
+            let status = statuses.borrow_and_update().clone();
+            // Stopped is on the way too: it was told to come up.
+            let on_the_way =
+                [ServerState::Starting, ServerState::Draining, ServerState::Stopping, ServerState::Stopped];
+            if !on_the_way.contains(&status.state) {
+                return Some(status);
+            }
+        }
+        statuses.changed().await.ok()?;
+        is_old = false;
+    }
+}
+
 fn found(control: &Control, name: &str) -> Result<Arc<Server>, Problem> {
-    let server = find::server(&control.parts.gateway.snapshot(), name)?.clone();
-    if server.entry.is_active() { Ok(server) } else { Err(server.status().refusal(&server.name).into()) }
+    find::server(&control.parts.gateway.snapshot(), name).cloned()
 }
 
-fn described(control: &Control, name: &str) -> Result<Json<said::Server>, Problem> {
+fn described(control: &Control, name: &str) -> Result<said::Server, Problem> {
     let snapshot = control.parts.gateway.snapshot();
-    Ok(Json(describe(&snapshot, find::server(&snapshot, name)?)))
+    Ok(describe(&snapshot, find::server(&snapshot, name)?))
+}
+
+impl Patience {
+    fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait).min(WAIT_MAX)
+    }
 }

@@ -1,18 +1,20 @@
-//! `GET /api/logs/{server}?n=&follow=1`: the last lines of a server's log, and those to come, one
-//! JSON object a line.
+//! `GET /api/logs/{server}?n=&follow=1&level=&grep=` and the same of `/api/logs`, all servers
+//! together: the last lines, and those to come, one JSON object a line. Servers that a reload
+//! brings are not followed: whoever wants them asks again.
 
-use crate::{Control, Problem, find, said};
+use crate::{Control, LogFilter, Problem, find, said};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
+use protocol::ErrorKind;
 use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
-use supervisor::{Line, Stream};
+use supervisor::{Line, ServerLog, Stream};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,14 @@ pub(crate) struct Lines {
     n: Option<usize>,
     #[serde(default)]
     follow: u8,
+    level: Option<String>,
+    grep: Option<String>,
+}
+
+/// A log, and whose it is where several are shown.
+struct Source {
+    server: Option<Arc<str>>,
+    log: ServerLog,
 }
 
 pub(crate) async fn logs(
@@ -37,54 +47,79 @@ pub(crate) async fn logs(
         Some(log) => log,
         None => find::server(&gateway.snapshot(), &name)?.log.clone(),
     };
-    let count = lines.n.unwrap_or(LINES_DEFAULT);
+    respond(vec![Source { server: None, log }], &lines, &control.parts.shutdown)
+}
+
+pub(crate) async fn all(State(control): State<Control>, Query(lines): Query<Lines>) -> Result<Response, Problem> {
+    let snapshot = control.parts.gateway.snapshot();
+    let servers = snapshot.servers.values();
+    let sources = servers.map(|server| Source { server: Some(server.name.clone()), log: server.log.clone() });
+    respond(sources.collect(), &lines, &control.parts.shutdown)
+}
+
+fn respond(sources: Vec<Source>, lines: &Lines, shutdown: &CancellationToken) -> Result<Response, Problem> {
+    let level = lines.level.as_ref().map(|word| word.parse()).transpose();
+    let level = level.map_err(|message: String| Problem::new(ErrorKind::InvalidParams, message))?;
+    let filter = Arc::new(LogFilter { level, text: lines.grep.clone() });
+    let mut past: Vec<(Option<Arc<str>>, Arc<Line>)> = Vec::new();
+    let mut following = Vec::new();
+    for Source { server, log } in sources {
+        let (tail, receiver) = log.follow(usize::MAX);
+        past.extend(tail.into_iter().filter(|line| filter.fits(&line.text)).map(|line| (server.clone(), line)));
+        following.push(Following { server, receiver, filter: filter.clone(), shutdown: shutdown.clone() });
+    }
+    // The sort is stable: lines of one moment stay in the order of their server.
+    past.sort_by_key(|(_, line)| line.at);
+    past.drain(..past.len().saturating_sub(lines.n.unwrap_or(LINES_DEFAULT)));
+    let written: Vec<u8> = past.iter().flat_map(|(server, line)| written(server.as_ref(), line)).collect();
     let kind = [(CONTENT_TYPE, "application/x-ndjson")];
     if lines.follow == 0 {
-        return Ok((kind, written(&log.tail(count))).into_response());
+        return Ok((kind, written).into_response());
     }
-    let (tail, receiver) = log.follow(count);
-    let state = Following { first: Some(written(&tail)), receiver, shutdown: control.parts.shutdown.clone() };
-    let body = stream::unfold(state, |mut state| async move {
-        let chunk = state.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(chunk)), state))
+    let first = stream::once(std::future::ready(Bytes::from(written)));
+    let next = following.into_iter().map(|following| {
+        Box::pin(stream::unfold(following, |mut following| async move {
+            let chunk = following.next().await?;
+            Some((Bytes::from(chunk), following))
+        }))
     });
+    let body = first.chain(stream::select_all(next)).map(Ok::<_, Infallible>);
     Ok((kind, Body::from_stream(body)).into_response())
 }
 
 struct Following {
-    first: Option<Vec<u8>>,
+    server: Option<Arc<str>>,
     receiver: Receiver<Arc<Line>>,
+    filter: Arc<LogFilter>,
     shutdown: CancellationToken,
 }
 
 impl Following {
     async fn next(&mut self) -> Option<Vec<u8>> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
-        let received = tokio::select! {
-            () = self.shutdown.cancelled() => return None,
-            received = self.receiver.recv() => received,
-        };
-        match received {
-            Ok(line) => Some(written(&[line])),
-            Err(RecvError::Lagged(count)) => {
-                let text = format!("{count} lines were not shown: they came too fast");
-                let line = Line { at: SystemTime::now(), stream: Stream::Switchboard, text, cut: false };
-                Some(written(&[Arc::new(line)]))
+        loop {
+            let received = tokio::select! {
+                () = self.shutdown.cancelled() => return None,
+                received = self.receiver.recv() => received,
+            };
+            match received {
+                Ok(line) if self.filter.fits(&line.text) => return Some(written(self.server.as_ref(), &line)),
+                Ok(_) => {}
+                Err(RecvError::Lagged(count)) => {
+                    let text = format!("{count} lines were not shown: they came too fast");
+                    let line = Line { at: SystemTime::now(), stream: Stream::Switchboard, text, cut: false };
+                    return Some(written(self.server.as_ref(), &line));
+                }
+                Err(RecvError::Closed) => return None,
             }
-            Err(RecvError::Closed) => None,
         }
     }
 }
 
-fn written(lines: &[Arc<Line>]) -> Vec<u8> {
-    let mut written = Vec::new();
-    for line in lines {
-        let said = said::LogLine { at: supervisor::utc(line.at), stream: line.stream.to_string(), text: line.shown() };
-        // Writing three strings to memory cannot fail.
-        let _ = serde_json::to_writer(&mut written, &said);
-        written.push(b'\n');
-    }
+fn written(server: Option<&Arc<str>>, line: &Line) -> Vec<u8> {
+    let server = server.map(|server| server.to_string());
+    let (at, stream, text) = (supervisor::utc(line.at), line.stream.to_string(), line.shown());
+    // Writing four strings to memory cannot fail.
+    let mut written = serde_json::to_vec(&said::LogLine { at, server, stream, text }).unwrap_or_default();
+    written.push(b'\n');
     written
 }

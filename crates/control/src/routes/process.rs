@@ -1,4 +1,4 @@
-//! `POST /api/reload` and `POST /api/stop`: what the daemon is told to do with itself.
+//! `POST /api/reload`, `/api/stop` and `/api/restart`: what the daemon is told to do with itself.
 
 use crate::{Command, Control, Problem, said};
 use axum::Json;
@@ -14,6 +14,13 @@ pub(crate) async fn reload(State(control): State<Control>) -> Result<Json<said::
 
 pub(crate) async fn stop(State(control): State<Control>) -> Result<Json<said::Stopping>, Problem> {
     tell(&control, Command::Stop).await?;
+    Ok(Json(said::Stopping { pid: std::process::id() }))
+}
+
+pub(crate) async fn restart(State(control): State<Control>) -> Result<Json<said::Stopping>, Problem> {
+    let (reply, answer) = oneshot::channel();
+    tell(&control, Command::Restart(reply)).await?;
+    answer.await.map_err(|_| ending())??;
     Ok(Json(said::Stopping { pid: std::process::id() }))
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         noise_lines: read(&server.counters.noise_lines),
         members_dropped: read(&server.counters.members_dropped),
         since: supervisor::utc(status.since),
+        in_state_ms: status.since.elapsed().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         next_try_ms: next_try.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
         reason: status.degraded.or(status.reason).or(found.map(|found| found.reason)),
         hint,

@@ -86,9 +86,29 @@ struct InFlight {
 /// # Errors
 /// Those of the stream.
 pub async fn serve<R, W, G>(
+    reader: R,
+    writer: W,
+    gone: impl FnOnce(&R) -> G,
+    service: Arc<dyn Service>,
+    settings: DuplexSettings,
+    shutdown: CancellationToken,
+) -> std::io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+    G: Future<Output = ()>,
+{
+    serve_closing(reader, writer, gone, |_| false, service, settings, shutdown).await
+}
+
+/// The same where `close` can see to it that nothing more is written to us (and says whether it
+/// did). What was written before is then still read and refused, so that the other end knows of
+/// everything that it said whether it was done.
+pub(super) async fn serve_closing<R, W, G>(
     mut reader: R,
     writer: W,
     gone: impl FnOnce(&R) -> G,
+    close: impl FnOnce(&R) -> bool,
     service: Arc<dyn Service>,
     settings: DuplexSettings,
     shutdown: CancellationToken,
@@ -110,12 +130,18 @@ where
         calls: Mutex::default(),
     });
     let calls = TaskTracker::new();
+    let mut close = Some(close);
     let read = loop {
         while let Some(line) = lines.next_line() {
             conversation.clone().line(line, &calls).await;
         }
         let read = tokio::select! {
-            () = idle_after(&shutdown, &calls) => break Ok(()),
+            () = idle_after(&shutdown, &calls), if close.is_some() => {
+                match close.take().is_some_and(|close| close(&reader)) {
+                    true => continue,
+                    false => break Ok(()),
+                }
+            }
             read = reader.read_buf(lines.buffer()) => read,
         };
         match read {

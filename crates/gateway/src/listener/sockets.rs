@@ -157,7 +157,8 @@ where
         Ok(scope) => {
             let door = Arc::new(Door::new(gateway, scope));
             let gone = |reader: &BufReader<R>| duplex::unread(reader.get_ref().as_ref().as_fd());
-            duplex::serve(reader, writer, gone, door, settings, shutdown).await
+            let close = |reader: &BufReader<R>| shutdown_read(reader.get_ref().as_ref());
+            duplex::serve_closing(reader, writer, gone, close, door, settings, shutdown).await
         }
         Err(error) => {
             let mut out = Output::default();
@@ -167,6 +168,11 @@ where
             writer.shutdown().await
         }
     }
+}
+
+/// From now on a write of the other end fails; what it has written can still be read.
+fn shutdown_read(socket: &impl AsFd) -> bool {
+    rustix::net::shutdown(socket, rustix::net::Shutdown::Read).is_ok()
 }
 
 /// Reads the line that names the endpoint, where there is one.

@@ -9,6 +9,7 @@ mod cli;
 mod conformance;
 mod connect;
 mod containers;
+mod daemon;
 mod eras;
 mod fleet;
 mod guard;
