@@ -14,6 +14,7 @@ use server::{Next, Server};
 use std::io::{self, BufRead, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 use std::time::Duration;
 use wire::Wire;
 
@@ -31,7 +32,7 @@ const STUBBORN: u64 = 1_000;
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let args: Vec<String> = args.into_iter().collect();
     let outcome = parse(&args).and_then(|(mode, era)| {
-        if mode == Mode::IgnoreEof && args.get(2).is_none_or(|word| word != DEAF) {
+        if mode.is_stubborn() && args.get(2).is_none_or(|word| word != DEAF) {
             return Err(become_deaf(&args[0], era));
         }
         run(mode, era).map_err(|why| why.to_string())
@@ -58,19 +59,25 @@ fn run(mode: Mode, era: Era) -> io::Result<ExitCode> {
         Mode::Flood => return flood(),
         Mode::SlowStart(wait) => pause(wait),
         Mode::IgnoreEof => leave_grandchild()?,
+        Mode::Daemonize => daemonize()?,
+        Mode::StderrFlood(mib) => drop(thread::spawn(move || flood_stderr(mib))),
         _ => {}
     }
-    let mut server = Server::new(mode, era, Wire::stdout(mode == Mode::Noise));
+    let noise = if let Mode::Noise(percent) = mode { percent } else { 0 };
+    let mut server = Server::new(mode, era, Wire::stdout(noise));
     for line in io::stdin().lock().lines() {
         let line = line?;
         if mode == Mode::Hang || line.trim().is_empty() {
             continue;
         }
-        if server.handle(&line)? == Next::Exit {
-            return Ok(ExitCode::from(ON_PURPOSE));
+        match server.handle(&line)? {
+            Next::Continue => {}
+            Next::Exit => return Ok(ExitCode::from(ON_PURPOSE)),
+            Next::ExitWith(code) => return Ok(ExitCode::from(code)),
+            Next::Rest => pause(Duration::from_secs(STUBBORN)),
         }
     }
-    if mode == Mode::IgnoreEof {
+    if mode.is_stubborn() {
         pause(Duration::from_secs(STUBBORN));
     }
     Ok(ExitCode::SUCCESS)
@@ -84,6 +91,18 @@ fn flood() -> io::Result<ExitCode> {
         let written = output.write_all(line.as_bytes());
         if written.and_then(|()| errors.write_all(line.as_bytes())).is_err() {
             return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// Writes so many MiB to stderr, as fast as they are read.
+fn flood_stderr(mib: u64) {
+    let line = "stderr is cheap, so here is more of it ".repeat(26) + "\n";
+    let lines = mib.saturating_mul(1 << 20) / line.len() as u64;
+    let mut errors = io::stderr();
+    for _ in 0..lines {
+        if errors.write_all(line.as_bytes()).is_err() {
+            return;
         }
     }
 }
@@ -114,6 +133,17 @@ fn leave_grandchild() -> io::Result<()> {
         .spawn()?;
     // A test finds it by this line: setsid keeps its pid when it is no group leader.
     writeln!(io::stderr(), "grandchild {}", child.id())
+}
+
+/// Starts a process in a session of its own, through a shell that ends: nobody in this tree is its
+/// parent any more.
+#[expect(clippy::disallowed_methods, reason = "a test peer that has to misbehave")]
+fn daemonize() -> io::Result<()> {
+    let inner = format!(r#"trap "" TERM HUP; echo "grandchild $$" >&2; exec sleep {STUBBORN} 2>/dev/null"#);
+    let script = r#"setsid sh -c "$0" &"#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, &inner]).stdin(Stdio::null()).stdout(Stdio::null());
+    shell.status().map(drop)
 }
 
 #[expect(clippy::disallowed_methods, reason = "being slow is what it is for")]

@@ -19,6 +19,12 @@ pub(super) fn list(mode: Mode, grown: u64) -> Vec<Value> {
         Mode::HugeResult(_) => &[("huge", "Answers with a lot of text.")],
         Mode::BadJson => &[("broken", "Is answered with half a message.")],
         Mode::ChangeList => &[("grow", "Adds a tool.")],
+        Mode::FloodLine(_) => &[("flood", "Is answered with one very long line.")],
+        Mode::HalfClose => &[("hang_up", "Closes a pipe and stays alive.")],
+        Mode::Storm(_) => &[("storm", "Asks the client very much.")],
+        Mode::Brood(_) => &[("brood", "Leaves many short-lived grandchildren.")],
+        Mode::Bomb => &[("bomb", "Starts processes until it cannot.")],
+        Mode::Hog(_) => &[("hog", "Takes memory and keeps it.")],
         Mode::Asks => &[("asked", "What came back when this server asked.")],
         _ => &[],
     };
