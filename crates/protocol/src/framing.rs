@@ -47,12 +47,15 @@ impl LineDecoder {
         loop {
             let Some(found) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
                 self.searched = self.buffer.len();
-                if self.searched > self.line_bytes_max {
+                if self.dropping {
                     self.buffer.clear();
                     self.searched = 0;
-                    if !std::mem::replace(&mut self.dropping, true) {
-                        return Some(Line::TooLong);
-                    }
+                } else if self.searched > self.line_bytes_max {
+                    // The memory goes too: it has grown to the limit for a line that nobody sees.
+                    self.buffer = BytesMut::new();
+                    self.searched = 0;
+                    self.dropping = true;
+                    return Some(Line::TooLong);
                 }
                 return None;
             };

@@ -9,6 +9,7 @@ mod cli;
 mod conformance;
 mod connect;
 mod eras;
+mod faults;
 mod fleet;
 mod guard;
 mod held;

@@ -47,7 +47,8 @@ pub(super) async fn read<R: AsyncRead + Unpin>(link: Arc<DuplexLink>, mut reader
             }
         }
     }
-    if let Some(rest) = decoder.rest() {
+    // The end in the middle of a message is an end, and no wrong answer.
+    if let Some(rest) = decoder.rest().filter(|rest| parse_upstream(rest, link.core.limits()).is_ok()) {
         link.take_line(&rest);
     }
     link.gone.cancel();
