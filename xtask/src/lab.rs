@@ -1,6 +1,8 @@
 //! `cargo xtask lab`: what takes long or wants a quiet machine. Each loop is bounded and leaves
 //! one line in `BENCH.md`, so that a claim there has its command beside it.
 
+mod board;
+
 use crate::tool::{self, Watched};
 use crate::{bench, fuzz, peers};
 use anyhow::{Context, Result, bail, ensure};
@@ -34,6 +36,9 @@ pub(crate) struct LabArgs {
     /// How many of each are held open
     #[arg(long, default_value_t = 2_000)]
     held: u64,
+    /// Sizes of the loops around one running switchboard
+    #[command(flatten)]
+    board: board::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -47,13 +52,34 @@ enum Loop {
     Kills,
     Parked,
     Held,
+    Faults,
+    Starts,
+    Cycles,
+    Crowd,
+    Soak,
+    HostileServers,
+    Fleet,
     Bench,
 }
 
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 6] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Bench];
+    const ALL: [Self; 13] = [
+        Self::Fuzz,
+        Self::Hostile,
+        Self::Kills,
+        Self::Parked,
+        Self::Held,
+        Self::Faults,
+        Self::Starts,
+        Self::Cycles,
+        Self::Crowd,
+        Self::Soak,
+        Self::HostileServers,
+        Self::Fleet,
+        Self::Bench,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -62,6 +88,13 @@ impl Loop {
             Self::Kills => "kills",
             Self::Parked => "parked",
             Self::Held => "held",
+            Self::Faults => "faults",
+            Self::Starts => "starts",
+            Self::Cycles => "cycles",
+            Self::Crowd => "crowd",
+            Self::Soak => "soak",
+            Self::HostileServers => "hostile-servers",
+            Self::Fleet => "fleet",
             Self::Bench => "bench",
         }
     }
@@ -73,6 +106,13 @@ impl Loop {
             Self::Kills => "kill -9 the daemon 200 times, count what is left (--kills)",
             Self::Parked => "100 000 random orders of 64 clients with parked calls (--interleavings)",
             Self::Held => "memory of 2 000 idle sessions, streams, subscriptions and parked calls (--held)",
+            Self::Faults => "what each fault does to the calls of a healthy server, 10 s each (--fault-seconds)",
+            Self::Starts => "500 servers start together (--starts)",
+            Self::Cycles => "1 000 lives of hostile servers, count what is left (--cycles)",
+            Self::Crowd => "300 servers, 100 of them running: start, list, idle (--crowd)",
+            Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
+            Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
+            Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -93,6 +133,13 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Kills => kills(root, args.kills)?,
         Loop::Parked => parked(root, args.interleavings)?,
         Loop::Held => held(root, args.held)?,
+        Loop::Faults => board::faults(root, &args.board, !args.dry_run)?,
+        Loop::Starts => board::starts(root, &args.board)?,
+        Loop::Cycles => board::cycles(root, &args.board)?,
+        Loop::Crowd => board::crowd(root, &args.board)?,
+        Loop::Soak => board::soak(root, &args.board)?,
+        Loop::HostileServers => board::hostile(root, &args.board)?,
+        Loop::Fleet => board::fleet(root, &args.board)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };
@@ -111,7 +158,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
 fn list() -> Result<()> {
     let mut out = std::io::stdout();
     for one in Loop::ALL {
-        writeln!(out, "cargo xtask lab {:<8} {}", one.name(), one.what())?;
+        writeln!(out, "cargo xtask lab {:<15} {}", one.name(), one.what())?;
     }
     Ok(())
 }
@@ -143,15 +190,8 @@ fn parked(root: &Path, interleavings: u64) -> Result<String> {
 }
 
 fn held(root: &Path, count: u64) -> Result<String> {
-    tool::run(tool::cargo(root).args(["build", "--release", "--workspace", "--bins"]))?;
-    let mut test = tool::cargo(root);
-    test.env("SWITCHBOARD_LAB_HELD", count.to_string());
-    test.args(["test", "--release", "-p", "e2e", "--", "held", "--nocapture", "--test-threads", "1"]);
-    let mut figures = Vec::new();
-    let calm = tool::watch(&mut test, Watched::Stderr, |line| {
-        figures.extend(line.strip_prefix("held: ").map(|figure| figure.trim().to_owned()));
-    })?;
-    ensure!(calm && !figures.is_empty(), "`cargo test` failed; see above");
+    let variables = [("SWITCHBOARD_LAB_HELD", count)];
+    let figures = board::figures(root, &variables, "held::", "held: ")?;
     Ok(format!("{count} of each: {}", figures.join("; ")))
 }
 

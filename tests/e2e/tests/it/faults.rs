@@ -8,6 +8,7 @@
 mod answers;
 mod daemon;
 mod figures;
+pub(crate) use figures::hostile_modes;
 mod output;
 mod pipes;
 mod processes;

@@ -14,6 +14,7 @@ mod fleet;
 mod guard;
 mod held;
 mod interactive;
+mod lab;
 mod matrix;
 mod one_bad_server;
 mod parked;

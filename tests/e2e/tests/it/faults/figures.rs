@@ -39,6 +39,12 @@ fn faults() -> Vec<Fault> {
     ]
 }
 
+/// Every way to be hostile: the mode, and the call that brings it about.
+pub(crate) fn hostile_modes() -> Vec<(String, String, Value)> {
+    let all = faults().into_iter();
+    all.map(|(_, mode, tool, arguments)| (mode.to_owned(), tool.to_owned(), arguments)).collect()
+}
+
 /// Watches the healthy server for so long while the bad one is called.
 fn watch(mode: &str, tool: &str, arguments: &Value, pace: Duration, time: Duration) -> Seen {
     let config = format!("{LINE}{SETTINGS}{}{}", misbehave("good", "ok", "dual"), bad(mode, super::IMPATIENT));

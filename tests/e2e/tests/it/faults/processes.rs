@@ -21,7 +21,7 @@ fn f_13_grandchildren_in_sessions_of_their_own_end_with_the_server() {
 }
 
 #[test]
-fn f_14_a_server_that_ignores_the_end_is_killed_after_its_time() {
+fn f_14_a_server_that_ignores_its_end_is_gone_after_its_time() {
     beside(&bad("stubborn", "stop_timeout = \"1s\"\n"), |scene| {
         scene.board.server_in("bad", "ready");
         let pid = scene.line.text("bad__pid", json!({}));
