@@ -42,6 +42,12 @@ impl LineDecoder {
         &mut self.buffer
     }
 
+    /// Whether the rest of a line that was too long is being dropped.
+    #[must_use]
+    pub fn is_dropping(&self) -> bool {
+        self.dropping
+    }
+
     /// The next whole line, if there is one.
     pub fn next_line(&mut self) -> Option<Line> {
         loop {

@@ -2,6 +2,7 @@
 //! they are in, and what they print. Deliberately knows nothing of MCP, HTTP or storage: whoever
 //! holds the pipes of a child decides when it is ready and reports that here.
 
+mod descriptors;
 pub mod guard;
 mod log_file;
 mod restart;
@@ -11,6 +12,7 @@ mod state;
 mod stderr;
 mod timestamp;
 
+pub use descriptors::raise_descriptor_limit;
 pub use guard::{MARKER_VARIABLE, SpawnFailure};
 pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};
 pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts};

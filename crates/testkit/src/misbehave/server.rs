@@ -48,7 +48,7 @@ pub(super) struct Server {
     /// The call whose questions are not all answered yet.
     storm: Option<Storm>,
     /// Memory that is kept.
-    held: Vec<Vec<u8>>,
+    held: Vec<u8>,
 }
 
 /// A request, taken apart.

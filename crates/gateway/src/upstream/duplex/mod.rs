@@ -3,6 +3,7 @@
 //!
 //! Starting, watching and stopping the process is not done here; whoever does hands in the pipes.
 
+mod chatter;
 mod link;
 mod outbox;
 mod reader;

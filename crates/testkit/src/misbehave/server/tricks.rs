@@ -63,8 +63,8 @@ impl Server {
             ("bomb", Mode::Bomb) => Trick::Answer(tools::text(&bomb())),
             ("hog", Mode::Hog(mib)) => {
                 let bytes = usize::try_from(mib << 20).unwrap_or(usize::MAX);
-                // Not zeros, which the system would not give before they are written.
-                self.held.push(vec![1; bytes]);
+                // Not zeros, which the system would not give before they are written. Once only.
+                self.held.resize(bytes, 1);
                 Trick::Answer(tools::text(&format!("took {mib} MiB")))
             }
             _ => Trick::Unknown,

@@ -15,10 +15,12 @@ fn f_01_a_server_that_exits_in_a_call_fails_its_calls_at_once_and_comes_back() {
         beside(&bad("exit-after=3", "restart = \"always\"\n"), |scene| {
             scene.board.server_in("bad", "ready");
             let before = scene.line.text("bad__pid", json!({}));
-            let pending = scene.line.send("bad__sleep", json!({"ms": 60_000}));
             let begun = Instant::now();
-            let last = scene.line.send("bad__echo", arguments);
-            for id in [last, pending] {
+            // Whichever comes last is the one that ends it.
+            let mut arguments = arguments;
+            arguments["ms"] = json!(60_000);
+            let pending = [0, 1].map(|_| scene.line.send("bad__sleep", arguments.clone()));
+            for id in pending {
                 let why = failure_of(&scene.line.answer(id));
                 assert!(why.contains("`bad`") && why.contains("ended"), "expected the reason of the failure: {why}");
             }
@@ -67,8 +69,8 @@ fn f_07_a_pipe_that_closes_half_is_the_end_of_the_process_and_one_restart() {
             if how == "stdin" {
                 // A closed stdin shows when something is written to it.
                 eventually(SOON, "a write to the closed stdin to be noticed", || {
-                    let id = scene.line.send("bad__echo", json!({"text": "?"}));
-                    scene.line.answer_within(id, SOON).is_some()
+                    scene.line.send("bad__echo", json!({"text": "?"}));
+                    scene.line.answer_within(hung, Duration::from_millis(100)).is_some()
                 });
             }
             let why = failure_of(&scene.line.answer(hung));

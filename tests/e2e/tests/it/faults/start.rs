@@ -1,7 +1,8 @@
 //! Starting: servers that never say a word, and very many at once.
 
 use super::{IMPATIENT, beside, quick};
-use e2e::{Burden, Home, SOON, await_some, misbehave, script, tell};
+use e2e::{Burden, Client, Home, SOON, await_some, misbehave, script, tell};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use std::fs;
 use std::time::Instant;
@@ -47,4 +48,22 @@ fn f_20_very_many_servers_start_together() {
     ));
     let each = burden.descriptors / count;
     assert!(each <= 5, "expected at most 5 descriptors for each server, there are {burden:?}");
+}
+
+#[test]
+fn f_20_few_descriptors_are_made_many_and_servers_get_what_is_usual() {
+    let usual = getrlimit(Resource::Nofile);
+    let few = Rlimit { current: Some(150), ..usual };
+    let home = Home::new(&script("one", "ulimit -Sn >&2; exec $SERVER ok dual"));
+    setrlimit(Resource::Nofile, few).unwrap();
+    let board = home.start();
+    setrlimit(Resource::Nofile, usual).unwrap();
+    let held: Vec<_> = (0..300).map(|_| std::net::TcpStream::connect(board.address()).unwrap()).collect();
+    // Whoever comes last is let in all the same.
+    assert!(!board.modern().tools().is_empty(), "expected a list");
+    assert!(Burden::of(board.pid()).descriptors > 300, "expected every connection to be held");
+    board.server_in("one", "ready");
+    let log = board.cli(&["logs", "one"]).stdout;
+    assert!(log.contains("stderr 150"), "expected the server to get what the daemon was started with: {log}");
+    drop(held);
 }
