@@ -3,6 +3,7 @@
 //! `mode` says which ways there are; `server` answers messages; `wire` writes lines. It offers
 //! tools only: no prompts, no resources, no authentication.
 
+mod greed;
 mod mode;
 mod server;
 mod tools;
@@ -59,7 +60,7 @@ fn run(mode: Mode, era: Era) -> io::Result<ExitCode> {
         Mode::Flood => return flood(),
         Mode::SlowStart(wait) => pause(wait),
         Mode::IgnoreEof => leave_grandchild()?,
-        Mode::Daemonize => daemonize()?,
+        Mode::Daemonize => greed::daemonize()?,
         Mode::StderrFlood(mib) => drop(thread::spawn(move || flood_stderr(mib))),
         _ => {}
     }
@@ -133,17 +134,6 @@ fn leave_grandchild() -> io::Result<()> {
         .spawn()?;
     // A test finds it by this line: setsid keeps its pid when it is no group leader.
     writeln!(io::stderr(), "grandchild {}", child.id())
-}
-
-/// Starts a process in a session of its own, through a shell that ends: nobody in this tree is its
-/// parent any more.
-#[expect(clippy::disallowed_methods, reason = "a test peer that has to misbehave")]
-fn daemonize() -> io::Result<()> {
-    let inner = format!(r#"trap "" TERM HUP; echo "grandchild $$" >&2; exec sleep {STUBBORN} 2>/dev/null"#);
-    let script = r#"setsid sh -c "$0" &"#;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script, &inner]).stdin(Stdio::null()).stdout(Stdio::null());
-    shell.status().map(drop)
 }
 
 #[expect(clippy::disallowed_methods, reason = "being slow is what it is for")]

@@ -61,18 +61,18 @@ pub enum Mode {
     Storm(u64),
     /// `stubborn`: stays when stdin ends and on TERM.
     Stubborn,
-    /// `daemonize`: leaves a process in a session of its own whose parent is gone; its pid is on
-    /// stderr after `grandchild`.
-    Daemonize,
     /// `brood=COUNT`: the tool `brood` leaves so many children of children, each of which ends at once.
     Brood(u64),
-    /// `bomb`: the tool `bomb` starts processes until the system refuses.
-    Bomb,
-    /// `hog=MIB`: the tool `hog` takes so much memory and keeps it.
-    Hog(u64),
     /// `asks`: sends `ping` and `roots/list` after the handshake (legacy); the tool `asked` tells
     /// what came back.
     Asks,
+    /// `hog=MB`: the tool `hog` takes so many megabytes of memory and keeps them.
+    Hog(usize),
+    /// `bomb`: the tool `bomb` starts sleeping children until the system refuses one.
+    Bomb,
+    /// `daemonize`: leaves two processes behind that have no parent and a session of their own;
+    /// their pids are on stderr after `grandchild`.
+    Daemonize,
 }
 
 impl FromStr for Mode {
@@ -96,7 +96,7 @@ impl FromStr for Mode {
             ("stderr-flood", Some(mib)) => Self::StderrFlood(mib),
             ("storm", Some(count)) => Self::Storm(count),
             ("brood", Some(count)) => Self::Brood(count),
-            ("hog", Some(mib)) => Self::Hog(mib),
+            ("hog", Some(megabytes)) => Self::Hog(usize::try_from(megabytes).map_err(|why| why.to_string())?),
             (name, None) => Self::plain(name).ok_or_else(|| format!("`{word}` is no way to misbehave"))?,
             _ => return Err(format!("`{word}` is no way to misbehave")),
         };

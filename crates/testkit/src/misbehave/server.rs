@@ -2,6 +2,7 @@
 
 mod tricks;
 
+use super::greed;
 use super::tools;
 use super::wire::Wire;
 use super::{Era, Mode, pause};
@@ -39,6 +40,8 @@ pub(super) struct Server {
     wire: Wire,
     calls: u64,
     grown: u64,
+    /// What `hog` has taken.
+    hoard: Vec<Vec<u8>>,
     listed: bool,
     /// Ids of the modern listens that want to know of changed tools.
     listens: Vec<Value>,
@@ -47,8 +50,6 @@ pub(super) struct Server {
     cancelled: Arc<Mutex<HashSet<String>>>,
     /// The call whose questions are not all answered yet.
     storm: Option<Storm>,
-    /// Memory that is kept.
-    held: Vec<u8>,
 }
 
 /// A request, taken apart.
@@ -67,12 +68,12 @@ impl Server {
             wire,
             calls: 0,
             grown: 0,
+            hoard: Vec::new(),
             listed: false,
             listens: Vec::new(),
             answers: Map::new(),
             cancelled: Arc::default(),
             storm: None,
-            held: Vec::new(),
         }
     }
 
@@ -212,6 +213,11 @@ impl Server {
             ("sleep", _) => return self.sleep(request).map(|()| Next::Continue),
             ("die", Mode::DieOnCall) => return Ok(Next::Exit),
             ("huge", Mode::HugeResult(bytes)) => tools::text(&"x".repeat(bytes)),
+            ("hog", Mode::Hog(megabytes)) => {
+                self.hoard.push(greed::hog(megabytes));
+                tools::text(&self.hoard.iter().map(Vec::len).sum::<usize>().to_string())
+            }
+            ("bomb", Mode::Bomb) => tools::text(&greed::bomb()),
             ("asked", Mode::Asks) => tools::text(&json!(self.answers).to_string()),
             ("grow", Mode::ChangeList) => {
                 self.grow()?;

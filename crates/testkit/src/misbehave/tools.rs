@@ -23,9 +23,9 @@ pub(super) fn list(mode: Mode, grown: u64) -> Vec<Value> {
         Mode::HalfClose => &[("hang_up", "Closes a pipe and stays alive.")],
         Mode::Storm(_) => &[("storm", "Asks the client very much.")],
         Mode::Brood(_) => &[("brood", "Leaves many short-lived grandchildren.")],
-        Mode::Bomb => &[("bomb", "Starts processes until it cannot.")],
-        Mode::Hog(_) => &[("hog", "Takes memory and keeps it.")],
         Mode::Asks => &[("asked", "What came back when this server asked.")],
+        Mode::Hog(_) => &[("hog", "Takes a lot of memory and keeps it.")],
+        Mode::Bomb => &[("bomb", "Starts children until the system refuses one.")],
         _ => &[],
     };
     let none = json!({});

@@ -1,14 +1,12 @@
-//! The tools of modes that do more than answer wrongly: they close pipes, ask without end, take
-//! memory, start processes. It judges nothing: what must follow is for the tests.
+//! The tools of modes that do more than answer wrongly: they close pipes, ask without end,
+//! leave children. It judges nothing: what must follow is for the tests.
 
 use super::{Mode, Next, Request, Server, tools};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-/// The most that `bomb` starts: where a test goes wrong, the machine must live.
-const BOMB_MAX: usize = 5_000;
 /// How long a process stays that does nothing but stay, in seconds.
 const STAY: &str = "1000";
 
@@ -59,13 +57,6 @@ impl Server {
             ("brood", Mode::Brood(count)) => {
                 brood(count)?;
                 Trick::Answer(tools::text(&format!("left {count}")))
-            }
-            ("bomb", Mode::Bomb) => Trick::Answer(tools::text(&bomb())),
-            ("hog", Mode::Hog(mib)) => {
-                let bytes = usize::try_from(mib << 20).unwrap_or(usize::MAX);
-                // Not zeros, which the system would not give before they are written. Once only.
-                self.held.resize(bytes, 1);
-                Trick::Answer(tools::text(&format!("took {mib} MiB")))
             }
             _ => Trick::Unknown,
         })
@@ -131,19 +122,4 @@ fn brood(count: u64) -> io::Result<()> {
     let mut shell = Command::new("sh");
     shell.args(["-c", script, &count.to_string()]).stdin(Stdio::null()).stdout(Stdio::null());
     shell.status().map(drop)
-}
-
-/// Starts processes until one is refused; they stay.
-#[expect(clippy::disallowed_methods, reason = "a test peer that has to misbehave")]
-fn bomb() -> String {
-    let mut children: Vec<Child> = Vec::new();
-    while children.len() < BOMB_MAX {
-        let mut child = Command::new("sleep");
-        child.arg(STAY).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        match child.spawn() {
-            Ok(child) => children.push(child),
-            Err(why) => return format!("{} started, then: {why}", children.len()),
-        }
-    }
-    format!("{} started, none refused", children.len())
 }

@@ -32,7 +32,7 @@ fn faults() -> Vec<Fault> {
         ("F-11", "storm=400", "storm", none()),
         ("F-13", "daemonize", "echo", none()),
         ("F-14", "stubborn", "echo", none()),
-        ("F-15", "hog=16", "hog", none()),
+        ("F-15", "hog=1", "hog", none()),
         ("F-16", "crash-loop", "echo", none()),
         ("F-17", "brood=100", "brood", none()),
         ("F-19", "change-list", "grow", none()),
