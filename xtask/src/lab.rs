@@ -1,6 +1,8 @@
 //! `cargo xtask lab`: what takes long or wants a quiet machine. Each loop is bounded and leaves
 //! one line in `BENCH.md`, so that a claim there has its command beside it.
 
+mod board;
+
 use crate::tool::{self, Watched};
 use crate::{bench, fuzz, peers};
 use anyhow::{Context, Result, bail, ensure};
@@ -37,6 +39,9 @@ pub(crate) struct LabArgs {
     /// How often a sleeping server is woken
     #[arg(long, default_value_t = 200)]
     wakes: u64,
+    /// Sizes of the loops around one running switchboard
+    #[command(flatten)]
+    board: board::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -51,13 +56,35 @@ enum Loop {
     Parked,
     Held,
     Wake,
+    Faults,
+    Starts,
+    Cycles,
+    Crowd,
+    Soak,
+    HostileServers,
+    Fleet,
     Bench,
 }
 
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 7] = [Self::Fuzz, Self::Hostile, Self::Kills, Self::Parked, Self::Held, Self::Wake, Self::Bench];
+    const ALL: [Self; 14] = [
+        Self::Fuzz,
+        Self::Hostile,
+        Self::Kills,
+        Self::Parked,
+        Self::Held,
+        Self::Wake,
+        Self::Faults,
+        Self::Starts,
+        Self::Cycles,
+        Self::Crowd,
+        Self::Soak,
+        Self::HostileServers,
+        Self::Fleet,
+        Self::Bench,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -67,6 +94,13 @@ impl Loop {
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Wake => "wake",
+            Self::Faults => "faults",
+            Self::Starts => "starts",
+            Self::Cycles => "cycles",
+            Self::Crowd => "crowd",
+            Self::Soak => "soak",
+            Self::HostileServers => "hostile-servers",
+            Self::Fleet => "fleet",
             Self::Bench => "bench",
         }
     }
@@ -79,6 +113,13 @@ impl Loop {
             Self::Parked => "100 000 random orders of 64 clients with parked calls (--interleavings)",
             Self::Held => "memory of 2 000 idle sessions, streams, subscriptions and parked calls (--held)",
             Self::Wake => "what waking a sleeping server costs beyond its own start, 200 times (--wakes)",
+            Self::Faults => "what each fault does to the calls of a healthy server, 10 s each (--fault-seconds)",
+            Self::Starts => "500 servers start together (--starts)",
+            Self::Cycles => "1 000 lives of hostile servers, count what is left (--cycles)",
+            Self::Crowd => "300 servers, 100 of them running: start, list, idle (--crowd)",
+            Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
+            Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
+            Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -100,6 +141,13 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Parked => parked(root, args.interleavings)?,
         Loop::Held => held(root, args.held)?,
         Loop::Wake => wake(root, args.wakes)?,
+        Loop::Faults => board::faults(root, &args.board, !args.dry_run)?,
+        Loop::Starts => board::starts(root, &args.board)?,
+        Loop::Cycles => board::cycles(root, &args.board)?,
+        Loop::Crowd => board::crowd(root, &args.board)?,
+        Loop::Soak => board::soak(root, &args.board)?,
+        Loop::HostileServers => board::hostile(root, &args.board)?,
+        Loop::Fleet => board::fleet(root, &args.board)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };
@@ -118,7 +166,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
 fn list() -> Result<()> {
     let mut out = std::io::stdout();
     for one in Loop::ALL {
-        writeln!(out, "cargo xtask lab {:<8} {}", one.name(), one.what())?;
+        writeln!(out, "cargo xtask lab {:<15} {}", one.name(), one.what())?;
     }
     Ok(())
 }
@@ -150,15 +198,8 @@ fn parked(root: &Path, interleavings: u64) -> Result<String> {
 }
 
 fn held(root: &Path, count: u64) -> Result<String> {
-    tool::run(tool::cargo(root).args(["build", "--release", "--workspace", "--bins"]))?;
-    let mut test = tool::cargo(root);
-    test.env("SWITCHBOARD_LAB_HELD", count.to_string());
-    test.args(["test", "--release", "-p", "e2e", "--", "held", "--nocapture", "--test-threads", "1"]);
-    let mut figures = Vec::new();
-    let calm = tool::watch(&mut test, Watched::Stderr, |line| {
-        figures.extend(line.strip_prefix("held: ").map(|figure| figure.trim().to_owned()));
-    })?;
-    ensure!(calm && !figures.is_empty(), "`cargo test` failed; see above");
+    let variables = [("SWITCHBOARD_LAB_HELD", count)];
+    let figures = board::figures(root, &variables, "held::", "held: ")?;
     Ok(format!("{count} of each: {}", figures.join("; ")))
 }
 

@@ -86,6 +86,7 @@ pub(crate) fn run(context: &Context) -> Result<(), Report> {
 /// # Errors
 /// When the system refuses.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Report> {
+    supervisor::raise_descriptor_limit();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(cores.min(WORKERS_MAX)).enable_all().build();

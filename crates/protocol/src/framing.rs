@@ -42,17 +42,26 @@ impl LineDecoder {
         &mut self.buffer
     }
 
+    /// Whether the rest of a line that was too long is being dropped.
+    #[must_use]
+    pub fn is_dropping(&self) -> bool {
+        self.dropping
+    }
+
     /// The next whole line, if there is one.
     pub fn next_line(&mut self) -> Option<Line> {
         loop {
             let Some(found) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
                 self.searched = self.buffer.len();
-                if self.searched > self.line_bytes_max {
+                if self.dropping {
                     self.buffer.clear();
                     self.searched = 0;
-                    if !std::mem::replace(&mut self.dropping, true) {
-                        return Some(Line::TooLong);
-                    }
+                } else if self.searched > self.line_bytes_max {
+                    // The memory goes too: it has grown to the limit for a line that nobody sees.
+                    self.buffer = BytesMut::new();
+                    self.searched = 0;
+                    self.dropping = true;
+                    return Some(Line::TooLong);
                 }
                 return None;
             };

@@ -76,6 +76,9 @@ impl Guard<'_> {
         let (child_ended, wakes) = UnixStream::pair()?;
         signal_hook::low_level::pipe::register(SIGCHLD, wakes)?;
         let token = std::env::args_os().nth(2).unwrap_or_default();
+        if let Some(limit) = std::env::args().nth(3).and_then(|limit| limit.parse().ok()) {
+            crate::descriptors::restore(limit);
+        }
         let stdin = io::stdin();
         let mut guard = Guard {
             socket: stdin.as_fd(),

@@ -2,6 +2,7 @@
 //! they are in, what they print, and what they need beside themselves. Deliberately knows nothing of MCP, HTTP or storage: whoever
 //! holds the pipes of a child decides when it is ready and reports that here.
 
+mod descriptors;
 pub mod guard;
 mod limits;
 mod log_file;
@@ -15,6 +16,7 @@ mod stderr;
 mod timestamp;
 mod usage;
 
+pub use descriptors::raise_descriptor_limit;
 pub use guard::{MARKER_VARIABLE, SpawnFailure};
 pub use limits::ProcessLimits;
 pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};

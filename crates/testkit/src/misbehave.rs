@@ -15,6 +15,7 @@ use server::{Next, Server};
 use std::io::{self, BufRead, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 use std::time::Duration;
 use wire::Wire;
 
@@ -32,7 +33,7 @@ const STUBBORN: u64 = 1_000;
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let args: Vec<String> = args.into_iter().collect();
     let outcome = parse(&args).and_then(|(mode, era)| {
-        if mode == Mode::IgnoreEof && args.get(2).is_none_or(|word| word != DEAF) {
+        if mode.is_stubborn() && args.get(2).is_none_or(|word| word != DEAF) {
             return Err(become_deaf(&args[0], era));
         }
         run(mode, era).map_err(|why| why.to_string())
@@ -60,19 +61,24 @@ fn run(mode: Mode, era: Era) -> io::Result<ExitCode> {
         Mode::SlowStart(wait) => pause(wait),
         Mode::IgnoreEof => leave_grandchild()?,
         Mode::Daemonize => greed::daemonize()?,
+        Mode::StderrFlood(mib) => drop(thread::spawn(move || flood_stderr(mib))),
         _ => {}
     }
-    let mut server = Server::new(mode, era, Wire::stdout(mode == Mode::Noise));
+    let noise = if let Mode::Noise(percent) = mode { percent } else { 0 };
+    let mut server = Server::new(mode, era, Wire::stdout(noise));
     for line in io::stdin().lock().lines() {
         let line = line?;
         if mode == Mode::Hang || line.trim().is_empty() {
             continue;
         }
-        if server.handle(&line)? == Next::Exit {
-            return Ok(ExitCode::from(ON_PURPOSE));
+        match server.handle(&line)? {
+            Next::Continue => {}
+            Next::Exit => return Ok(ExitCode::from(ON_PURPOSE)),
+            Next::ExitWith(code) => return Ok(ExitCode::from(code)),
+            Next::Rest => pause(Duration::from_secs(STUBBORN)),
         }
     }
-    if mode == Mode::IgnoreEof {
+    if mode.is_stubborn() {
         pause(Duration::from_secs(STUBBORN));
     }
     Ok(ExitCode::SUCCESS)
@@ -86,6 +92,18 @@ fn flood() -> io::Result<ExitCode> {
         let written = output.write_all(line.as_bytes());
         if written.and_then(|()| errors.write_all(line.as_bytes())).is_err() {
             return Ok(ExitCode::SUCCESS);
+        }
+    }
+}
+
+/// Writes so many MiB to stderr, as fast as they are read.
+fn flood_stderr(mib: u64) {
+    let line = "stderr is cheap, so here is more of it ".repeat(26) + "\n";
+    let lines = mib.saturating_mul(1 << 20) / line.len() as u64;
+    let mut errors = io::stderr();
+    for _ in 0..lines {
+        if errors.write_all(line.as_bytes()).is_err() {
+            return;
         }
     }
 }

@@ -35,9 +35,9 @@ impl Peer {
         let output = child.stdout.take().unwrap();
         let (sender, lines) = sync_channel(1_000);
         spawn(move || {
-            for line in BufReader::new(output).lines() {
+            for line in BufReader::new(output).split(b'\n') {
                 let Ok(line) = line else { return };
-                if sender.send(line).is_err() {
+                if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                     return;
                 }
             }
@@ -375,6 +375,131 @@ fn asks_tells_what_it_was_answered() {
     }
     let asked: Value = serde_json::from_str(&peer.text("asked", json!({}))).unwrap();
     assert_eq!(asked, json!({"ask-ping": {}, "ask-roots": {"roots": []}}));
+}
+
+#[test]
+fn exit_after_ends_on_the_call_of_its_number_as_that_call_says() {
+    for (arguments, code) in [(json!({"code": 0}), Some(0)), (json!({}), Some(1)), (json!({"signal": true}), None)] {
+        let mut peer = Peer::ready(&["exit-after=2"]);
+        assert_eq!(peer.text("count", json!({})), "1");
+        peer.send("tools/call", json!({"name": "echo", "arguments": arguments}));
+        assert_eq!(peer.exit().code(), code, "{arguments}");
+    }
+}
+
+#[test]
+fn flood_line_is_one_line_and_drip_comes_in_time() {
+    let mut peer = Peer::ready(&["flood-line=3000000"]);
+    peer.send("tools/call", json!({"name": "flood", "arguments": {}}));
+    assert_eq!(peer.line().len(), 3_000_000);
+    assert_eq!(peer.text("count", json!({})), "2");
+
+    let mut drip = Peer::ready(&["drip=2"]);
+    let began = Instant::now();
+    assert_eq!(drip.text("echo", json!({"text": "äöü€"})), "äöü€");
+    assert!(began.elapsed() >= Duration::from_millis(100));
+}
+
+#[test]
+fn no_read_lists_and_then_reads_nothing() {
+    let mut peer = Peer::ready(&["no-read"]);
+    assert_eq!(peer.tools().len(), 4);
+    peer.send("tools/call", json!({"name": "echo", "arguments": {"text": "x"}}));
+    assert!(peer.is_quiet());
+    peer.input = None;
+    assert!(!poll(QUIET, || peer.child.try_wait().unwrap().is_some()));
+}
+
+#[test]
+fn half_close_closes_one_pipe_and_stays() {
+    for (how, rest) in [("stdout", ""), ("middle", "cont"), ("stdin", "")] {
+        let mut peer = Peer::ready(&["half-close"]);
+        peer.send("tools/call", json!({"name": "hang_up", "arguments": {"how": how}}));
+        if how == "stdin" {
+            let closed = poll(SOON, || peer.input.as_mut().unwrap().write_all(b"\n").is_err());
+            assert!(closed && peer.is_quiet());
+        } else {
+            let last = peer.lines.recv_timeout(SOON);
+            assert_eq!(last.as_ref().map(|line| line.ends_with(rest)).ok(), (how == "middle").then_some(true));
+            assert_eq!(peer.lines.recv_timeout(SOON), Err(RecvTimeoutError::Disconnected));
+        }
+        assert!(peer.child.try_wait().unwrap().is_none(), "{how}: it stays");
+    }
+}
+
+#[test]
+fn stderr_flood_answers_meanwhile_and_ends() {
+    let mut peer = Peer::start(&["stderr-flood=4"]);
+    let errors = peer.child.stderr.take().unwrap();
+    let reading = spawn(move || errors.take(3 << 20).read_to_end(&mut Vec::new()).unwrap());
+    peer.ask("initialize", json!({"protocolVersion": "2025-06-18"}));
+    assert_eq!(peer.text("count", json!({})), "1");
+    assert_eq!(reading.join().unwrap(), 3 << 20);
+    peer.end();
+}
+
+#[test]
+fn storm_asks_and_counts_what_comes_back() {
+    let mut peer = Peer::ready(&["storm=8"]);
+    let id = peer.send("tools/call", json!({"name": "storm", "arguments": {}}));
+    let questions: Vec<Value> = (0..8).map(|_| peer.message()).collect();
+    for (number, question) in questions.iter().enumerate() {
+        let outcome = if number % 4 == 0 { "result" } else { "error" };
+        peer.write(&json!({"jsonrpc": "2.0", "id": question["id"], outcome: {}}));
+    }
+    let reply = peer.message();
+    assert_eq!((&reply["id"], text_of(&reply)), (&json!(id), "2 answered, 6 refused"));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "signals are sent by a tool")]
+fn stubborn_stays_and_daemonize_leaves_an_orphan() {
+    let runs = |pid: &str| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    };
+    let mut stubborn = Peer::ready(&["stubborn"]);
+    stubborn.input = None;
+    Command::new("kill").args(["-TERM", &stubborn.child.id().to_string()]).status().unwrap();
+    assert!(!poll(QUIET, || stubborn.child.try_wait().unwrap().is_some()));
+
+    let mut peer = Peer::ready(&["daemonize"]);
+    let mut line = String::new();
+    BufReader::new(peer.child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let orphan = line.trim().strip_prefix("grandchild ").unwrap().to_owned();
+    let parent = std::fs::read_to_string(format!("/proc/{orphan}/stat")).unwrap();
+    let parent = parent.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().to_owned();
+    assert_ne!(parent, peer.child.id().to_string());
+    peer.end();
+    assert!(runs(&orphan));
+    Command::new("kill").args(["-KILL", &orphan]).status().unwrap();
+    assert!(poll(SOON, || !runs(&orphan)));
+}
+
+#[test]
+fn brood_and_hog_do_it_and_answer() {
+    let mut peer = Peer::ready(&["brood=5"]);
+    assert_eq!(peer.text("brood", json!({})), "left 5");
+    let mut hog = Peer::ready(&["hog=64"]);
+    assert_eq!(hog.text("hog", json!({})), "64000000");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", hog.child.id())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    assert!(resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap() > 64_000_000 / 1024);
+}
+
+#[test]
+fn a_share_of_noise_is_a_share() {
+    let mut peer = Peer::start(&["noise=50"]);
+    let mut bare = 0;
+    for _ in 0..10 {
+        peer.send("tools/call", json!({"name": "count", "arguments": {}}));
+        let mut noisy = false;
+        while !peer.line().contains("\"result\"") {
+            noisy = true;
+        }
+        bare += usize::from(!noisy);
+    }
+    assert_eq!(bare, 5);
 }
 
 #[test]

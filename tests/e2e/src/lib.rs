@@ -27,6 +27,15 @@ pub use client::{Client, LEGACY, Legacy, MODERN, Modern};
 mod talk;
 pub use talk::Talk;
 
+mod line;
+pub use line::{LINE, Line, failure_of, text_of};
+
+mod witness;
+pub use witness::{Seen, Witness};
+
+mod burden;
+pub use burden::{Burden, zombies};
+
 mod listening;
 pub use listening::Listening;
 

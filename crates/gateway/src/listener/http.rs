@@ -4,6 +4,7 @@
 //! Connections and endpoints are this file's affair; what is done with one request is in
 //! `requests.rs`.
 
+use super::accepting::Accepting;
 use super::dialogue::DialogueLimits;
 use super::doorkeeper::{ANONYMOUS, DoorSettings, Doorkeeper};
 use super::duplex::DuplexSettings;
@@ -20,14 +21,10 @@ use protocol::{Error, ErrorKind, ParseLimits, Principal, Service};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// How long accepting rests after the system refused a connection, so that it is not asked in a circle.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The HTTP listener of a gateway.
 pub struct Http {
@@ -130,6 +127,7 @@ impl Http {
     pub async fn serve(self, shutdown: CancellationToken) {
         let places = self.places();
         let connections = TaskTracker::new();
+        let mut accepting = Accepting::default();
         loop {
             let place = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -141,17 +139,14 @@ impl Http {
             };
             match accepted {
                 Ok((stream, _)) => {
+                    accepting.worked();
                     let (shared, shutdown) = (self.shared.clone(), shutdown.clone());
                     connections.spawn(async move {
                         let _place = place;
                         serve_connection(stream, shared, shutdown).await;
                     });
                 }
-                // Out of file descriptors, most likely: the next connection may fare better.
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => accepting.refused(&error).await,
             }
         }
         drop(self.socket);

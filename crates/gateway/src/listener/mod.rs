@@ -29,6 +29,7 @@ mod questions;
 mod dialogue;
 pub use dialogue::DialogueLimits;
 
+mod accepting;
 mod drive;
 mod edge;
 mod work;

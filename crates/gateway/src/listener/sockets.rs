@@ -4,6 +4,7 @@
 //! A conversation may begin with a line that names its endpoint as HTTP does, `/mcp` or
 //! `/mcp/<server>`; without one it is `/mcp`. Binding, and what may be bound, is decided elsewhere.
 
+use super::accepting::Accepting;
 use super::doorkeeper::ANONYMOUS;
 use super::duplex::{self, DuplexSettings};
 use crate::{Door, Gateway, Scope};
@@ -13,7 +14,6 @@ use protocol::{Error, ErrorKind, Message, Output, Principal, Response};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
@@ -24,8 +24,6 @@ use tokio_util::task::TaskTracker;
 
 /// The longest first line, in bytes.
 const ENDPOINT_BYTES_MAX: u64 = 1024;
-/// How long accepting rests after the system refused a connection, so that it is not asked in a circle.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Who comes over a socket that only the owner of this process can open.
 const OWNER: &str = "local";
 
@@ -60,6 +58,7 @@ impl Sockets {
 
     async fn serve<A: Accepts>(self, socket: A, settings: DuplexSettings, trust: Trust, shutdown: CancellationToken) {
         let conversations = TaskTracker::new();
+        let mut refusals = Accepting::default();
         loop {
             let accepting = async {
                 let place = self.places.clone().acquire_owned().await;
@@ -71,6 +70,7 @@ impl Sockets {
             };
             match accepted {
                 Ok((reader, writer)) => {
+                    refusals.worked();
                     let (gateway, settings, shutdown) = (self.gateway.clone(), settings.clone(), shutdown.clone());
                     conversations.spawn(async move {
                         let _place = place;
@@ -79,11 +79,7 @@ impl Sockets {
                         let _ = opened.await;
                     });
                 }
-                // Out of file descriptors, most likely: the next connection may fare better.
-                Err(error) => {
-                    tracing::warn!(%error, "a conversation could not be accepted: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+                Err(error) => refusals.refused(&error).await,
             }
         }
         drop(socket);

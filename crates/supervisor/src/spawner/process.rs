@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
+use crate::descriptors;
 use crate::guard::{GUARD_ARGUMENT, become_subreaper};
 
 /// A guard that runs, not yet owned by a runtime. Dropping it closes its socket, and it ends.
@@ -33,6 +34,7 @@ impl GuardProcess {
         let child = Command::new(exe)
             .arg(GUARD_ARGUMENT)
             .arg(&token)
+            .args(descriptors::usual().map(|limit| limit.to_string()))
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()?;

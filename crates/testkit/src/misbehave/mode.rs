@@ -8,7 +8,7 @@ use std::time::Duration;
 pub enum Mode {
     /// `ok`: nothing. Tools `echo`, `sleep`, `count` and `pid`, as in all modes that answer.
     Ok,
-    /// `hang`: reads and never answers.
+    /// `hang` or `mute`: reads and never answers.
     Hang,
     /// `hang-after-list`: answers up to the first `tools/list`, then nothing.
     HangAfterList,
@@ -18,9 +18,10 @@ pub enum Mode {
     SlowPing(Duration),
     /// `flood`: garbage on stdout and stderr without end, no answers.
     Flood,
-    /// `noise`: well-behaved, with text that is not JSON before each answer and on stderr.
-    Noise,
-    /// `die-at-start`: exits with 3 before it reads anything.
+    /// `noise` or `noise=PERCENT`: well-behaved, with text, colours and bytes that are no message
+    /// before so many of a hundred answers, and on stderr.
+    Noise(u64),
+    /// `die-at-start` or `crash-loop`: exits with 3 before it reads anything.
     DieAtStart,
     /// `die-on-probe`: exits with 3 on `server/discover`.
     DieOnProbe,
@@ -28,8 +29,11 @@ pub enum Mode {
     DieAfterInit,
     /// `die-on-call`: exits with 3 when the tool `die` is called.
     DieOnCall,
-    /// `lie-ids`: surrounds the answer of each call with answers to nothing and a duplicate; the
-    /// tool `lost` is answered under a wrong id only.
+    /// `exit-after=CALLS`: ends on the call of that number without an answer, with the exit code in
+    /// its argument `code` (1 without), or by a signal when its argument `signal` is true.
+    ExitAfter(u64),
+    /// `lie-ids` or `ids`: surrounds the answer of each call with answers to nothing and a duplicate;
+    /// the tool `lost` is answered under a wrong id only, and cancelled calls are answered too.
     LieIds,
     /// `huge-result=BYTES`: the tool `huge` answers with that many bytes of text.
     HugeResult(usize),
@@ -44,6 +48,25 @@ pub enum Mode {
     IgnoreEof,
     /// `change-list`: the tool `grow` adds a tool and says so.
     ChangeList,
+    /// `no-read`: reads nothing more after it has answered the first `tools/list`.
+    NoRead,
+    /// `flood-line=BYTES`: the tool `flood` is answered with one line of so many bytes.
+    FloodLine(u64),
+    /// `drip=MS`: the answers of tools come byte by byte, each after so many milliseconds.
+    Drip(Duration),
+    /// `half-close`: the tool `hang_up` closes a pipe and stays alive; its argument `how` is `stdout`,
+    /// `middle` (stdout in the middle of a message) or `stdin`.
+    HalfClose,
+    /// `stderr-flood` or `stderr-flood=MIB`: writes that much to stderr as fast as it is read, and
+    /// answers meanwhile.
+    StderrFlood(u64),
+    /// `storm=COUNT`: the tool `storm` sends so many requests of four methods and answers when each
+    /// of them was answered.
+    Storm(u64),
+    /// `stubborn`: stays when stdin ends and on TERM.
+    Stubborn,
+    /// `brood=COUNT`: the tool `brood` leaves so many children of children, each of which ends at once.
+    Brood(u64),
     /// `asks`: sends `ping` and `roots/list` after the handshake (legacy); the tool `asked` tells
     /// what came back.
     Asks,
@@ -71,28 +94,54 @@ impl FromStr for Mode {
             ("huge-result", Some(bytes)) => Self::HugeResult(usize::try_from(bytes).map_err(|why| why.to_string())?),
             ("slow-start", Some(ms)) => Self::SlowStart(Duration::from_millis(ms)),
             ("slow-ping", Some(ms)) => Self::SlowPing(Duration::from_millis(ms)),
+            ("noise", Some(percent)) => Self::Noise(percent),
+            ("exit-after", Some(calls)) => Self::ExitAfter(calls),
+            ("flood-line", Some(bytes)) => Self::FloodLine(bytes),
+            ("drip", Some(ms)) => Self::Drip(Duration::from_millis(ms)),
+            ("stderr-flood", Some(mib)) => Self::StderrFlood(mib),
+            ("storm", Some(count)) => Self::Storm(count),
+            ("brood", Some(count)) => Self::Brood(count),
             ("hog", Some(megabytes)) => Self::Hog(usize::try_from(megabytes).map_err(|why| why.to_string())?),
-            ("bomb", None) => Self::Bomb,
-            ("daemonize", None) => Self::Daemonize,
-            ("ok", None) => Self::Ok,
-            ("hang", None) => Self::Hang,
-            ("hang-after-list", None) => Self::HangAfterList,
-            ("hang-on-ping", None) => Self::HangOnPing,
-            ("flood", None) => Self::Flood,
-            ("noise", None) => Self::Noise,
-            ("die-at-start", None) => Self::DieAtStart,
-            ("die-on-probe", None) => Self::DieOnProbe,
-            ("die-after-init", None) => Self::DieAfterInit,
-            ("die-on-call", None) => Self::DieOnCall,
-            ("lie-ids", None) => Self::LieIds,
-            ("bad-json", None) => Self::BadJson,
-            ("endless-pages", None) => Self::EndlessPages,
-            ("ignore-eof", None) => Self::IgnoreEof,
-            ("change-list", None) => Self::ChangeList,
-            ("asks", None) => Self::Asks,
+            (name, None) => Self::plain(name).ok_or_else(|| format!("`{word}` is no way to misbehave"))?,
             _ => return Err(format!("`{word}` is no way to misbehave")),
         };
         Ok(mode)
+    }
+}
+
+impl Mode {
+    /// The mode of a word without a number.
+    fn plain(name: &str) -> Option<Self> {
+        Some(match name {
+            "ok" => Self::Ok,
+            "hang" | "mute" => Self::Hang,
+            "hang-after-list" => Self::HangAfterList,
+            "hang-on-ping" => Self::HangOnPing,
+            "flood" => Self::Flood,
+            "noise" => Self::Noise(100),
+            "die-at-start" | "crash-loop" => Self::DieAtStart,
+            "die-on-probe" => Self::DieOnProbe,
+            "die-after-init" => Self::DieAfterInit,
+            "die-on-call" => Self::DieOnCall,
+            "lie-ids" | "ids" => Self::LieIds,
+            "bad-json" => Self::BadJson,
+            "endless-pages" => Self::EndlessPages,
+            "ignore-eof" => Self::IgnoreEof,
+            "change-list" => Self::ChangeList,
+            "no-read" => Self::NoRead,
+            "half-close" => Self::HalfClose,
+            "stderr-flood" => Self::StderrFlood(u64::MAX),
+            "stubborn" => Self::Stubborn,
+            "daemonize" => Self::Daemonize,
+            "bomb" => Self::Bomb,
+            "asks" => Self::Asks,
+            _ => return None,
+        })
+    }
+
+    /// Whether it ignores TERM and the end of its input.
+    pub(super) fn is_stubborn(self) -> bool {
+        matches!(self, Self::IgnoreEof | Self::Stubborn)
     }
 }
 

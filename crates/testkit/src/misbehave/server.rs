@@ -1,5 +1,7 @@
 //! Answering messages, rightly or as wrongly as the mode says.
 
+mod tricks;
+
 use super::greed;
 use super::tools;
 use super::wire::Wire;
@@ -9,6 +11,7 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tricks::{Storm, Trick};
 
 const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 const MODERN: &str = "2026-07-28";
@@ -24,6 +27,10 @@ pub(super) enum Next {
     Continue,
     /// End the process, on purpose.
     Exit,
+    /// End it with this code.
+    ExitWith(u8),
+    /// Read nothing more, and stay.
+    Rest,
 }
 
 /// One server and all that it remembers.
@@ -41,6 +48,8 @@ pub(super) struct Server {
     /// What came back to requests of ours, by their ids.
     answers: Map<String, Value>,
     cancelled: Arc<Mutex<HashSet<String>>>,
+    /// The call whose questions are not all answered yet.
+    storm: Option<Storm>,
 }
 
 /// A request, taken apart.
@@ -64,6 +73,7 @@ impl Server {
             listens: Vec::new(),
             answers: Map::new(),
             cancelled: Arc::default(),
+            storm: None,
         }
     }
 
@@ -76,7 +86,7 @@ impl Server {
         let params = &message["params"];
         let Some(method) = message["method"].as_str() else {
             self.remember(&message);
-            return Ok(Next::Continue);
+            return self.weather(&message).map(|()| Next::Continue);
         };
         match message.get("id") {
             None => self.notified(method, params),
@@ -146,7 +156,10 @@ impl Server {
             (_, Era::Modern) if !request.modern => {
                 self.wire.error(request.id, -32602, "the metadata is missing", &Value::Null)?;
             }
-            ("tools/list", _) => self.list(request)?,
+            ("tools/list", _) => {
+                self.list(request)?;
+                return Ok(if self.mode == Mode::NoRead { Next::Rest } else { Next::Continue });
+            }
             ("tools/call", _) => return self.call(request),
             ("subscriptions/listen", Era::Modern | Era::Dual) => self.listen(request)?,
             _ => self.unknown(request)?,
@@ -195,6 +208,11 @@ impl Server {
         self.calls += 1;
         let arguments = &request.params["arguments"];
         let name = request.params["name"].as_str().unwrap_or_default();
+        if let Mode::ExitAfter(calls) = self.mode
+            && self.calls >= calls
+        {
+            return tricks::exit(self.calls, arguments);
+        }
         let result = match (name, self.mode) {
             ("echo", _) => tools::text(arguments["text"].as_str().unwrap_or_default()),
             ("count", _) => tools::text(&self.calls.to_string()),
@@ -223,13 +241,21 @@ impl Server {
                 self.wire.send_raw(&half)?;
                 return Ok(Next::Continue);
             }
-            _ => {
-                let why = format!("there is no tool `{name}` here");
-                self.wire.error(request.id, -32602, &why, &Value::Null)?;
-                return Ok(Next::Continue);
-            }
+            _ => match self.trick(name, request)? {
+                Trick::Answer(result) => result,
+                Trick::Silence => return Ok(Next::Continue),
+                Trick::Unknown => {
+                    let why = format!("there is no tool `{name}` here");
+                    self.wire.error(request.id, -32602, &why, &Value::Null)?;
+                    return Ok(Next::Continue);
+                }
+            },
         };
-        if self.mode == Mode::LieIds {
+        if let Mode::Drip(pause) = self.mode {
+            let result = shaped(request, result);
+            let message = json!({"jsonrpc": "2.0", "id": request.id, "result": result});
+            self.wire.drip(&message.to_string(), pause)?;
+        } else if self.mode == Mode::LieIds {
             self.lie(request)?;
             self.reply(request, result)?;
             // The same id once more, with something else.
@@ -276,10 +302,11 @@ impl Server {
         let result = shaped(request, tools::text(&format!("slept {ms}")));
         let (id, wire) = (request.id.clone(), self.wire.clone());
         let cancelled = Arc::clone(&self.cancelled);
+        let lies = self.mode == Mode::LieIds;
         std::thread::spawn(move || {
             pause(Duration::from_millis(ms).min(MAX_SLEEP));
             let mut cancelled = cancelled.lock().unwrap_or_else(PoisonError::into_inner);
-            if !cancelled.remove(&id.to_string()) {
+            if !cancelled.remove(&id.to_string()) || lies {
                 // If stdout is closed, the main thread sees its end of stdin.
                 let _ = wire.result(&id, &result);
             }

@@ -3,6 +3,7 @@
 //!
 //! Starting, watching and stopping the process is not done here; whoever does hands in the pipes.
 
+mod chatter;
 mod link;
 mod outbox;
 mod reader;
@@ -151,14 +152,16 @@ async fn unless_silent(
     link: &DuplexLink,
     asked: &mut oneshot::Receiver<Reply>,
 ) -> Option<Result<Reply, oneshot::error::RecvError>> {
-    let mut until = Instant::now() + SILENCE_MAX;
+    // Half of a short start is left for `initialize`.
+    let half = link.core.options.startup_timeout / 2;
+    let mut until = Instant::now() + SILENCE_MAX.min(half);
     loop {
         tokio::select! {
             biased;
             reply = &mut *asked => return Some(reply),
             () = sleep_until(until) => {}
         }
-        let later = link.first_output.get().map(|first| *first + SILENCE_AFTER_LIFE_MAX);
+        let later = link.first_output.get().map(|first| *first + SILENCE_AFTER_LIFE_MAX.min(half));
         match later {
             Some(later) if later > until => until = later,
             _ => return None,

@@ -1,5 +1,6 @@
 //! What a server says on its pipe, line by line. Nothing it says is fatal.
 
+use super::chatter::{self, Chatter};
 use super::link::DuplexLink;
 use crate::upstream::core::progress_id;
 use crate::upstream::{UpstreamEvent, failure};
@@ -21,6 +22,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Reads until the server says no more.
 pub(super) async fn read<R: AsyncRead + Unpin>(link: Arc<DuplexLink>, mut reader: R) {
     let mut decoder = LineDecoder::new(link.core.options.frame_bytes_max);
+    let mut chatter = Chatter::new(Instant::now());
     let broken = async {
         link.outbox.ended().await;
         tokio::time::sleep(LAST_WORDS).await;
@@ -36,18 +38,27 @@ pub(super) async fn read<R: AsyncRead + Unpin>(link: Arc<DuplexLink>, mut reader
             count = reader.read_buf(buffer) => count,
             () = &mut broken => break,
         };
-        if !matches!(count, Ok(1..)) {
-            break;
-        }
+        let Ok(count @ 1..) = count else { break };
         link.first_output.get_or_init(Instant::now);
+        let mut useless = 0;
         while let Some(line) = decoder.next_line() {
             match line {
-                Line::Text(line) => link.take_line(&line),
+                Line::Text(line) if link.take_line(&line) => {}
+                Line::Text(line) => useless += chatter::line(line.len()),
                 Line::TooLong => link.take_oversize(),
             }
         }
+        if decoder.is_dropping() {
+            useless += chatter::cut(count);
+        }
+        if useless > 0
+            && let Some(pause) = chatter.add(useless, Instant::now())
+        {
+            tokio::time::sleep(pause).await;
+        }
     }
-    if let Some(rest) = decoder.rest() {
+    // The end in the middle of a message is an end, and no wrong answer.
+    if let Some(rest) = decoder.rest().filter(|rest| parse_upstream(rest, link.core.limits()).is_ok()) {
         link.take_line(&rest);
     }
     link.gone.cancel();
@@ -55,16 +66,17 @@ pub(super) async fn read<R: AsyncRead + Unpin>(link: Arc<DuplexLink>, mut reader
 }
 
 impl DuplexLink {
-    fn take_line(&self, line: &Bytes) {
+    /// Says whether the line was of use to a call.
+    fn take_line(&self, line: &Bytes) -> bool {
         if line.iter().all(u8::is_ascii_whitespace) {
-            return;
+            return false;
         }
         match parse_upstream(line, self.core.limits()) {
             Ok((message, dropped)) => {
                 if dropped > 0 {
                     self.core.report(UpstreamEvent::DroppedMembers(dropped));
                 }
-                self.take(message);
+                self.take(message)
             }
             Err(error) => {
                 let waiter = error.id.as_ref().and_then(Id::as_u64).and_then(|id| self.waiting.remove(id));
@@ -72,17 +84,20 @@ impl DuplexLink {
                     Some(waiter) => {
                         // The caller may have gone meanwhile.
                         let _ = waiter.answer.send(Err(failure::invalid(self.core.server(), &error.reason)));
+                        true
                     }
                     None => {
                         let noise = String::from_utf8_lossy(line).chars().take(NOISE_CHARS_MAX).collect();
                         self.core.report(UpstreamEvent::StdoutNoise(noise));
+                        false
                     }
                 }
             }
         }
     }
 
-    fn take(&self, message: Message) {
+    /// Says whether the message was of use to a call.
+    fn take(&self, message: Message) -> bool {
         match message {
             Message::Response(response) => self.take_response(response),
             Message::Notification(notification) => self.take_notification(notification),
@@ -94,33 +109,37 @@ impl DuplexLink {
                     // A pipe that has ended, or that nobody reads, gets no answer.
                     let _ = outbox.push(out);
                 });
+                false
             }
         }
     }
 
     /// Late answers, and answers to nothing, are ignored.
-    fn take_response(&self, response: Response) {
+    fn take_response(&self, response: Response) -> bool {
         let id = response.id.as_ref().and_then(Id::as_u64);
-        if let Some(waiter) = id.and_then(|id| self.waiting.remove(id)) {
-            // The caller may have gone meanwhile.
-            let _ = waiter.answer.send(response.outcome);
+        let waiter = id.and_then(|id| self.waiting.remove(id));
+        // The caller may have gone meanwhile.
+        waiter.map(|waiter| waiter.answer.send(response.outcome)).is_some()
+    }
+
+    fn take_notification(&self, notification: Notification) -> bool {
+        match notification.method.as_str() {
+            "notifications/progress" => match progress_id(&notification) {
+                Some(id) => self.waiting.progress(id, notification),
+                None => false,
+            },
+            "notifications/message" => match self.waiting.log(notification) {
+                Some(notification) => self.take_news(notification),
+                None => true,
+            },
+            _ => self.take_news(notification),
         }
     }
 
-    fn take_notification(&self, notification: Notification) {
-        match notification.method.as_str() {
-            "notifications/progress" => {
-                if let Some(id) = progress_id(&notification) {
-                    self.waiting.progress(id, notification);
-                }
-            }
-            "notifications/message" => {
-                if let Some(notification) = self.waiting.log(notification) {
-                    self.core.take_event(notification);
-                }
-            }
-            _ => self.core.take_event(notification),
-        }
+    /// What belongs to no call.
+    fn take_news(&self, notification: Notification) -> bool {
+        self.core.take_event(notification);
+        false
     }
 
     /// A line that was too long has no id any more; a single call that waits is taken to be its.

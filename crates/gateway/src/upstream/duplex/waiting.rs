@@ -52,13 +52,12 @@ impl Waiting {
         drop(ended);
     }
 
-    /// Passes progress to the request it belongs to.
-    pub(super) fn progress(&self, id: u64, notification: Notification) {
+    /// Passes progress to the request it belongs to; says whether there is one.
+    pub(super) fn progress(&self, id: u64, notification: Notification) -> bool {
         self.with(|requests| {
-            if let Some(route) = requests.as_ref().and_then(|requests| requests.get(&id)?.route.as_ref()) {
-                route.progress(notification);
-            }
-        });
+            let route = requests.as_ref().and_then(|requests| requests.get(&id)?.route.as_ref());
+            route.map(|route| route.progress(notification)).is_some()
+        })
     }
 
     /// Passes a log message to the only call in flight; gives it back when there is not just one.
