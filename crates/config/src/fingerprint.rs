@@ -119,6 +119,7 @@ impl Server {
         (
             (&self.reduced, &self.tags, &self.description, &self.tools),
             (self.prefix, self.record_arguments, self.record_results),
+            &self.changed,
         )
     }
 }

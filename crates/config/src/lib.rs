@@ -15,8 +15,12 @@ mod keys;
 mod names;
 mod quantity;
 mod tree;
+mod yaml;
 
 mod foreign;
+mod shell_words;
+
+pub mod predecessors;
 mod raw;
 mod read;
 mod variables;
@@ -26,21 +30,30 @@ mod reach;
 mod server;
 mod settings;
 
+mod approval;
+mod discover;
+
 mod child_env;
 mod fingerprint;
 mod schema;
 mod show;
+
+mod explain;
 mod watch;
 
 pub mod client_files;
+pub mod edit;
 
+pub use approval::{Approvals, Record, Sealed, Subject, Verdict};
 pub use child_env::child_environment;
 pub use config::{
-    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
+    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
     RawExtra, Reach, Restart, Server, ToolFilter, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
+pub use discover::{Found, Search, Standing, discover};
 pub use environment::{Environment, LISTEN_VARIABLE};
+pub use explain::{Explained, explain};
 pub use fingerprint::{Changes, changes};
 pub use limits::{LimitRow, Limits};
 pub use load::{Flags, Loaded, Sources, load};

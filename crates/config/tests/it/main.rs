@@ -8,10 +8,13 @@
 )]
 
 mod client_files;
+mod defaults;
 mod diagnostics;
 mod examples;
 mod fixture;
+mod found;
 mod layers;
+mod predecessors;
 mod reload;
 mod schema;
 mod secrets;
