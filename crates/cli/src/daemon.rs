@@ -15,12 +15,15 @@ mod reload;
 
 mod announce;
 
+mod finder;
+
 use crate::context::Context;
 use crate::data_folder::{Lock, Sockets};
 use crate::report::Report;
 use crate::{log_format, store_files};
 use config::Loaded;
 use control::Command;
+use finder::Finder;
 use gateway::DRAIN_TIME_MAX;
 use gateway::listener::{Http, Sockets as StreamSockets};
 use listen::Streams;
@@ -31,7 +34,7 @@ use std::sync::Arc;
 use supervisor::GuardProcess;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -96,6 +99,8 @@ struct Daemon {
     /// Ends the listeners.
     shutdown: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
+    /// What was found and waits for a person.
+    found: watch::Sender<Vec<control::said::Found>>,
     _lock: Lock,
 }
 
@@ -131,18 +136,21 @@ impl Daemon {
         let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), sender, &shutdown)?;
+        let found = watch::Sender::default();
+        let said = (sender, found.subscribe());
+        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), said, &shutdown)?;
         if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
         let address = Addresses { http: address, tcp: tcp_address, unix: own };
-        Ok(Self { engine, reloader, address, files, sockets, commands, signals, shutdown, listeners, _lock: lock })
+        Ok(Self { engine, reloader, address, files, sockets, commands, signals, shutdown, listeners, found, _lock: lock })
     }
 
     async fn serve(mut self, context: &Context) -> Result<(), Report> {
         announce::listening(context, &self.engine, &self.address);
         let (sender, mut changed) = mpsc::channel(1);
         let mut watcher = reload::watch(&self.files, sender.clone());
+        let finder = Finder::start(context, self.engine.gateway.clone(), self.found.clone(), sender.clone());
         loop {
             let reply = match self.wake(&mut changed).await {
                 Wake::End | Wake::Command(Command::Stop) => break,
@@ -150,6 +158,7 @@ impl Daemon {
                 Wake::Command(Command::Reload(reply)) => Some(reply),
             };
             let done = self.reloader.reload(&self.engine.gateway).await;
+            finder.again.notify_one();
             if let Some(reply) = reply {
                 // Whoever asked may have left.
                 let _ = reply.send(done.result.clone());
@@ -161,7 +170,7 @@ impl Daemon {
                 self.files = files;
             }
         }
-        drop(watcher);
+        drop((watcher, finder));
         self.end(context).await;
         Ok(())
     }
@@ -221,7 +230,7 @@ type Bound = (TcpListener, UnixListener, UnixListener, Streams);
 fn listeners(
     engine: &Engine,
     (socket, api, mcp, streams): Bound,
-    commands: mpsc::Sender<Command>,
+    (commands, found): (mpsc::Sender<Command>, watch::Receiver<Vec<control::said::Found>>),
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
@@ -235,6 +244,7 @@ fn listeners(
         data: engine.data.root.clone(),
         sessions: http.session_count(),
         logs: engine.logs.clone(),
+        found,
         shutdown: shutdown.clone(),
     };
     let limits = Arc::new(config.limits.clone());

@@ -8,11 +8,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Reach;
+use crate::environment::Environment;
 use crate::raw::RawServer;
 use crate::read::Value;
 
@@ -39,10 +39,9 @@ pub struct Record {
 /// What is approved of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// Keys with their values as written; of variables and headers only the names.
+    /// Keys with their values as written; of variables and headers only the names. Values that
+    /// come from the project's `.env` stand here as hashes.
     pub keys: BTreeMap<String, String>,
-    /// SHA-256 in hex of command, arguments, folder and URL after variables were expanded.
-    pub expanded: String,
     /// The program, and files among the arguments.
     pub files: Vec<Sealed>,
 }
@@ -60,6 +59,23 @@ pub struct Sealed {
     pub stamp: String,
     /// Whether it belongs to the project: a change of it needs a new approval.
     pub inside: bool,
+}
+
+/// What surrounds an entry.
+#[derive(Debug)]
+pub(crate) struct Project<'a> {
+    /// Folders whose files belong to it.
+    pub(crate) roots: Vec<PathBuf>,
+    pub(crate) environment: &'a Environment,
+    /// `.env` of the working folder.
+    pub(crate) dotenv: &'a BTreeMap<String, String>,
+}
+
+/// What a file is to an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Program,
+    Argument,
 }
 
 /// Whether an entry may run.
@@ -124,51 +140,47 @@ impl Approvals {
 // === impl Subject ===
 
 impl Subject {
-    /// What is to be approved of an entry. Files below `roots` belong to the project. `known` is
-    /// what was approved: programs of the system with the same stamp are not read again.
-    pub(crate) fn of(
-        raw: &RawServer,
-        reach: &Reach,
-        roots: &[PathBuf],
-        search: &[PathBuf],
-        known: Option<&Subject>,
-    ) -> Subject {
+    /// What is to be approved of an entry. `known` is what was approved: programs of the system
+    /// with the same stamp are not read again.
+    pub(crate) fn of(raw: &RawServer, reach: &Reach, project: &Project<'_>, known: Option<&Subject>) -> Subject {
         let mut keys = BTreeMap::new();
         for (name, field) in &raw.fields {
             if !HARMLESS.contains(name) {
                 keys.insert((*name).to_owned(), shown(&field.value));
             }
         }
-        let mut hash = Sha256::new();
-        let mut add = |text: &str| {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        };
         let mut files = Vec::new();
-        match reach {
-            Reach::Stdio { command, args, env, cwd, .. } => {
-                let folder = cwd.clone().unwrap_or_else(|| roots.first().cloned().unwrap_or_default());
-                add(command);
-                args.iter().for_each(|arg| add(arg));
-                add(&folder.to_string_lossy());
-                let names: Vec<&str> = env.keys().map(String::as_str).collect();
-                keys.insert("env".to_owned(), names.join(", "));
-                keys.retain(|key, text| key != "env" || !text.is_empty());
-                let path = env.get("PATH").map(|path| std::env::split_paths(path.expose_secret()).collect());
-                let search: &[PathBuf] = path.as_ref().map_or(search, |path: &Vec<PathBuf>| path);
-                let program = program(command, &folder, search);
-                let arguments = args.iter().map(|arg| folder.join(arg_path(arg)));
-                let candidates = program.into_iter().map(|path| (path, true)).chain(arguments.map(|path| (path, false)));
-                for (path, is_program) in candidates.take(FILES_MAX) {
-                    files.extend(seal(&path, is_program, roots, known));
+        let written: Vec<String> = ["command", "args", "url", "cwd"].iter().filter_map(|key| keys.get(*key)).cloned().collect();
+        for reference in written.iter().flat_map(|text| references(text)) {
+            let name = reference.strip_prefix("env:").unwrap_or(reference).split(":-").next().unwrap_or_default();
+            match (reference.strip_prefix("file:"), project.dotenv.get(name)) {
+                (Some(path), _) => {
+                    let path = project.roots.first().map_or_else(|| path.into(), |root| root.join(path));
+                    files.extend(seal(&path, Role::Argument, &[path.clone()], known));
                 }
+                (None, Some(value)) if !project.environment.vars.contains_key(name) => {
+                    let hash = hex(&Sha256::digest(value));
+                    keys.insert(format!("{name} of .env"), format!("sha256 {}", short(&hash)));
+                }
+                _ => {}
             }
-            Reach::Http { url, .. } | Reach::WebSocket { url, .. } => add(url),
-            Reach::Tcp { address } => add(address),
-            Reach::Unix { path } => add(&path.to_string_lossy()),
         }
-        let expanded = hex(&hash.finalize());
-        Subject { keys, expanded, files }
+        if let Reach::Stdio { command, args, env, cwd, .. } = reach {
+            let folder = cwd.clone().unwrap_or_else(|| project.roots.first().cloned().unwrap_or_default());
+            let names: Vec<&str> = env.keys().map(String::as_str).collect();
+            keys.remove("env");
+            if !names.is_empty() {
+                keys.insert("env".to_owned(), names.join(", "));
+            }
+            let path = project.environment.vars.get("PATH").map(String::as_str).unwrap_or_default();
+            let search: Vec<PathBuf> = std::env::split_paths(path).collect();
+            let program = program(command, &folder, &search).map(|path| (path, Role::Program));
+            let arguments = args.iter().map(|arg| (folder.join(arg_path(arg)), Role::Argument));
+            for (path, role) in program.into_iter().chain(arguments).take(FILES_MAX) {
+                files.extend(seal(&path, role, &project.roots, known));
+            }
+        }
+        Subject { keys, files }
     }
 
     /// What it is, a line each, for a person who is asked.
@@ -191,9 +203,6 @@ impl Subject {
                 let said = |text: Option<&String>| text.map_or("nothing", String::as_str).to_owned();
                 lines.push(format!("{key}: {} → {}", said(old), said(new)));
             }
-        }
-        if lines.is_empty() && self.expanded != now.expanded {
-            lines.push("a variable in command, arguments, folder or URL has another value".to_owned());
         }
         let inside = |subject: &Subject| -> BTreeMap<PathBuf, Sealed> {
             let files = subject.files.iter().filter(|file| file.inside);
@@ -264,6 +273,11 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// What stands in `${…}`.
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
+}
+
 /// The part of an argument that may be a path: behind `--flag=`, if it is one.
 fn arg_path(arg: &str) -> &str {
     match arg.split_once('=') {
@@ -280,14 +294,14 @@ fn program(command: &str, folder: &Path, search: &[PathBuf]) -> Option<PathBuf> 
     search.iter().map(|place| folder.join(place).join(command)).find(|path| path.is_file())
 }
 
-fn seal(path: &Path, is_program: bool, roots: &[PathBuf], known: Option<&Subject>) -> Option<Sealed> {
+fn seal(path: &Path, role: Role, roots: &[PathBuf], known: Option<&Subject>) -> Option<Sealed> {
     let real = path.canonicalize().ok()?;
     let metadata = std::fs::metadata(&real).ok().filter(std::fs::Metadata::is_file)?;
     let inside = roots.iter().any(|root| {
         let root = root.canonicalize().unwrap_or_else(|_| root.clone());
         path.starts_with(&root) || real.starts_with(&root)
     });
-    if !inside && !is_program {
+    if !inside && role == Role::Argument {
         return None;
     }
     let time = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
@@ -335,7 +349,6 @@ mod tests {
         };
         Subject {
             keys: [("args".to_owned(), args.to_owned())].into(),
-            expanded: args.to_owned(),
             files: files.iter().map(sealed).collect(),
         }
     }

@@ -51,7 +51,7 @@ pub use config::{
     RawExtra, Reach, Restart, Server, ToolFilter, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
-pub use discover::{Found, Search, Standing, discover};
+pub use discover::{Found, Search, Standing, approvable, discover};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use explain::{Explained, explain};
 pub use fingerprint::{Changes, changes};

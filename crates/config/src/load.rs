@@ -246,7 +246,7 @@ fn read_text(path: &Path) -> Result<String, Unread> {
 }
 
 /// Reads a `.env` file if there is one.
-fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, String> {
+pub(crate) fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, String> {
     if !path.exists() {
         return BTreeMap::new();
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::approval::{Approvals, Subject, Verdict};
+use crate::approval::{Approvals, Project, Subject, Verdict};
 use crate::config::{Approval, EraChoice, Isolation, Origin, Prefix, RawExtra, Reach, Restart, Server, ToolFilter};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::environment::Environment;
@@ -120,8 +120,6 @@ impl<'a> Work<'a> {
         let (document, raw) = (declaration.document, declaration.raw);
         let environment = declaration.environment;
         let record = declaration.approvals.find(&raw.name, &document.file);
-        let path = environment.vars.get("PATH").map(String::as_str).unwrap_or_default();
-        let search: Vec<PathBuf> = std::env::split_paths(path).collect();
         let cwd = match &server.reach {
             Reach::Stdio { cwd, .. } => cwd.clone(),
             _ => None,
@@ -131,7 +129,8 @@ impl<'a> Work<'a> {
         let parts = [cwd, Some(document.folder.clone())].into_iter().flatten();
         let roots: Vec<PathBuf> =
             parts.filter(|root| Some(root.as_path()) != home && root.parent().is_some()).collect();
-        let subject = Subject::of(raw, &server.reach, &roots, &search, record.map(|record| &record.subject));
+        let project = Project { roots, environment, dotenv: declaration.dotenv };
+        let subject = Subject::of(raw, &server.reach, &project, record.map(|record| &record.subject));
         self.files.extend(subject.files.iter().filter(|file| file.inside).map(|file| file.path.clone()));
         match declaration.approvals.judge(&raw.name, &document.file, &subject) {
             Verdict::New => {}

@@ -2,6 +2,7 @@
 //! it is a switchboard of its own. It also puts itself into the configuration of clients.
 
 mod write;
+pub(crate) use write::changed_lines;
 
 use crate::client::encoded;
 use crate::context::Context;

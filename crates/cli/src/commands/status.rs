@@ -33,6 +33,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
         printer.table(&header, &rows);
     }
     status.servers.iter().for_each(|server| explain(server, printer));
+    found(&status, printer);
     for hidden in &status.hidden {
         printer.line(&format!(
             "not offered: {} `{}` of {}: {}",
@@ -43,6 +44,18 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Result<(), Report> {
         ));
     }
     Ok(())
+}
+
+/// Servers that are declared elsewhere and are not listed yet.
+fn found(status: &Status, printer: &Printer) {
+    let listed = |name: &str| status.servers.iter().any(|server| server.name == name);
+    let open = status.found.iter().filter(|found| !listed(&found.name));
+    let names: Vec<&str> = open.map(|found| found.name.as_str()).collect();
+    if !names.is_empty() {
+        let number = crate::printer::count(names.len(), "server");
+        let names = harmless(&names.join(", "));
+        printer.line(&format!("{number} found and not approved: {names}; look: switchboard discover"));
+    }
 }
 
 fn overall(status: &Status) -> String {

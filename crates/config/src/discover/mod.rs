@@ -6,6 +6,7 @@ mod folders;
 mod projects;
 mod read;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use crate::approval::{Record, Subject, Verdict};
 use crate::config::{Approval, Config, Layer, Server};
 use crate::diagnostic::{Report, Severity};
-use crate::load::{Document, Loaded, Sources, load, real};
+use crate::load::{Document, Loaded, Sources, load, read_environment_file, real};
 use crate::names::reduce;
 use crate::raw::{RawConfig, RawServer};
 use crate::read::Settings;
@@ -121,18 +122,55 @@ pub fn discover(sources: &Sources, folders: &[PathBuf]) -> Search {
         (asked, _) => asked.iter().map(|folder| environment.cwd.join(folder)).collect(),
     };
     let mut search = Search::default();
+    let dotenv = read_environment_file(&environment.cwd.join(".env"), &mut Report::default());
     for brought in collect(sources, &folders, &mut search.remarks) {
         for problem in brought.report.diagnostics.iter().filter(|one| one.severity == Severity::Error) {
             let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
             search.remarks.push(format!("{}{line}: {}", brought.document.file.display(), problem.message));
         }
         for raw in &brought.raw.servers {
-            if let Some(found) = judge(&brought.document, raw, &config, sources) {
+            if let Some(found) = judge(&brought.document, raw, &config, sources, &dotenv) {
                 add(found, &mut search.found);
             }
         }
     }
     search
+}
+
+/// Everything that a person can approve: what is listed and comes from others, then what a search
+/// of `folders` brings. What waits comes with the difference.
+pub fn approvable(sources: &Sources, folders: &[PathBuf]) -> Vec<Found> {
+    let config = load(sources).config;
+    let foreign = config.servers.values().filter(|server| server.subject.is_some());
+    let mut all: Vec<Found> = foreign.filter_map(|server| listed(server, sources)).collect();
+    for found in discover(sources, folders).found {
+        let known = all.iter().any(|one| one.file == found.file && one.name == found.name);
+        if found.subject.is_some() && !known && found.standing != Standing::Same {
+            all.push(found);
+        }
+    }
+    all
+}
+
+/// A listed server of somebody else's file.
+fn listed(server: &Server, sources: &Sources) -> Option<Found> {
+    let file = real(&sources.environment.cwd.join(server.origin.file.as_ref()?));
+    let (standing, lines) = match (server.approval, server.changed.is_empty()) {
+        (Approval::Approved, _) => (Standing::Approved, Vec::new()),
+        (Approval::Pending, true) => (Standing::New, Vec::new()),
+        (Approval::Pending, false) => (Standing::Pending, server.changed.clone()),
+    };
+    Some(Found {
+        name: server.name.clone(),
+        file,
+        line: server.origin.line,
+        target: target(&server.written),
+        standing,
+        lines,
+        also: Vec::new(),
+        subject: server.subject.as_deref().cloned(),
+        of_project: server.origin.layer == Layer::Project,
+    })
 }
 
 /// The first of a name counts; the others are told.
@@ -202,13 +240,19 @@ pub(crate) fn join(
 }
 
 /// How an entry stands; `None` for this switchboard itself.
-fn judge(document: &Document, raw: &RawServer, config: &Config, sources: &Sources) -> Option<Found> {
+fn judge(
+    document: &Document,
+    raw: &RawServer,
+    config: &Config,
+    sources: &Sources,
+    dotenv: &BTreeMap<String, String>,
+) -> Option<Found> {
     let mut report = Report::default();
     let declaration = Declaration {
         document,
         raw,
         environment: &sources.environment,
-        dotenv: &Default::default(),
+        dotenv,
         settings: &Settings::default(),
         defaults: &[],
         approvals: &sources.approvals,
@@ -230,16 +274,10 @@ fn judge(document: &Document, raw: &RawServer, config: &Config, sources: &Source
     let listed = config.servers.get(&raw.name).filter(|listed| {
         listed.subject.is_some() && listed.origin.file.as_ref().is_some_and(|file| same_file(file, document, sources))
     });
-    match listed.cloned().or(server) {
-        Some(server) if listed.is_some() => {
-            found.of_project = server.origin.layer == Layer::Project;
-            (found.standing, found.lines) = match (server.approval, server.changed.is_empty()) {
-                (Approval::Approved, _) => (Standing::Approved, Vec::new()),
-                (Approval::Pending, true) => (Standing::New, vec![format!("listed as pending, from {}", server.origin)]),
-                (Approval::Pending, false) => (Standing::Pending, server.changed),
-            };
-            found.subject = server.subject.map(|subject| *subject);
-        }
+    if let Some(found) = listed.and_then(|server| self::listed(server, sources)) {
+        return Some(found);
+    }
+    match server {
         Some(server) => {
             (found.standing, found.lines) = standing(&server, &document.file, config, sources);
             found.subject = server.subject.map(|subject| *subject);

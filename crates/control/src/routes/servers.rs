@@ -77,7 +77,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         members_dropped: read(&server.counters.members_dropped),
         since: supervisor::utc(status.since),
         next_try_ms: next_try.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
-        reason: status.degraded.or(status.reason),
+        reason: entry.waits().filter(|_| entry.enabled).or(status.degraded).or(status.reason),
         hint,
         origin: entry.origin.to_string(),
         state,
@@ -88,10 +88,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
 fn action(server: &Server, state: &str) -> Option<String> {
     match state {
         "disabled" => Some(format!("set enabled = true at {}", server.entry.origin)),
-        "pending" => {
-            let file = server.entry.origin.file.as_ref()?.display();
-            Some(format!("look at it, then approve it by naming the file: switchboard --config {file}"))
-        }
+        "pending" => Some(format!("look at it and decide: switchboard approve {}", server.name)),
         "needs_auth" => Some(format!("switchboard auth login {}", server.name)),
         "failed" | "crash_loop" | "backoff" => Some(format!("see its log: switchboard logs {}", server.name)),
         _ => None,

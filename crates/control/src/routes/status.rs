@@ -32,5 +32,6 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         memory: memory::now(),
         servers: snapshot.servers.values().map(|server| servers::describe(&snapshot, server)).collect(),
         hidden: hidden.collect(),
+        found: parts.found.borrow().clone(),
     })
 }

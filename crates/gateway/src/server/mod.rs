@@ -91,7 +91,7 @@ impl Server {
         let status = if !entry.enabled {
             Status::resting(State::Stopped, "disabled in its entry")
         } else if entry.approval == config::Approval::Pending {
-            Status::resting(State::Stopped, "waits for approval: a project brought it")
+            Status::resting(State::Stopped, &entry.waits().unwrap_or_default())
         } else {
             Status::resting(State::Starting, "")
         };
