@@ -10,6 +10,7 @@
 mod client_files;
 mod defaults;
 mod diagnostics;
+mod effects;
 mod examples;
 mod fixture;
 mod found;

@@ -10,6 +10,7 @@ mod conformance;
 mod connect;
 mod eras;
 mod fleet;
+mod found;
 mod guard;
 mod held;
 mod interactive;
