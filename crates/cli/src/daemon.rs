@@ -143,7 +143,19 @@ impl Daemon {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
         let address = Addresses { http: address, tcp: tcp_address, unix: own };
-        Ok(Self { engine, reloader, address, files, sockets, commands, signals, shutdown, listeners, found, _lock: lock })
+        Ok(Self {
+            engine,
+            reloader,
+            address,
+            files,
+            sockets,
+            commands,
+            signals,
+            shutdown,
+            listeners,
+            found,
+            _lock: lock,
+        })
     }
 
     async fn serve(mut self, context: &Context) -> Result<(), Report> {

@@ -150,7 +150,8 @@ impl Subject {
             }
         }
         let mut files = Vec::new();
-        let written: Vec<String> = ["command", "args", "url", "cwd"].iter().filter_map(|key| keys.get(*key)).cloned().collect();
+        let written: Vec<String> =
+            ["command", "args", "url", "cwd"].iter().filter_map(|key| keys.get(*key)).cloned().collect();
         for reference in written.iter().flat_map(|text| references(text)) {
             let name = reference.strip_prefix("env:").unwrap_or(reference).split(":-").next().unwrap_or_default();
             match (reference.strip_prefix("file:"), project.dotenv.get(name)) {
@@ -347,10 +348,7 @@ mod tests {
             stamp: String::new(),
             inside: *inside,
         };
-        Subject {
-            keys: [("args".to_owned(), args.to_owned())].into(),
-            files: files.iter().map(sealed).collect(),
-        }
+        Subject { keys: [("args".to_owned(), args.to_owned())].into(), files: files.iter().map(sealed).collect() }
     }
 
     fn approved(subject: Subject) -> Approvals {

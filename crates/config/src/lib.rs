@@ -47,8 +47,8 @@ pub mod edit;
 pub use approval::{Approvals, Record, Sealed, Subject, Verdict};
 pub use child_env::child_environment;
 pub use config::{
-    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Prefix,
-    RawExtra, Reach, Restart, Server, ToolFilter, Written,
+    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin,
+    Prefix, RawExtra, Reach, Restart, Server, ToolFilter, Written,
 };
 pub use diagnostic::{Diagnostic, Severity, Span, render};
 pub use discover::{Found, Search, Standing, approvable, discover};

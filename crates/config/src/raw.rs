@@ -3,8 +3,8 @@
 
 use crate::diagnostic::{Report, Severity, Source, Span};
 use crate::foreign::normalise;
-use crate::predecessors::{Translated, translate};
 use crate::keys::{SERVER_KEYS, Shape, TOP_KEYS, find};
+use crate::predecessors::{Translated, translate};
 use crate::read::{Field, Fields, Manner, Value, read_fields, unknown_key};
 use crate::tree::{Entry, Kind, Node, parse_json, parse_toml};
 use crate::yaml::parse_yaml;

@@ -104,9 +104,8 @@ impl<'a> Work<'a> {
         let Reach::Stdio { env, .. } = reach else {
             return;
         };
-        let steers = |name: &&String| {
-            STEERING.contains(&name.as_str()) || name.starts_with("LD_") || name.starts_with("DYLD_")
-        };
+        let steers =
+            |name: &&String| STEERING.contains(&name.as_str()) || name.starts_with("LD_") || name.starts_with("DYLD_");
         for name in env.keys().filter(steers).cloned().collect::<Vec<_>>() {
             let span = self.declaration.raw.name_span;
             self.problem(span, &format!("a project must not set the variable {name}"))

@@ -180,8 +180,21 @@ mod tests {
     #[test]
     fn what_needs_a_shell_is_refused() {
         for line in [
-            "a | b", "a && b", "a; b", "a > f", "a $(b)", "a `b`", "cd x", "source v", "a *.js", "a 'b", "", "A=1", "a &",
-            "a \"`b`\"", "a ${B:-c}",
+            "a | b",
+            "a && b",
+            "a; b",
+            "a > f",
+            "a $(b)",
+            "a `b`",
+            "cd x",
+            "source v",
+            "a *.js",
+            "a 'b",
+            "",
+            "A=1",
+            "a &",
+            "a \"`b`\"",
+            "a ${B:-c}",
         ] {
             assert!(split(line).is_err(), "{line}");
         }

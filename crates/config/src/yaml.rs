@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn values_are_what_yaml_says() {
-        let text = "a: 1\nb: [x, 'y', 2.5, true, ~]\nc:\n  d: \"1\"\n  e: yes\n1: 0x10\nbig: &all {k: v}\nagain: *all\n";
+        let text =
+            "a: 1\nb: [x, 'y', 2.5, true, ~]\nc:\n  d: \"1\"\n  e: yes\n1: 0x10\nbig: &all {k: v}\nagain: *all\n";
         let expected = serde_json::json!({
             "a": 1, "b": ["x", "y", 2.5, true, null], "c": { "d": "1", "e": "yes" }, "1": 16,
             "big": { "k": "v" }, "again": { "k": "v" },

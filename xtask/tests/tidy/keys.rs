@@ -10,12 +10,13 @@ const READERS: [&str; 5] =
     ["crates/cli/src", "crates/gateway/src", "crates/control/src", "crates/supervisor/src", "crates/outbound/src"];
 
 /// The tables of keys, and what values of each are called where they are read.
-const TABLES: [(&str, &[&str]); 9] = [
+const TABLES: [(&str, &[&str]); 10] = [
     ("LIMIT_KEYS", &["limits"]),
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
     ("NAMES_KEYS", &["names"]),
     ("RECORDS_KEYS", &["entry"]),
+    ("DISCOVERY_KEYS", &["asked", "discovery"]),
     ("TOP_KEYS", &["config"]),
     ("TOOLS_KEYS", &["tools"]),
     ("OAUTH_KEYS", &["settings", "oauth"]),
@@ -26,7 +27,7 @@ const TABLES: [(&str, &[&str]); 9] = [
 const ENVIRONMENT: &str = "child_environment";
 
 /// Keys that are resolved into a field of another name; several may become one.
-const RESOLVED: [(&str, &str); 9] = [
+const RESOLVED: [(&str, &str); 10] = [
     ("RECORDS_KEYS.arguments", "record_arguments"),
     ("RECORDS_KEYS.results", "record_results"),
     ("SERVER_KEYS.type", "dialect"),
@@ -35,7 +36,8 @@ const RESOLVED: [(&str, &str); 9] = [
     ("SERVER_KEYS.inherit_env", ENVIRONMENT),
     ("SERVER_KEYS.auth", "oauth"),
     ("SERVER_KEYS.disabled", "enabled"),
-    // A default for the servers, which `RECORDS_KEYS` is about.
+    // Defaults for the servers, whose own keys are read.
+    ("TOP_KEYS.defaults", "servers"),
     ("TOP_KEYS.records", "servers"),
 ];
 

@@ -72,7 +72,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     };
     for (name, value) in new.env.iter().chain(&new.headers) {
         if looks_secret(name, value) {
-            let message = format!("the value of {name} looks like a secret and stands in the file for all who can read it");
+            let message =
+                format!("the value of {name} looks like a secret and stands in the file for all who can read it");
             let better = format!("set it in the environment and write {name}='${{env:{name}}}', or ${{file:path}}");
             context.printer.warn(&message, Some(&better));
         }
@@ -80,7 +81,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let draft = Draft::of_own_file(context)?;
     let already = draft.declares(&args.name);
     if let Some(origin) = already.filter(|_| !args.force) {
-        return Err(Report::usage(format!("`{}` is declared already, at {origin}", args.name)).hint("replace it: --force"));
+        return Err(
+            Report::usage(format!("`{}` is declared already, at {origin}", args.name)).hint("replace it: --force")
+        );
     }
     let text = added(&draft.old, &new, args.force).map_err(|error| draft.refused(&error))?;
     let draft = draft.with(text);
@@ -95,7 +98,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 fn pairs(texts: &[String], between: char, flag: &str) -> Result<Vec<(String, String)>, Report> {
     let split = |text: &String| {
         let (name, value) = text.split_once(between).filter(|(name, _)| !name.trim().is_empty()).ok_or_else(|| {
-            Report::usage(format!("{flag} `{text}` has no `{between}`")).hint(format!("such as {flag} NAME{between}VALUE"))
+            Report::usage(format!("{flag} `{text}` has no `{between}`"))
+                .hint(format!("such as {flag} NAME{between}VALUE"))
         })?;
         Ok((name.trim().to_owned(), value.trim_start().to_owned()))
     };
@@ -111,7 +115,8 @@ fn looks_secret(name: &str, value: &str) -> bool {
     let telling = ["TOKEN", "SECRET", "PASSWORD", "API_KEY", "APIKEY", "AUTHORIZATION", "CREDENTIAL"];
     let known = ["ghp_", "github_pat_", "sk-", "xoxb-", "xoxp-", "AKIA", "glpat-", "Bearer "];
     let letters = value.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
-    let mixed = value.contains(|letter: char| letter.is_ascii_digit()) && value.contains(|letter: char| letter.is_ascii_alphabetic());
+    let mixed = value.contains(|letter: char| letter.is_ascii_digit())
+        && value.contains(|letter: char| letter.is_ascii_alphabetic());
     telling.iter().any(|word| name.contains(word))
         || known.iter().any(|start| value.starts_with(start))
         || (letters && mixed && value.len() >= 32)
@@ -123,7 +128,9 @@ mod tests {
 
     #[test]
     fn secrets_are_recognised_and_references_are_not() {
-        for (name, value) in [("GITHUB_TOKEN", "abcdefgh"), ("X", "ghp_0123456789"), ("X", "0123456789abcdef0123456789abcdef")] {
+        for (name, value) in
+            [("GITHUB_TOKEN", "abcdefgh"), ("X", "ghp_0123456789"), ("X", "0123456789abcdef0123456789abcdef")]
+        {
             assert!(looks_secret(name, value), "{name}={value}");
         }
         for (name, value) in [("GITHUB_TOKEN", "${env:GITHUB_TOKEN}"), ("MODE", "production"), ("TOKEN", "no")] {

@@ -157,7 +157,8 @@ impl Draft {
     pub(super) fn of_own_file(context: &Context) -> Result<Self, Report> {
         let user = || Some(context.environment.config_folder()?.join("switchboard").join("switchboard.toml"));
         let file = context.settings.config.last().cloned().or_else(user);
-        let file = file.ok_or_else(|| Report::usage("there is no home folder to write to").hint("name a file: --config FILE"))?;
+        let file = file
+            .ok_or_else(|| Report::usage("there is no home folder to write to").hint("name a file: --config FILE"))?;
         if file.extension().is_none_or(|kind| kind != "toml") {
             return Err(Report::usage(format!("{} is not TOML; servers are added to files of ours", file.display()))
                 .hint("name a switchboard.toml: --config FILE"));

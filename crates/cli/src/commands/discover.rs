@@ -63,7 +63,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let open = search.found.iter().filter(|found| found.standing.is_open()).count();
     let changed = search.found.iter().filter(|found| found.standing == Standing::Changed).count();
     if open > 0 {
-        let mut text = format!("{} not approved; look at one and decide: switchboard approve NAME", count(open, "server"));
+        let mut text =
+            format!("{} not approved; look at one and decide: switchboard approve NAME", count(open, "server"));
         if changed > 0 {
             text.push_str("; one whose name is configured here stays out until it has another name");
         }

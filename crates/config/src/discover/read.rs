@@ -42,11 +42,12 @@ pub(super) fn file(path: &Path, environment: &Environment) -> Option<Brought> {
         return None;
     }
     let at_home = environment.home.as_deref().is_some_and(|home| folder == home);
-    if let Some(project) = folders::project(path).filter(|project| !at_home && Some(*project) != environment.home.as_deref()) {
+    if let Some(project) =
+        folders::project(path).filter(|project| !at_home && Some(*project) != environment.home.as_deref())
+    {
         stay_inside(&mut raw, project, name);
     }
-    let document =
-        Document { source, layer: Layer::Found, folder: folder.to_path_buf(), file: path.to_path_buf() };
+    let document = Document { source, layer: Layer::Found, folder: folder.to_path_buf(), file: path.to_path_buf() };
     Some(Brought { document, raw, report })
 }
 

@@ -11,7 +11,12 @@ use crate::tree::{Entry, Kind, Node, entry};
 pub const FIELDS: &[FieldRow] = &[
     FieldRow { field: "name", effect: Effect::Key("description") },
     FieldRow { field: "path", effect: Effect::Key("cwd") },
-    FieldRow { field: "command", effect: Effect::Together("split into `command` and `args`, `NAME=value` in front goes to `env`; what needs a shell is refused") },
+    FieldRow {
+        field: "command",
+        effect: Effect::Together(
+            "split into `command` and `args`, `NAME=value` in front goes to `env`; what needs a shell is refused",
+        ),
+    },
     FieldRow { field: "port", effect: Effect::Together("`port`, and `url` on it") },
     FieldRow { field: "env_file", effect: Effect::Together("`env_file`, stronger than `env` as it was there") },
     FieldRow { field: "env", effect: Effect::Together("`env`, with `$NAME` and `${NAME}` expanded") },

@@ -1,18 +1,18 @@
 //! Files of the systems that came before, read as they are: each field becomes keys of ours, or
 //! is named with the reason why it has no effect. Pure rewriting of the tree; the reader follows.
 //!
-//! Which field becomes what stands in the tables of `launcher` and `manager`, and for people in
+//! Which field becomes what stands in the tables of `launcher` and `orchestrator`, and for people in
 //! `docs/predecessors.md`. Nothing here is given to a shell.
 
 mod launcher;
-mod manager;
+mod orchestrator;
 
 use crate::diagnostic::{Report, Severity, Source, Span};
 use crate::keys::{Key, SERVER_KEYS, Shape, TOP_KEYS, find};
 use crate::tree::{Entry, Kind, Node};
 
 pub use launcher::FIELDS as LAUNCHER_FIELDS;
-pub use manager::{FIELDS as MANAGER_FIELDS, GROUPS as MANAGER_GROUPS};
+pub use orchestrator::{FIELDS as MANAGER_FIELDS, GROUPS as MANAGER_GROUPS};
 
 /// A field of a predecessor and what it comes to here.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) fn translate(source: &Source, tree: &Node) -> Option<Translated> {
         return Some(launcher::translate(tree));
     }
     let yaml = matches!(source.path.extension().and_then(|kind| kind.to_str()), Some("yaml" | "yml"));
-    yaml.then(|| manager::translate(tree))
+    yaml.then(|| orchestrator::translate(tree))
 }
 
 // === impl Translated ===
@@ -142,8 +142,7 @@ fn set(entries: &mut Vec<Entry>, path: &str, from: &Entry, kind: Kind) {
     if !entries.iter().any(|one| one.key == section) {
         entries.push(entry(section, Kind::Table(Vec::new())));
     }
-    if let Some(Kind::Table(inside)) =
-        entries.iter_mut().find(|one| one.key == section).map(|one| &mut one.value.kind)
+    if let Some(Kind::Table(inside)) = entries.iter_mut().find(|one| one.key == section).map(|one| &mut one.value.kind)
     {
         set(inside, rest, from, kind);
     }

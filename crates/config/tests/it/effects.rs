@@ -43,10 +43,18 @@ fn other(property: &Value) -> String {
         Some("object") => "{ A = \"b\" }".to_owned(),
         Some("string") => "\"other\"".to_owned(),
         _ if property["pattern"].as_str().is_some_and(|pattern| pattern.contains("ms")) => {
-            if default == "1s" { "\"2s\"".to_owned() } else { "\"1s\"".to_owned() }
+            if default == "1s" {
+                "\"2s\"".to_owned()
+            } else {
+                "\"1s\"".to_owned()
+            }
         }
         _ if property["pattern"].is_string() => {
-            if default == "2MiB" { "\"3MiB\"".to_owned() } else { "\"2MiB\"".to_owned() }
+            if default == "2MiB" {
+                "\"3MiB\"".to_owned()
+            } else {
+                "\"2MiB\"".to_owned()
+            }
         }
         _ => {
             let words = property["enum"].as_array().cloned().unwrap_or_default();

@@ -48,8 +48,20 @@ fn every_place_is_searched() {
     let mut names: Vec<&str> = search.found.iter().map(|found| found.name.as_str()).collect();
     names.sort_unstable();
     let expected = [
-        "codex", "cursor", "direct", "editor", "foo-mcp", "gemini", "inner", "launcher", "mcp:serve", "portable", "tool",
-        "web", "wrap", "yaml",
+        "codex",
+        "cursor",
+        "direct",
+        "editor",
+        "foo-mcp",
+        "gemini",
+        "inner",
+        "launcher",
+        "mcp:serve",
+        "portable",
+        "tool",
+        "web",
+        "wrap",
+        "yaml",
     ];
     assert_eq!(names, expected, "{:?}", search.remarks);
     assert!(search.found.iter().all(|found| found.standing == Standing::New), "{search:?}");
@@ -63,7 +75,10 @@ fn every_place_is_searched() {
 #[test]
 fn what_is_found_is_compared_with_what_is_configured() {
     let fixture = Fixture::new()
-        .file(USER, "[servers.same]\ncommand = \"x\"\n[servers.other]\ncommand = \"y\"\n[servers.renamed]\ncommand = \"z\"\n")
+        .file(
+            USER,
+            "[servers.same]\ncommand = \"x\"\n[servers.other]\ncommand = \"y\"\n[servers.renamed]\ncommand = \"z\"\n",
+        )
         .file(
             "projects/a.mcp.json",
             r#"{"mcpServers": {"same": {"command": "x"}, "other": {"command": "Y"}, "another": {"command": "z"},
@@ -109,7 +124,10 @@ fn an_entry_runs_when_it_is_exactly_what_was_approved() {
         assert!(!server.is_active() && waits.contains(line), "{line}: {waits}");
     }
     let text = r#"{"mcpServers": {"a": {"command": "node", "args": ["server.js"], "env": {"K": "other"}}}}"#;
-    assert!(fixture.file(".mcp.json", text).good().config.servers["a"].is_active(), "only names of variables are approved");
+    assert!(
+        fixture.file(".mcp.json", text).good().config.servers["a"].is_active(),
+        "only names of variables are approved"
+    );
 }
 
 #[test]
@@ -130,9 +148,8 @@ fn a_script_a_link_and_a_missing_file_count() {
 
 #[test]
 fn a_program_of_the_system_that_changed_is_a_warning() {
-    let mut fixture = Fixture::new()
-        .file("p/.mcp.json", r#"{"mcpServers": {"a": {"command": "prog"}}}"#)
-        .file("bin/prog", "one");
+    let mut fixture =
+        Fixture::new().file("p/.mcp.json", r#"{"mcpServers": {"a": {"command": "prog"}}}"#).file("bin/prog", "one");
     executable(&fixture, "bin/prog");
     let bin = fixture.path("bin").display().to_string();
     fixture = fixture.var("PATH", &bin);
@@ -163,9 +180,8 @@ fn a_project_cannot_steer_programs_or_settings() {
 #[test]
 fn found_servers_are_listed_as_pending_and_run_once_approved() {
     let user = "[discovery]\nfolders = [\"~/work\"]\ninterval = 60\nauto = true\n";
-    let mut fixture = Fixture::new()
-        .file(USER, user)
-        .file("home/work/x/.mcp.json", r#"{"mcpServers": {"found": {"command": "x"}}}"#);
+    let mut fixture =
+        Fixture::new().file(USER, user).file("home/work/x/.mcp.json", r#"{"mcpServers": {"found": {"command": "x"}}}"#);
     let loaded = fixture.good();
     let server = &loaded.config.servers["found"];
     assert_eq!(server.waits().as_deref(), Some("waits for approval: discovery found it"));

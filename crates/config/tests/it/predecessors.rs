@@ -57,7 +57,8 @@ fn no_field_of_the_manager_is_swallowed() {
         let plain = Fixture::named("m.yaml", "servers:\n  a:\n    command: prog\n");
         let with = Fixture::named("m.yaml", &text);
         let said = with.said();
-        let changed = config::to_json(&plain.load().config)["servers"] != config::to_json(&with.load().config)["servers"];
+        let changed =
+            config::to_json(&plain.load().config)["servers"] != config::to_json(&with.load().config)["servers"];
         assert!(changed || said.iter().any(|line| line.contains(row.field)), "{} does nothing: {said:?}", row.field);
     }
 }

@@ -215,7 +215,8 @@ fn no_route_takes_a_command() {
     ];
     for method in ["tools/call", "server/add", "initialize", "servers/create"] {
         for body in &bodies {
-            let _refused = board.modern().request(method, json!({ "name": "own__echo", "arguments": body, "servers": body }));
+            let _refused =
+                board.modern().request(method, json!({ "name": "own__echo", "arguments": body, "servers": body }));
         }
     }
     for path in ["/api/servers", "/api/reload", "/api/approve", "/servers", "/mcp/own"] {

@@ -8,6 +8,7 @@ mod catalog;
 mod cli;
 mod conformance;
 mod connect;
+mod effects;
 mod eras;
 mod fleet;
 mod found;

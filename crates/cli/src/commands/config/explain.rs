@@ -25,7 +25,8 @@ pub(super) fn run(key: &str, context: &Context) -> Result<(), Report> {
 }
 
 fn text(explained: &Explained) -> String {
-    let mut lines = vec![explained.key.clone(), format!("  {}", explained.what), format!("  form     {}", explained.kind)];
+    let mut lines =
+        vec![explained.key.clone(), format!("  {}", explained.what), format!("  form     {}", explained.kind)];
     if let Some(default) = &explained.default {
         lines.push(format!("  default  {default}"));
     }

@@ -40,7 +40,10 @@ pub const FIELDS: &[FieldRow] = &[
     row("restart_delay", Key("restart_delay")),
     row("max_restart_attempts", Key("max_restarts")),
     row("restart_window", Key("restart_window")),
-    row("requires_auth", Together("signing in begins when the server asks for it; `auth_token` is sent without being asked")),
+    row(
+        "requires_auth",
+        Together("signing in begins when the server asks for it; `auth_token` is sent without being asked"),
+    ),
     row("auth_token", Together("the header `Authorization: Bearer …` of a remote server")),
     row("validate_ssl", Unused("certificates are always checked; add your own authority to those of the system")),
     row("max_concurrent_requests", Key("max_concurrent")),
@@ -52,14 +55,20 @@ pub const FIELDS: &[FieldRow] = &[
 ];
 
 /// Other names under which its discovery knew some of them.
-const ALIASES: &[(&str, &str)] =
-    &[("type", "connection_type"), ("timeout", "request_timeout"), ("env", "environment"), ("cwd", "working_directory")];
+const ALIASES: &[(&str, &str)] = &[
+    ("type", "connection_type"),
+    ("timeout", "request_timeout"),
+    ("env", "environment"),
+    ("cwd", "working_directory"),
+];
 
 const INTERVAL: Effect = Key("discovery.interval");
 const FOLDERS: Effect = Key("discovery.folders");
 const DATA: Effect = Unused("all state lies in the data folder: --data");
-const LOGS: Effect = Unused("logs lie in the data folder; their size is limits.log_file_bytes_max and limits.log_files_max");
-const API: Effect = Unused("commands reach the daemon over its own socket, which only you can open; clients connect to listen.address");
+const LOGS: Effect =
+    Unused("logs lie in the data folder; their size is limits.log_file_bytes_max and limits.log_files_max");
+const API: Effect =
+    Unused("commands reach the daemon over its own socket, which only you can open; clients connect to listen.address");
 
 /// The settings of the manager, by group and field; several spellings were in use.
 pub const GROUPS: &[FieldRow] = &[
@@ -72,12 +81,21 @@ pub const GROUPS: &[FieldRow] = &[
     row("health_monitoring.global_health_check_interval", Key("defaults.health.interval")),
     row("health_monitoring.interval", Key("defaults.health.interval")),
     row("health_monitoring.max_concurrent_health_checks", Key("limits.probes_max")),
-    row("health_monitoring.metrics_collection_interval", Unused("figures are kept as calls happen; nothing is collected on a timer")),
+    row(
+        "health_monitoring.metrics_collection_interval",
+        Unused("figures are kept as calls happen; nothing is collected on a timer"),
+    ),
     row("recovery.global_auto_recovery", Key("defaults.recover")),
-    row("recovery.recovery_check_interval", Unused("a recovery begins when a probe fails or a process ends, not on a timer")),
+    row(
+        "recovery.recovery_check_interval",
+        Unused("a recovery begins when a probe fails or a process ends, not on a timer"),
+    ),
     row("performance.max_startup_concurrency", Key("limits.startup_concurrency")),
     row("performance.max_concurrent_health_checks", Key("limits.probes_max")),
-    row("performance.metrics_collection_interval", Unused("figures are kept as calls happen; nothing is collected on a timer")),
+    row(
+        "performance.metrics_collection_interval",
+        Unused("figures are kept as calls happen; nothing is collected on a timer"),
+    ),
     row("storage.state_file", DATA),
     row("storage.log_level", Unused("how much is said is a flag: -q, -v, -vv")),
     row("storage.log_file", LOGS),
