@@ -157,7 +157,7 @@ impl Subject {
             match (reference.strip_prefix("file:"), project.dotenv.get(name)) {
                 (Some(path), _) => {
                     let path = project.roots.first().map_or_else(|| path.into(), |root| root.join(path));
-                    files.extend(seal(&path, Role::Argument, &[path.clone()], known));
+                    files.extend(seal(&path, Role::Argument, std::slice::from_ref(&path), known));
                 }
                 (None, Some(value)) if !project.environment.vars.contains_key(name) => {
                     let hash = hex(&Sha256::digest(value));

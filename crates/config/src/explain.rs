@@ -43,7 +43,7 @@ pub fn explain(config: &Config, key: &str) -> Result<Explained, Option<String>> 
         explained.value = value(&to_json(config), &parts);
         let origin = config.origins.get(key).map(ToString::to_string);
         explained.origin = explained.keys.is_empty().then(|| origin.unwrap_or_else(|| "default".to_owned()));
-        if parts[0] == "defaults" && config.origins.get(key).is_none() {
+        if parts[0] == "defaults" && !config.origins.contains_key(key) {
             explained.origin = None;
         }
         return Ok(explained);

@@ -111,7 +111,10 @@ fn edit(name: &str, change: Change, dry_run: bool, context: &Context) -> Result<
         return draft.show(context);
     }
     draft.write(context, &format!("{done} {name}"))?;
-    tell_daemon(&[name.to_owned()], context)
+    match change {
+        Change::Remove => tell_daemon(&[], context),
+        Change::Enable | Change::Disable => tell_daemon(&[name.to_owned()], context),
+    }
 }
 
 /// The file belongs to another tool: only our own approval is changed.
@@ -129,7 +132,7 @@ fn of_another_tool(name: &str, change: Change, origin: &Origin, context: &Contex
         store_files::write_approvals(&data, &approvals)?;
     }
     say(name, "no longer approved", &origin.to_string(), true, context)?;
-    tell_daemon(&[name.to_owned()], context)
+    tell_daemon(&[], context)
 }
 
 fn say(name: &str, done: &str, place: &str, changed: bool, context: &Context) -> Result<(), Report> {

@@ -76,12 +76,8 @@ pub(super) fn walk(folder: &Path, files: &mut Vec<PathBuf>, remarks: &mut Vec<St
             let path = entry.path();
             match entry.file_type() {
                 // A link is not followed: it may lead back here.
-                Ok(kind) if kind.is_dir() => {
-                    if depth < DEPTH_MAX && !name.starts_with('.') && !SKIPPED.contains(&name.as_str()) {
-                        below.push((path, depth + 1));
-                    }
-                }
-                Ok(_) if declares(&name, &path) => files.push(path),
+                Ok(kind) if kind.is_dir() && depth < DEPTH_MAX && is_searched(&name) => below.push((path, depth + 1)),
+                Ok(kind) if !kind.is_dir() && declares(&name, &path) => files.push(path),
                 _ => {}
             }
         }
@@ -93,6 +89,10 @@ pub(super) fn walk(folder: &Path, files: &mut Vec<PathBuf>, remarks: &mut Vec<St
 fn hidden(folder: &Path, files: &mut Vec<PathBuf>) {
     let paths = HIDDEN.iter().map(|(inside, file)| folder.join(inside).join(file));
     files.extend(paths.filter(|path| path.is_file()));
+}
+
+fn is_searched(folder: &str) -> bool {
+    !folder.starts_with('.') && !SKIPPED.contains(&folder)
 }
 
 /// Whether a file of this name may declare servers.

@@ -27,7 +27,7 @@ fn of_server(key: &'static str, lines: [&str; 2], see: fn(&Switchboard) -> Value
 fn of_program(key: &'static str, lines: [&str; 2], see: fn(&Switchboard) -> Value) -> Row {
     let server = built("mcp-misbehave");
     let script = format!("{{ env; pwd; echo \"$@\"; }} > \"$HOME/got\"; exec \"{}\" ok dual", server.display());
-    let entry = format!("[servers.good]\ncommand = \"sh\"\n");
+    let entry = "[servers.good]\ncommand = \"sh\"\n";
     let with_args = |line: &str| match line.starts_with("args") {
         true => format!("{entry}args = [\"-c\", '{script}', \"sh\", {}]\n", line.trim_start_matches("args = ")),
         false => format!("{entry}args = [\"-c\", '{script}']\n{line}\n"),

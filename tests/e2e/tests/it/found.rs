@@ -34,7 +34,7 @@ fn done(ended: &Ended) {
 fn standing(home: &Home, config: &str) -> (String, String) {
     let found = home.cli(&["--config", config, "discover", "--json"]).json();
     let found = found["found"].as_array().cloned().unwrap_or_default();
-    let one = found.into_iter().find(|found| found["name"] == "brought").expect("expected it to be found");
+    let one = found.into_iter().find(|found| found["name"] == "brought").unwrap();
     (one["standing"].as_str().unwrap_or_default().to_owned(), one["lines"].to_string())
 }
 
