@@ -30,3 +30,7 @@ mod pages;
 #[cfg(test)]
 #[path = "tidy/keys.rs"]
 mod keys;
+
+#[cfg(test)]
+#[path = "tidy/effects.rs"]
+mod effects;

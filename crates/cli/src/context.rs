@@ -6,7 +6,8 @@ use crate::data_folder::DataFolder;
 use crate::printer::Printer;
 use crate::report::Report;
 use crate::settings::Settings;
-use config::{Environment, Flags, Loaded, Sources};
+use crate::store_files;
+use config::{Approvals, Environment, Flags, Loaded, Sources};
 use std::path::PathBuf;
 
 /// What a command stands on.
@@ -26,7 +27,14 @@ impl Context {
             files: self.settings.config.clone(),
             environment: self.environment.clone(),
             flags: Flags { listen: self.settings.listen.clone() },
+            approvals: self.approvals(),
+            ..Sources::default()
         }
+    }
+
+    /// What a person approved for this data folder.
+    pub(crate) fn approvals(&self) -> Approvals {
+        self.data_folder().map_or_else(|_| Approvals::default(), |data| store_files::read_approvals(&data))
     }
 
     /// Reads the configuration and shows what is wrong with it.

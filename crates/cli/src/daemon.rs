@@ -24,6 +24,8 @@ mod reload;
 
 mod announce;
 
+mod finder;
+
 use crate::context::Context;
 use crate::data_folder::{Lock, Sockets};
 use crate::printer::count;
@@ -32,6 +34,7 @@ use crate::{log_format, store_files};
 use config::Loaded;
 use control::Command;
 use control::Problem;
+use finder::Finder;
 use gateway::DRAIN_TIME_MAX;
 use gateway::listener::{Http, Sockets as StreamSockets};
 use inherited::Inherited;
@@ -44,7 +47,7 @@ use std::sync::Arc;
 use supervisor::GuardProcess;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Level;
@@ -122,6 +125,8 @@ struct Daemon {
     shutdown: CancellationToken,
     listeners: Vec<JoinHandle<()>>,
     notifier: Notifier,
+    /// What was found and waits for a person.
+    found: watch::Sender<Vec<control::said::Found>>,
     _lock: Lock,
 }
 
@@ -161,7 +166,9 @@ impl Daemon {
         let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), sender, &shutdown)?;
+        let found = watch::Sender::default();
+        let said = (sender, found.subscribe());
+        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), said, &shutdown)?;
         if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
@@ -178,6 +185,7 @@ impl Daemon {
             shutdown,
             listeners,
             notifier,
+            found,
             _lock: lock,
         })
     }
@@ -188,6 +196,7 @@ impl Daemon {
         self.tell_ready();
         let (sender, mut changed) = mpsc::channel(1);
         let mut watcher = reload::watch(&self.files, sender.clone());
+        let finder = Finder::start(context, self.engine.gateway.clone(), self.found.clone(), sender.clone());
         let ending = loop {
             let reply = match self.wake(&mut changed).await {
                 Wake::End | Wake::Command(Command::Stop) => break Ending::Stop,
@@ -202,6 +211,7 @@ impl Daemon {
             };
             self.notifier.reloading("reads its configuration");
             let done = self.reloader.reload(&self.engine.gateway).await;
+            finder.again.notify_one();
             if let Some(reply) = reply {
                 // Whoever asked may have left.
                 let _ = reply.send(done.result.clone());
@@ -214,7 +224,7 @@ impl Daemon {
             }
             self.tell_ready();
         };
-        drop(watcher);
+        drop((watcher, finder));
         self.end(ending, context).await;
         ending
     }
@@ -294,7 +304,7 @@ type Bound = (TcpListener, UnixListener, UnixListener, Streams);
 fn listeners(
     engine: &Engine,
     (socket, api, mcp, streams): Bound,
-    commands: mpsc::Sender<Command>,
+    (commands, found): (mpsc::Sender<Command>, watch::Receiver<Vec<control::said::Found>>),
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
@@ -308,6 +318,7 @@ fn listeners(
         data: engine.data.root.clone(),
         sessions: http.session_count(),
         logs: engine.logs.clone(),
+        found,
         shutdown: shutdown.clone(),
     };
     let limits = Arc::new(config.limits.clone());

@@ -66,6 +66,11 @@ impl DataFolder {
         self.root.join("keys")
     }
 
+    /// What a person approved.
+    pub(crate) fn approvals(&self) -> PathBuf {
+        self.root.join("approvals.json")
+    }
+
     /// What was signed in to.
     pub(crate) fn sign_ins(&self) -> PathBuf {
         self.root.join("sign-ins")

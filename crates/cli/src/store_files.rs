@@ -4,6 +4,7 @@
 
 use crate::data_folder::DataFolder;
 use crate::report::Report;
+use config::Approvals;
 use gateway::catalog::StoredCatalog;
 use gateway::guards::ApprovedTools;
 use protocol::seal::{KEY_BYTES, Sealer};
@@ -77,6 +78,35 @@ pub(crate) fn write_approved_tools(data: &DataFolder, approved: &ApprovedTools) 
     if let Err(error) = written {
         tracing::warn!(%error, "{} cannot be written: {error}", path.display());
     }
+}
+
+/// What a person approved; nothing where that cannot be read, so that everything waits again.
+pub(crate) fn read_approvals(data: &DataFolder) -> Approvals {
+    let path = data.approvals();
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Approvals::default(),
+        Err(error) => {
+            tracing::warn!(%error, "{} cannot be read: {error}; nothing counts as approved", path.display());
+            return Approvals::default();
+        }
+    };
+    serde_json::from_slice(&text).unwrap_or_else(|error| {
+        tracing::warn!(%error, "{} is damaged: {error}; nothing counts as approved", path.display());
+        Approvals::default()
+    })
+}
+
+/// Keeps what a person approved.
+///
+/// # Errors
+/// Those of the system.
+pub(crate) fn write_approvals(data: &DataFolder, approvals: &Approvals) -> Result<(), Report> {
+    data.create()?;
+    let path = data.approvals();
+    let written = serde_json::to_vec_pretty(approvals).map_err(io::Error::other);
+    let written = written.and_then(|bytes| replace(&path, &bytes));
+    written.map_err(|error| Report::failed(format!("{} cannot be written", path.display())).cause(error))
 }
 
 /// The sealing keys, made once: tokens stay good across restarts.

@@ -160,14 +160,7 @@ impl Edit {
             Some(_) => Some(back_up(&file, now).map_err(failed)?),
             None => None,
         };
-        let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        new.write_all(self.new.as_bytes()).map_err(failed)?;
-        if let Ok(metadata) = std::fs::metadata(&file) {
-            let permissions = metadata.permissions();
-            new.as_file().set_permissions(permissions).map_err(failed)?;
-        }
-        new.as_file().sync_all().map_err(failed)?;
-        new.persist(&file).map_err(|error| failed(error.error))?;
+        replace(&file, &self.new).map_err(failed)?;
         let undo = match &backup {
             Some(backup) => format!("mv {} {}", quoted(backup), quoted(&file)),
             None => format!("rm {}", quoted(&file)),
@@ -178,6 +171,25 @@ impl Edit {
 
 fn failed(file: &Path, action: &'static str, cause: std::io::Error) -> ClientFileError {
     ClientFileError::Io { file: file.to_path_buf(), action, cause }
+}
+
+/// Replaces a file in one step with the same permissions; a new one is its owner's only. A link
+/// stays a link.
+///
+/// # Errors
+/// Those of the system.
+pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let file = file.canonicalize().unwrap_or_else(|_| file.to_path_buf());
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    if let Ok(metadata) = std::fs::metadata(&file) {
+        new.as_file().set_permissions(metadata.permissions())?;
+    }
+    new.as_file().sync_all()?;
+    new.persist(&file).map_err(|error| error.error)?;
+    Ok(())
 }
 
 fn back_up(file: &Path, now: SystemTime) -> std::io::Result<PathBuf> {

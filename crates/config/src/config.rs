@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use crate::approval::Subject;
 use crate::health::Health;
 use crate::host::{Program, Resources};
 use crate::limits::Limits;
@@ -25,6 +26,8 @@ pub struct Config {
     pub catalog: Catalog,
     /// How public names are made.
     pub names: Names,
+    /// What is searched for servers declared elsewhere.
+    pub discovery: Discovery,
     /// `file://` URIs that answer `roots/list` of servers.
     pub roots: Vec<String>,
     /// Declared servers by declared name, disabled and pending ones included.
@@ -70,6 +73,17 @@ pub struct Catalog {
 pub struct Names {
     /// The most characters of a public name.
     pub max: usize,
+}
+
+/// `[discovery]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovery {
+    /// Folders to search, absolute if the working folder is.
+    pub folders: Vec<PathBuf>,
+    /// How often the daemon searches.
+    pub interval: Duration,
+    /// Whether what is found is listed as pending.
+    pub auto: bool,
 }
 
 /// One declared server.
@@ -157,6 +171,12 @@ pub struct Server {
     pub written: Written,
     /// Keys of other tools, kept as they came.
     pub raw_extra: RawExtra,
+    /// What a person must approve; `None` for entries of files that are their own.
+    pub subject: Option<Box<Subject>>,
+    /// What differs from what was approved, while it is pending for that reason.
+    pub changed: Vec<String>,
+    /// Where each key came from that is not a default.
+    pub origins: BTreeMap<&'static str, Origin>,
 }
 
 /// How a server is run or reached.
@@ -373,6 +393,8 @@ pub struct Origin {
 /// The layers, the weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
+    /// A file that discovery found.
+    Found,
     /// The file in the user's configuration folder.
     User,
     /// A file found in the working folder.
@@ -395,6 +417,22 @@ impl Server {
     /// Whether it is to be started: enabled and approved.
     pub fn is_active(&self) -> bool {
         self.enabled && self.approval == Approval::Approved
+    }
+
+    /// Why it waits for a person, in one line and one for each difference. `None` if it does not.
+    #[must_use]
+    pub fn waits(&self) -> Option<String> {
+        let brought = match self.origin.layer {
+            Layer::Found => "discovery found it",
+            _ => "a project brought it",
+        };
+        match (self.approval, self.changed.as_slice()) {
+            (Approval::Approved, _) => None,
+            (Approval::Pending, []) => Some(format!("waits for approval: {brought}")),
+            (Approval::Pending, lines) => {
+                Some(format!("waits for approval: it is not what was approved\n  {}", lines.join("\n  ")))
+            }
+        }
     }
 }
 

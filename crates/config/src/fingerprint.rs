@@ -146,6 +146,7 @@ impl Server {
             &self.guards,
             (self.prefix, self.record_arguments, self.record_results),
             &self.health,
+            &self.changed,
         )
     }
 }

@@ -56,6 +56,8 @@ pub(crate) enum Shape {
     Section {
         keys: &'static [Key],
     },
+    /// The keys of a server that make sense for many: those that `is_default` lets through.
+    Defaults,
 }
 
 pub(crate) const fn key(name: &'static str, shape: Shape, what: &'static str) -> Key {
@@ -134,6 +136,63 @@ pub(crate) const RECORDS_KEYS: &[Key] = &[
     flag("results", Some(false), "Whether records of calls keep the results, for servers that do not say."),
 ];
 
+pub(crate) const DISCOVERY_KEYS: &[Key] = &[
+    key(
+        "folders",
+        Shape::Texts,
+        "Folders that are searched for declared servers, with what is below them; relative to this file.",
+    ),
+    time("interval", [60 * SECOND, SECOND, 24 * HOUR], "How often the daemon searches again."),
+    flag(
+        "auto",
+        Some(false),
+        "Whether what is found is listed with the servers, as pending. Nothing of it runs before a person approves it.",
+    ),
+];
+
+/// Keys of a server that say what it is: they make no sense for many.
+const OF_ONE: &[&str] = &[
+    "type",
+    "command",
+    "args",
+    "env",
+    "cwd",
+    "inherit_env",
+    "env_file",
+    "port",
+    "install",
+    "watch",
+    "image",
+    "container",
+    "builtin",
+    "allow_changes",
+    "depends_on",
+    "health_check",
+    "group",
+    "url",
+    "headers",
+    "auth",
+    "oauth",
+    "enabled",
+    "disabled",
+    "description",
+    "tags",
+    // Those that come with other parts of the supervisor.
+    "port",
+    "install",
+    "image",
+    "container",
+    "depends_on",
+    "group",
+    "health_check",
+    "watch",
+];
+
+/// Whether a key of a server may stand in `[defaults]`.
+pub(crate) fn is_default(name: &str) -> bool {
+    !OF_ONE.contains(&name)
+}
+
 /// The top level of `switchboard.toml`, without the servers.
 pub(crate) const TOP_KEYS: &[Key] = &[
     key("listen", Shape::Section { keys: LISTEN_KEYS }, "Where clients connect over HTTP."),
@@ -141,6 +200,8 @@ pub(crate) const TOP_KEYS: &[Key] = &[
     key("catalog", Shape::Section { keys: CATALOG_KEYS }, "The merged list of tools, prompts and resources."),
     key("names", Shape::Section { keys: NAMES_KEYS }, "How public names are made."),
     key("records", Shape::Section { keys: RECORDS_KEYS }, "What is kept of each call."),
+    key("discovery", Shape::Section { keys: DISCOVERY_KEYS }, "Searching for servers that are declared elsewhere."),
+    key("defaults", Shape::Defaults, "Keys of servers, for every server that does not say otherwise."),
     key("roots", Shape::Texts, "The file:// roots that servers are told when they ask."),
     text(
         "container_engine",

@@ -16,8 +16,12 @@ mod names;
 mod quantity;
 mod service_keys;
 mod tree;
+mod yaml;
 
 mod foreign;
+mod shell_words;
+
+pub mod predecessors;
 mod raw;
 mod read;
 mod variables;
@@ -35,24 +39,33 @@ mod service;
 mod services;
 mod settings;
 
+mod approval;
+mod discover;
+
 mod child_env;
 mod fingerprint;
 mod schema;
 mod server_files;
 mod show;
 mod show_services;
+
+mod explain;
 mod watch;
 
 pub mod client_files;
+pub mod edit;
 
+pub use approval::{Approvals, Record, Sealed, Subject, Verdict};
 pub use child_env::{check_environment, child_environment, service_environment};
 pub use config::{
-    Approval, Catalog, Config, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin, Prefix,
-    RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
+    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin,
+    Prefix, RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render};
+pub use discover::{Found, Search, Standing, approvable, discover};
 pub use environment::{Environment, LISTEN_VARIABLE};
+pub use explain::{Explained, explain};
 pub use fingerprint::{Changes, changes};
 pub use guards::{Breaker, Cache, Guards, Membership, RateLimit, Retry};
 pub use health::{Health, HealthCheck};

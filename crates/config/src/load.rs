@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::approval::Approvals;
 use crate::config::{Approval, Config, Layer, Origin};
 use crate::depends::check_depends;
 use crate::diagnostic::{Diagnostic, Report, Severity, Source};
+use crate::discover::join;
 use crate::environment::{Environment, read_dotenv, read_value_file};
 use crate::host;
 use crate::names::reduce;
 use crate::raw::{RawConfig, RawServer, read};
-use crate::read::Settings;
+use crate::read::{Field, Settings};
 use crate::server::{Declaration, check_server};
 use crate::services::{Surroundings, check_services};
 use crate::settings::check_settings;
@@ -28,6 +30,10 @@ pub struct Sources {
     pub environment: Environment,
     /// Values given on the command line.
     pub flags: Flags,
+    /// What a person approved on this machine.
+    pub approvals: Approvals,
+    /// Texts that stand for files, by absolute path: what would be if they were written.
+    pub drafts: BTreeMap<PathBuf, String>,
 }
 
 /// Values given on the command line; they win over everything.
@@ -75,6 +81,8 @@ pub(crate) struct Document {
     pub(crate) layer: Layer,
     /// Its folder, absolute if the working folder is.
     pub(crate) folder: PathBuf,
+    /// The file itself, absolute and without links where the system tells.
+    pub(crate) file: PathBuf,
 }
 
 // === impl Document ===
@@ -83,9 +91,14 @@ impl Document {
     /// What a project brings waits for a person.
     pub(crate) fn approval(&self) -> Approval {
         match self.layer {
-            Layer::Project => Approval::Pending,
+            Layer::Project | Layer::Found => Approval::Pending,
             _ => Approval::Approved,
         }
+    }
+
+    /// Whether an entry is a person's own, or was approved once.
+    fn holds(&self, name: &str, approvals: &Approvals) -> bool {
+        self.approval() == Approval::Approved || approvals.find(name, &self.file).is_some()
     }
 
     pub(crate) fn origin(&self, at: usize) -> Origin {
@@ -104,7 +117,7 @@ pub fn load(sources: &Sources) -> Loaded {
     let mut broken = Vec::new();
     for candidate in candidates(sources) {
         files.push(candidate.path.clone());
-        if let Some((document, raw)) = read_candidate(candidate, &mut report) {
+        if let Some((document, raw)) = read_candidate(candidate, sources, &mut report) {
             if raw.broken {
                 broken.push(document.source.path.clone());
             }
@@ -117,9 +130,13 @@ pub fn load(sources: &Sources) -> Loaded {
     files.push(dotenv_path);
 
     let read_so_far = report.diagnostics.len();
-    let services = crate::services::take(&mut raws);
-    let (settings, declared) = merge(raws, &documents, &mut report);
+    let settings = merge_settings(&mut raws, &documents, &mut report);
+    join(sources, &settings, &mut documents, &mut raws, &mut report);
+    files.extend(documents.iter().filter(|one| one.layer == Layer::Found).map(|one| one.file.clone()));
+    let services = crate::services::take(&mut raws, &documents);
+    let declared = merge(raws, &documents, &sources.approvals, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
+    let defaults = defaults(&settings, &documents);
     for (name, (at, raw)) in &declared {
         let declaration = Declaration {
             document: &documents[*at],
@@ -127,6 +144,8 @@ pub fn load(sources: &Sources) -> Loaded {
             environment,
             dotenv: &dotenv,
             settings: &settings,
+            defaults: &defaults,
+            approvals: &sources.approvals,
             listen: config.listen.address,
             what: "server",
         };
@@ -137,7 +156,8 @@ pub fn load(sources: &Sources) -> Loaded {
     refuse_like_names(&mut config, &declared, &documents, &mut report);
     let raws = declared.values().map(|(at, raw)| (*at, raw));
     host::refuse_like_ports(&mut config, raws, &documents, &mut report);
-    let around = Surroundings { documents: &documents, environment, dotenv: &dotenv, settings: &settings };
+    let approvals = &sources.approvals;
+    let around = Surroundings { documents: &documents, environment, dotenv: &dotenv, settings: &settings, approvals };
     check_services(&services, &around, &mut config, &mut report, &mut files);
     check_depends(&mut config, &declared, &services, &documents, &mut report);
     crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
@@ -168,10 +188,7 @@ fn candidates(sources: &Sources) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
     let mut add = |shown: PathBuf, layer: Layer| {
         let path = environment.cwd.join(&shown);
-        let same = |other: &Candidate| {
-            let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-            real(&other.path) == real(&path)
-        };
+        let same = |other: &Candidate| real(&other.path) == real(&path);
         if !found.iter().any(same) {
             found.push(Candidate { shown, path, layer });
         }
@@ -189,8 +206,9 @@ fn candidates(sources: &Sources) -> Vec<Candidate> {
     found
 }
 
-fn read_candidate(candidate: Candidate, report: &mut Report) -> Option<(Document, RawConfig)> {
-    let text = match read_text(&candidate.path) {
+fn read_candidate(candidate: Candidate, sources: &Sources, report: &mut Report) -> Option<(Document, RawConfig)> {
+    let draft = sources.drafts.get(&candidate.path).cloned();
+    let text = match draft.map_or_else(|| read_text(&candidate.path), Ok) {
         Ok(text) => text,
         Err(Unread::Absent) if candidate.layer != Layer::Named => return None,
         Err(unread) => {
@@ -209,8 +227,14 @@ fn read_candidate(candidate: Candidate, report: &mut Report) -> Option<(Document
     let mut source = Source::new(&candidate.shown, &text);
     let raw = read(&mut source, report);
     let folder = candidate.path.parent().unwrap_or(Path::new("."));
-    let document = Document { source, layer: candidate.layer, folder: folder.to_path_buf() };
+    let (layer, file) = (candidate.layer, real(&candidate.path));
+    let document = Document { source, layer, folder: folder.to_path_buf(), file };
     Some((document, raw))
+}
+
+/// Where links lead; the path itself where nothing is.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
 enum Unread {
@@ -234,7 +258,7 @@ fn read_text(path: &Path) -> Result<String, Unread> {
 }
 
 /// Reads a `.env` file if there is one.
-fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, String> {
+pub(crate) fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, String> {
     if !path.exists() {
         return BTreeMap::new();
     }
@@ -258,15 +282,18 @@ fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMap<String, S
 
 pub(crate) type Declared = BTreeMap<String, (usize, RawServer)>;
 
-/// Later layers win: settings one by one, servers whole.
-fn merge(raws: Vec<RawConfig>, documents: &[Document], report: &mut Report) -> (Settings, Declared) {
+/// Sections that a project must not set: where we listen, what is searched, and how the servers
+/// of others behave.
+const NOT_OF_PROJECTS: &[&str] = &["listen", "discovery", "defaults"];
+
+/// Later layers win, one setting at a time.
+fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut Report) -> Settings {
     let mut settings = Settings::default();
-    let mut declared = Declared::new();
-    for (at, raw) in raws.into_iter().enumerate() {
+    for (at, raw) in raws.iter_mut().enumerate() {
         let document = &documents[at];
-        for (key, field) in raw.settings {
-            if document.layer == Layer::Project && key.0 == "listen" {
-                let message = format!("`listen.{}` of a project is not used", key.1);
+        for (key, field) in std::mem::take(&mut raw.settings) {
+            if document.layer == Layer::Project && NOT_OF_PROJECTS.contains(&key.0) {
+                let message = format!("`{}.{}` of a project is not used", key.0, key.1);
                 report
                     .at(&document.source, Severity::Warning, field.key_span, message)
                     .hint("set it in your own file, or name this file with --config");
@@ -274,6 +301,27 @@ fn merge(raws: Vec<RawConfig>, documents: &[Document], report: &mut Report) -> (
             }
             settings.fields.insert(key, (at, field));
         }
+    }
+    settings
+}
+
+/// What `[defaults]` says, with where it says so.
+fn defaults(settings: &Settings, documents: &[Document]) -> Vec<(&'static str, Field, Origin)> {
+    let all = settings.fields.iter().filter(|((section, _), _)| *section == "defaults");
+    let owned = all.map(|((_, name), (at, field))| {
+        let origin = documents[*at].origin(field.key_span.start);
+        (*name, field.clone(), origin)
+    });
+    owned.collect()
+}
+
+/// Later layers win, servers whole; what was found comes first of all.
+fn merge(raws: Vec<RawConfig>, documents: &[Document], approvals: &Approvals, report: &mut Report) -> Declared {
+    let mut declared = Declared::new();
+    let mut ordered: Vec<(usize, RawConfig)> = raws.into_iter().enumerate().collect();
+    ordered.sort_by_key(|(at, _)| (documents[*at].layer != Layer::Found, *at));
+    for (at, raw) in ordered {
+        let document = &documents[at];
         for server in raw.servers {
             let (name, span) = (server.name.clone(), server.name_span);
             let former = declared.get(&name);
@@ -284,10 +332,15 @@ fn merge(raws: Vec<RawConfig>, documents: &[Document], report: &mut Report) -> (
                 declared.insert(name, (at, server));
                 continue;
             };
-            // What is not approved must not switch off what is.
-            let gives_way = document.layer == Layer::Project && before.approval() == Approval::Approved;
-            let message = if gives_way {
-                format!("`{name}` of this project is not approved; the one from {place} is used")
+            // What is not approved must not switch off what is, and of what was found the first counts.
+            let held = before.holds(&name, approvals) && !document.holds(&name, approvals);
+            let unasked = document.approval() == Approval::Pending && before.approval() == Approval::Approved;
+            let found = document.layer == Layer::Found && before.layer == Layer::Found;
+            let message = if held || unasked {
+                let whose = if document.layer == Layer::Found { "was found and" } else { "of this project" };
+                format!("`{name}` {whose} is not approved; the one from {place} is used")
+            } else if found {
+                format!("`{name}` was found twice; the one from {place} counts")
             } else {
                 declared.insert(name.clone(), (at, server));
                 format!("`{name}` replaces the server of that name from {place}")
@@ -295,7 +348,7 @@ fn merge(raws: Vec<RawConfig>, documents: &[Document], report: &mut Report) -> (
             report.at(&document.source, Severity::Note, span, message);
         }
     }
-    (settings, declared)
+    declared
 }
 
 /// Two servers whose names reduce alike would have the same public names.
@@ -303,8 +356,8 @@ fn refuse_like_names(config: &mut Config, declared: &Declared, documents: &[Docu
     let mut servers: Vec<(usize, &RawServer)> = declared.values().map(|(at, raw)| (*at, raw)).collect();
     // What is approved and strong keeps its name; what comes later, or unasked, gives way.
     servers.sort_by_key(|(at, raw)| {
-        let project = documents[*at].layer == Layer::Project;
-        (project, *at, raw.name_span.start)
+        let foreign = documents[*at].approval() == Approval::Pending;
+        (foreign, *at, raw.name_span.start)
     });
     let mut first: BTreeMap<String, (&str, Origin)> = BTreeMap::new();
     for (at, raw) in servers {

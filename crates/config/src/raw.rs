@@ -4,8 +4,10 @@
 use crate::diagnostic::{Report, Severity, Source, Span};
 use crate::foreign::normalise;
 use crate::keys::{SERVER_KEYS, Shape, TOP_KEYS, find};
+use crate::predecessors::{Translated, translate};
 use crate::read::{Field, Fields, Manner, Value, read_fields, unknown_key};
 use crate::tree::{Entry, Kind, Node, parse_json, parse_toml};
+use crate::yaml::parse_yaml;
 
 /// A file, read.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub(crate) struct RawServer {
     /// Keys of other tools.
     pub(crate) extra: Vec<Entry>,
     pub(crate) manner: Manner,
+    /// Whether `env_file` is stronger than `env`, as one of the predecessors has it.
+    pub(crate) env_file_wins: bool,
 }
 
 /// Tables of servers that other tools write.
@@ -38,13 +42,19 @@ const NAMED_KEYS_MAX: usize = 8;
 
 /// Reads a file. Values of secrets are hidden in everything that `source` shows afterwards.
 pub(crate) fn read(source: &mut Source, report: &mut Report) -> RawConfig {
-    if is_json(source) {
-        return match parse_json(source, report) {
-            Some(tree) => {
-                source.mask(&secrets(&tree));
-                read_json(source, &tree, report)
-            }
-            None => RawConfig::default(),
+    let parsed = match format(source) {
+        Format::Toml => None,
+        Format::Json => Some(parse_json(source, report)),
+        Format::Yaml => Some(parse_yaml(source, report)),
+    };
+    if let Some(tree) = parsed {
+        let Some(tree) = tree else {
+            return RawConfig::default();
+        };
+        source.mask(&secrets(&tree));
+        return match translate(source, &tree) {
+            Some(translated) => read_translated(source, translated, report),
+            None => read_json(source, &tree, report),
         };
     }
     let mut syntax = Report::default();
@@ -66,12 +76,51 @@ pub(crate) fn read(source: &mut Source, report: &mut Report) -> RawConfig {
     raw
 }
 
-fn is_json(source: &Source) -> bool {
+enum Format {
+    Toml,
+    Json,
+    Yaml,
+}
+
+fn format(source: &Source) -> Format {
     match source.path.extension().and_then(|extension| extension.to_str()) {
-        Some("toml") => false,
-        Some("json" | "jsonc") => true,
-        _ => source.text.trim_start().starts_with(['{', '/']),
+        Some("toml") => Format::Toml,
+        Some("json" | "jsonc") => Format::Json,
+        Some("yaml" | "yml") => Format::Yaml,
+        _ if source.text.trim_start().starts_with(['{', '/']) => Format::Json,
+        _ => Format::Toml,
     }
+}
+
+/// A file of a predecessor, already in our words.
+fn read_translated(source: &Source, translated: Translated, report: &mut Report) -> RawConfig {
+    translated.say(source, report);
+    let mut raw = RawConfig::default();
+    for section in &translated.settings {
+        read_setting(source, section, &mut raw, report);
+    }
+    let Some(first) = translated.servers.first() else {
+        return raw;
+    };
+    let span = first.key_span;
+    let value = Node { span, kind: Kind::Table(translated.servers.clone()) };
+    let table = Entry { key: "servers".to_owned(), key_span: span, value };
+    let mut notes = Vec::new();
+    read_servers(source, &table, Manner::Foreign, &mut raw, &mut notes, report);
+    for server in &mut raw.servers {
+        server.env_file_wins = translated.env_file_wins;
+    }
+    mention(source, &notes, report);
+    raw
+}
+
+/// Servers that were declared in a form of their own, each in our words.
+pub(crate) fn read_found(source: &Source, servers: Vec<Entry>, report: &mut Report) -> RawConfig {
+    let mut raw = RawConfig::default();
+    let value = Node { span: Span::default(), kind: Kind::Table(servers) };
+    let table = Entry { key: "servers".to_owned(), key_span: Span::default(), value };
+    read_servers(source, &table, Manner::Foreign, &mut raw, &mut Vec::new(), report);
+    raw
 }
 
 fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
@@ -180,6 +229,7 @@ fn read_servers(
             keys: entries.into_iter().map(|entry| entry.key).collect(),
             extra,
             manner,
+            env_file_wins: false,
         });
     }
 }
@@ -199,14 +249,14 @@ fn mention(source: &Source, notes: &[(String, Span)], report: &mut Report) {
 }
 
 /// Where values stand that must never be shown.
-fn secrets(tree: &Node) -> Vec<Span> {
+pub(crate) fn secrets(tree: &Node) -> Vec<Span> {
     let mut spans = Vec::new();
     for one in tree.entries() {
         let secret_table =
             matches!(one.key.as_str(), "env" | "headers" | "http_headers" | "environment" | "oauth" | "auth");
         let is_secret = |key: &str| {
             let shape = find(crate::keys::LISTEN_KEYS, key).map(|key| &key.shape);
-            matches!(shape, Some(Shape::Secret)) || key == "bearer_token"
+            matches!(shape, Some(Shape::Secret)) || matches!(key, "bearer_token" | "auth_token")
         };
         match &one.value.kind {
             Kind::Table(values) if secret_table => {

@@ -161,31 +161,46 @@ fn refuse_nul(work: &mut Work<'_>, span: Span, text: &str) {
     }
 }
 
-/// `env_file` first, then `env`.
+/// `env_file` first, then `env`; the other way round where a predecessor's file has it so.
 pub(crate) fn variables(work: &mut Work<'_>) -> BTreeMap<String, SecretString> {
-    let mut env = BTreeMap::new();
-    if let Some(file) = text_of(work.field("env_file")) {
-        let name = work.expand(file);
-        let path = work.declaration.environment.resolve(&name, &work.declaration.document.folder);
-        work.files.push(path.clone());
-        match read_value_file(&path) {
-            Ok(text) => {
-                let (vars, broken) = read_dotenv(&text);
-                if broken > 0 {
-                    let message = format!("{broken} lines of its `env_file` could not be read");
-                    work.say(Severity::Warning, file.span, &message)
-                        .hint("each line is NAME=value; quote values with spaces");
-                }
-                let vars = vars.into_iter();
-                env.extend(vars.map(|(name, value)| (name, SecretString::from(value))));
+    let from_file = env_file(work);
+    let written = env(work);
+    let (mut weaker, stronger) = match work.declaration.raw.env_file_wins {
+        true => (written, from_file),
+        false => (from_file, written),
+    };
+    weaker.extend(stronger);
+    weaker
+}
+
+fn env_file(work: &mut Work<'_>) -> BTreeMap<String, SecretString> {
+    let Some(file) = text_of(work.field("env_file")) else {
+        return BTreeMap::new();
+    };
+    let name = work.expand(file);
+    let path = work.declaration.environment.resolve(&name, &work.declaration.document.folder);
+    work.files.push(path.clone());
+    match read_value_file(&path) {
+        Ok(text) => {
+            let (vars, broken) = read_dotenv(&text);
+            if broken > 0 {
+                let message = format!("{broken} lines of its `env_file` could not be read");
+                work.say(Severity::Warning, file.span, &message)
+                    .hint("each line is NAME=value; quote values with spaces");
             }
-            Err(_) if !work.enabled => {}
-            Err(cause) => {
-                let message = format!("its `env_file` {} cannot be read: {cause}", path.display());
-                work.problem(file.span, &message);
-            }
+            vars.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect()
+        }
+        Err(_) if !work.enabled => BTreeMap::new(),
+        Err(cause) => {
+            let message = format!("its `env_file` {} cannot be read: {cause}", path.display());
+            work.problem(file.span, &message);
+            BTreeMap::new()
         }
     }
+}
+
+fn env(work: &mut Work<'_>) -> BTreeMap<String, SecretString> {
+    let mut env = BTreeMap::new();
     for (name, value) in map_of(work.field("env")) {
         if name.text.is_empty() || name.text.contains(['=', '\0']) {
             work.problem(name.span, "this cannot be the name of an environment variable");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Report, Severity, Source, Span};
-use crate::keys::{Key, Shape, find};
+use crate::keys::{Key, SERVER_KEYS, Shape, find, is_default};
 use crate::names::did_you_mean;
 use crate::quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 use crate::tree::{Entry, Kind, Node};
@@ -161,6 +161,7 @@ impl Reader<'_> {
             }
             Shape::Duration { min, max, .. } => self.duration(node, *min, *max),
             Shape::Section { keys } => self.section(node, keys),
+            Shape::Defaults => self.defaults(node),
         }
     }
 
@@ -263,6 +264,21 @@ impl Reader<'_> {
         let context = format!("{}.", self.name);
         let (source, manner) = (self.source, self.manner);
         let (fields, _) = read_fields(source, entries, keys, &context, manner, self.report);
+        Some(Value::Section(fields))
+    }
+
+    /// Keys of servers, but none that says what a server is.
+    fn defaults(&mut self, node: &Node) -> Option<Value> {
+        let Some(Value::Section(mut fields)) = self.section(node, SERVER_KEYS) else {
+            return None;
+        };
+        let one: Vec<&'static str> = fields.keys().copied().filter(|name| !is_default(name)).collect();
+        for name in one {
+            if let Some(field) = fields.remove(name) {
+                let message = format!("`defaults.{name}` makes no sense for many servers");
+                self.error(field.key_span, message).hint("write it in the server's own entry");
+            }
+        }
         Some(Value::Section(fields))
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::keys::{Key, SERVER_KEYS, Shape, TOP_KEYS};
+use crate::keys::{Key, SERVER_KEYS, Shape, TOP_KEYS, is_default};
 use crate::quantity::{show_bytes, show_duration};
 use crate::service_keys::SERVICE_KEYS;
 
@@ -35,7 +35,11 @@ pub fn json_schema() -> Value {
 }
 
 fn table(keys: &[Key]) -> Value {
-    let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    table_of(keys.iter())
+}
+
+fn table_of<'a>(keys: impl Iterator<Item = &'a Key>) -> Value {
+    let properties: Map<String, Value> = keys.map(|key| (key.name.to_owned(), property(key))).collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
@@ -65,6 +69,7 @@ fn property(key: &Key) -> Value {
             "default": show_duration(std::time::Duration::from_millis(*default)),
         }),
         Shape::Section { keys } => table(keys),
+        Shape::Defaults => table_of(SERVER_KEYS.iter().filter(|key| is_default(key.name))),
     };
     property["description"] = key.what.into();
     property

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Approval, EraChoice, Isolation, Prefix, RawExtra, Restart, Server, ToolFilter};
+use crate::approval::{Approvals, Project, Subject, Verdict};
+use crate::config::{Approval, EraChoice, Isolation, Origin, Prefix, RawExtra, Restart, Server, ToolFilter};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::environment::Environment;
-use crate::host;
+use crate::host::{self, Runs};
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
 use crate::load::{Document, severity_for};
 use crate::names::reduce;
@@ -26,6 +27,10 @@ pub(crate) struct Declaration<'a> {
     /// `.env` of the working folder.
     pub(crate) dotenv: &'a BTreeMap<String, String>,
     pub(crate) settings: &'a Settings,
+    /// `[defaults]`, with where each stands.
+    pub(crate) defaults: &'a [(&'static str, Field, Origin)],
+    /// What a person approved.
+    pub(crate) approvals: &'a Approvals,
     /// Where we listen ourselves.
     pub(crate) listen: SocketAddr,
     /// `server` or `service`, for messages.
@@ -62,15 +67,95 @@ pub(crate) fn check_server(
     let reach = reach(&mut work);
     let (reach, hosted) = reach?;
     let server = work.assemble(reduced, reach, approval);
-    let server = Server { hosted, ..server };
+    let mut server = Server { hosted, ..server };
+    if approval == Approval::Pending {
+        work.refuse_steering_variables(&server);
+        work.judge(&mut server);
+    }
     (!work.broken).then_some(server)
 }
+
+/// Variables that change what a program is, whatever its command says. Those of projects must not
+/// set them.
+const STEERING: &[&str] = &[
+    "PATH",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PYTHONSTARTUP",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "BASH_ENV",
+    "ENV",
+    "PERL5OPT",
+    "PERL5LIB",
+    "RUBYOPT",
+    "RUBYLIB",
+    "JAVA_TOOL_OPTIONS",
+    "GIT_SSH_COMMAND",
+    "GIT_EXTERNAL_DIFF",
+];
 
 // === impl Work ===
 
 impl<'a> Work<'a> {
     pub(crate) fn field(&self, name: &str) -> Option<&'a Field> {
-        self.declaration.raw.fields.get(name)
+        let defaults = self.declaration.defaults.iter();
+        let default = || defaults.clone().find(|(default, ..)| *default == name).map(|(_, field, _)| field);
+        let raw = self.declaration.raw;
+        raw.fields.get(name).or_else(|| default().filter(|_| !raw.keys.iter().any(|key| key == name)))
+    }
+
+    fn refuse_steering_variables(&mut self, server: &Server) {
+        let Some(Runs { env, .. }) = server.runs() else {
+            return;
+        };
+        let steers =
+            |name: &&String| STEERING.contains(&name.as_str()) || name.starts_with("LD_") || name.starts_with("DYLD_");
+        for name in env.keys().filter(steers).cloned().collect::<Vec<_>>() {
+            let span = self.declaration.raw.name_span;
+            self.problem(span, &format!("a project must not set the variable {name}"))
+                .hint("declare the server in your own file if it needs this: switchboard add");
+        }
+    }
+
+    /// Compares what stands there with what a person approved.
+    fn judge(&mut self, server: &mut Server) {
+        let declaration = self.declaration;
+        let (document, raw) = (declaration.document, declaration.raw);
+        let environment = declaration.environment;
+        let record = declaration.approvals.find(&raw.name, &document.file);
+        let cwd = server.runs().and_then(|runs| runs.cwd).map(Into::into);
+        // A whole home is nobody's project.
+        let home = environment.home.as_deref();
+        let parts = [cwd, Some(document.folder.clone())].into_iter().flatten();
+        let roots: Vec<PathBuf> =
+            parts.filter(|root| Some(root.as_path()) != home && root.parent().is_some()).collect();
+        let project = Project { roots, environment, dotenv: declaration.dotenv };
+        let subject = Subject::of(raw, &server.reach, &project, record.map(|record| &record.subject));
+        self.files.extend(subject.files.iter().filter(|file| file.inside).map(|file| file.path.clone()));
+        match declaration.approvals.judge(&raw.name, &document.file, &subject) {
+            Verdict::New => {}
+            Verdict::Changed(lines) => server.changed = lines,
+            Verdict::Approved(others) => {
+                server.approval = Approval::Approved;
+                for other in others {
+                    let message = format!("{other} is not the program that was there when it was approved");
+                    self.say(Severity::Warning, raw.name_span, &message)
+                        .hint(format!("after an upgrade that is as it should be: switchboard approve {}", raw.name));
+                }
+            }
+        }
+        server.subject = Some(Box::new(subject));
+    }
+
+    fn origins(&self) -> BTreeMap<&'static str, Origin> {
+        let declaration = self.declaration;
+        let raw = declaration.raw;
+        let shared = declaration.defaults.iter().map(|(name, _, origin)| (*name, origin.clone()));
+        let mut origins: BTreeMap<_, _> = shared.collect();
+        let own = raw.fields.iter();
+        origins.extend(own.map(|(name, field)| (*name, declaration.document.origin(field.key_span.start))));
+        origins
     }
 
     /// Reports something that makes the server unusable. The message follows its name.
@@ -81,6 +166,9 @@ impl<'a> Work<'a> {
 
     pub(crate) fn say(&mut self, severity: Severity, span: Span, message: &str) -> &mut Diagnostic {
         let source = &self.declaration.document.source;
+        // A place in `[defaults]` is in another file, perhaps: the server is shown instead.
+        let shared = self.declaration.defaults.iter().any(|(_, field, _)| field.span == span || field.key_span == span);
+        let span = if shared { self.declaration.raw.name_span } else { span };
         let message = format!("{} `{}`: {message}", self.declaration.what, self.declaration.raw.name);
         self.report.at(source, severity, span, message)
     }
@@ -218,6 +306,9 @@ impl<'a> Work<'a> {
             origin: declaration.document.origin(raw.name_span.start),
             written: written(raw),
             raw_extra: RawExtra(extra.collect()),
+            subject: None,
+            changed: Vec::new(),
+            origins: self.origins(),
             oauth,
             tools: self.tools(),
         }

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use secrecy::SecretString;
 
-use crate::config::{Config, Reach};
+use crate::approval::Approvals;
+use crate::config::{Approval, Config, Reach};
 use crate::diagnostic::{Report, Source, Span};
 use crate::environment::Environment;
 use crate::keys::{Key, find};
@@ -50,16 +51,22 @@ pub(crate) fn read_services(source: &Source, table: &Entry, raw: &mut RawConfig,
             keys: entries.iter().map(|entry| entry.key.clone()).collect(),
             extra,
             manner: Manner::Own,
+            env_file_wins: false,
         });
     }
 }
 
 /// Takes the services out of what was read; later layers win.
-pub(crate) fn take(raws: &mut [RawConfig]) -> DeclaredServices {
+pub(crate) fn take(raws: &mut [RawConfig], documents: &[Document]) -> DeclaredServices {
     let mut declared = DeclaredServices::new();
     for (at, raw) in raws.iter_mut().enumerate() {
-        let services = raw.services.drain(..);
-        declared.extend(services.map(|service| (service.name.clone(), (at, service))));
+        // What is not approved must not take the place of what is.
+        let own = documents[at].approval() == Approval::Approved;
+        for service in raw.services.drain(..) {
+            if own || !declared.contains_key(&service.name) {
+                declared.insert(service.name.clone(), (at, service));
+            }
+        }
     }
     declared
 }
@@ -70,6 +77,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) environment: &'a Environment,
     pub(crate) dotenv: &'a BTreeMap<String, String>,
     pub(crate) settings: &'a Settings,
+    pub(crate) approvals: &'a Approvals,
 }
 
 /// Checks and resolves every service into `config`.
@@ -88,6 +96,8 @@ pub(crate) fn check_services(
             environment: around.environment,
             dotenv: around.dotenv,
             settings: around.settings,
+            defaults: &[],
+            approvals: around.approvals,
             listen: config.listen.address,
             what: "service",
         };

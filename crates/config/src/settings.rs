@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::config::{Catalog, Config, Layer, Listen, Names, Origin};
+use crate::config::{Catalog, Config, Discovery, Layer, Listen, Names, Origin};
 use crate::diagnostic::{Diagnostic, Report, Severity};
-use crate::environment::LISTEN_VARIABLE;
-use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
+use crate::environment::{Environment, LISTEN_VARIABLE};
+use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
 use crate::load::{Document, Sources};
 use crate::reach::SOCKET_PATH_BYTES_MAX;
@@ -45,11 +45,25 @@ pub(crate) fn check_settings(
             first_list_wait: settings.duration("catalog", CATALOG_KEYS, "first_list_wait"),
         },
         names: Names { max: settings.count("names", NAMES_KEYS, "max") },
+        discovery: discovery(settings, documents, &sources.environment),
         roots,
         servers: BTreeMap::new(),
         services: BTreeMap::new(),
         container_engine,
         origins,
+    }
+}
+
+/// What is to be searched. Needed before servers are known: some of them may be found.
+pub(crate) fn discovery(settings: &Settings, documents: &[Document], environment: &Environment) -> Discovery {
+    let folders = settings.get("discovery", "folders").map(|(at, field)| {
+        let folder = &documents[*at].folder;
+        texts_of(Some(field)).iter().map(|text| environment.resolve(&text.text, folder)).collect()
+    });
+    Discovery {
+        folders: folders.unwrap_or_default(),
+        interval: settings.duration("discovery", DISCOVERY_KEYS, "interval"),
+        auto: settings.flag("discovery", DISCOVERY_KEYS, "auto"),
     }
 }
 

@@ -26,7 +26,7 @@ pub fn show(config: &Config) -> String {
     if !value["container_engine"].is_null() {
         line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
     }
-    for section in ["listen", "limits", "catalog", "names"] {
+    for section in ["listen", "limits", "catalog", "names", "discovery"] {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
             line(&mut text, key, value, &origin(&format!("{section}.{key}")));
@@ -47,7 +47,10 @@ pub fn show(config: &Config) -> String {
         text.push('\n');
         let shown = shown_server(server);
         for (key, value) in filled(&shown).filter(|(_, value)| !value.is_object()) {
-            line(&mut text, key, value, "");
+            let shared = config.origins.get(&format!("defaults.{key}"));
+            let shared = shared.filter(|shared| server.origins.get(key.as_str()) == Some(*shared));
+            let comment = shared.map(|origin| format!("  # defaults at {origin}")).unwrap_or_default();
+            line(&mut text, key, value, &comment);
         }
         for (key, value) in filled(&shown).filter(|(_, value)| value.is_object()) {
             text.push_str(&format!("\n[{header}.{key}]\n"));
@@ -114,6 +117,11 @@ pub fn to_json(config: &Config) -> Value {
             "first_list_wait": show_duration(config.catalog.first_list_wait),
         },
         "names": { "max": config.names.max },
+        "discovery": {
+            "folders": config.discovery.folders,
+            "interval": show_duration(config.discovery.interval),
+            "auto": config.discovery.auto,
+        },
         "roots": config.roots,
         "container_engine": config.container_engine,
         "servers": servers,

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use supervisor::LogWriter;
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What the daemon is told through `/api`. Its owner does it and answers.
@@ -60,6 +60,8 @@ pub struct Parts {
     pub sessions: SessionCount,
     /// Writes the log files, and counts what it had to drop.
     pub logs: LogWriter,
+    /// Servers that are declared elsewhere and wait for a person.
+    pub found: watch::Receiver<Vec<said::Found>>,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }

@@ -48,6 +48,24 @@ pub struct Status {
     pub services: Vec<Service>,
     /// What servers offer and clients do not see, and why.
     pub hidden: Vec<Hidden>,
+    /// Servers that are declared elsewhere and wait for a person.
+    #[serde(default)]
+    pub found: Vec<Found>,
+}
+
+/// A server that discovery found and nobody approved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Its name there.
+    pub name: String,
+    /// The file that declares it.
+    pub file: String,
+    /// Command line or URL as written.
+    pub target: String,
+    /// `new`, `changed` or `pending`.
+    pub standing: String,
+    /// What differs from what is configured or was approved.
+    pub lines: Vec<String>,
 }
 
 /// A service that servers depend on.

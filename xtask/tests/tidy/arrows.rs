@@ -33,6 +33,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("notify", &["config"]),
     ("rmcp", &[]),
     ("rustls", &["outbound"]),
+    ("saphyr-parser", &["config"]),
     ("signal-hook", &["supervisor"]),
     ("tokio-tungstenite", &["gateway"]),
     ("toml", &["config"]),

@@ -16,6 +16,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("CATALOG_KEYS", &["catalog"]),
     ("NAMES_KEYS", &["names"]),
     ("RECORDS_KEYS", &["entry"]),
+    ("DISCOVERY_KEYS", &["asked", "discovery"]),
     ("TOP_KEYS", &["config"]),
     ("TOOLS_KEYS", &["tools"]),
     ("OAUTH_KEYS", &["settings", "oauth"]),
@@ -49,6 +50,8 @@ const RESOLVED: &[(&str, &str)] = &[
     ("HEALTH_CHECK_KEYS.tool", "check"),
     ("HEALTH_CHECK_KEYS.arguments", "check"),
     // A default for the servers, which `RECORDS_KEYS` is about.
+    // Defaults for the servers, whose own keys are read.
+    ("TOP_KEYS.defaults", "servers"),
     ("TOP_KEYS.records", "servers"),
     // What makes a container of a server is in its `Reach`.
     ("SERVER_KEYS.image", "reach"),

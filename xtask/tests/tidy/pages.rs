@@ -34,7 +34,7 @@ fn every_example_loads() {
     let mut problems = Vec::new();
     let mut loaded = 0;
     for file in files("examples") {
-        if file.extension().is_none_or(|kind| kind != "toml" && kind != "json") {
+        if file.extension().is_none_or(|kind| kind != "toml" && kind != "json" && kind != "yaml") {
             continue;
         }
         let text = read(&file);

@@ -1,5 +1,7 @@
 //! `switchboard config`: what is declared, checked and resolved.
 
+mod explain;
+
 use crate::context::Context;
 use crate::printer::count as counted;
 use crate::report::Report;
@@ -21,6 +23,13 @@ enum Command {
     Check,
     /// Show the configuration in force, where each value comes from, and no secrets
     Show,
+    /// Say what a key does, what may stand there, what is in force and where that was said
+    ///
+    /// Such as `limits.depth_max`, `restart` (for servers in general) or `servers.NAME.restart`.
+    Explain {
+        /// The key, with a dot for each section
+        key: String,
+    },
     /// Print the JSON Schema of switchboard.toml
     Schema,
 }
@@ -30,7 +39,8 @@ enum Command {
 /// # Errors
 /// When the configuration is wrong.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
-    match args.command {
+    match &args.command {
+        Command::Explain { key } => explain::run(key, context),
         Command::Check => check(context),
         Command::Show => show(context),
         Command::Schema => {

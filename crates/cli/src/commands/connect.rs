@@ -6,6 +6,7 @@ mod memory;
 mod wire;
 
 mod write;
+pub(crate) use write::changed_lines;
 
 use crate::client::encoded;
 use crate::context::Context;

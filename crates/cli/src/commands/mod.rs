@@ -32,6 +32,14 @@ mod connect;
 
 mod auth;
 
+mod discover;
+
+mod approve;
+
+mod add;
+
+mod change;
+
 mod config;
 
 mod limits;
@@ -92,6 +100,12 @@ pub(crate) enum Command {
     Logs(logs::Args),
     Connect(connect::Args),
     Auth(auth::Args),
+    Discover(discover::Args),
+    Approve(approve::Args),
+    Add(add::Args),
+    Remove(change::RemoveArgs),
+    Enable(change::EnableArgs),
+    Disable(change::DisableArgs),
     Config(config::Args),
     Limits(limits::Args),
     Why(why::Args),
@@ -141,6 +155,12 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),
+        Command::Discover(args) => discover::run(&args, context),
+        Command::Approve(args) => approve::run(&args, context),
+        Command::Add(args) => add::run(&args, context),
+        Command::Remove(args) => change::remove(&args, context),
+        Command::Enable(args) => change::enable(&args, context),
+        Command::Disable(args) => change::disable(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Limits(args) => limits::run(&args, context),
         Command::Why(args) => why::run(&args, context),

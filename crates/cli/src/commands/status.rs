@@ -85,6 +85,7 @@ fn whole(status: &Status, printer: &Printer) {
     status.servers.iter().for_each(|server| explain(server, printer));
     services(&status.services, printer);
     shared(&status, printer);
+    found(&status, printer);
     for hidden in &status.hidden {
         printer.line(&format!(
             "not offered: {} `{}` of {}: {}",
@@ -150,6 +151,18 @@ fn services(services: &[Service], printer: &Printer) {
         if let Some(hint) = &one.hint {
             printer.line(&format!("  next: {}", harmless(hint)));
         }
+    }
+}
+
+/// Servers that are declared elsewhere and are not listed yet.
+fn found(status: &Status, printer: &Printer) {
+    let listed = |name: &str| status.servers.iter().any(|server| server.name == name);
+    let open = status.found.iter().filter(|found| !listed(&found.name));
+    let names: Vec<&str> = open.map(|found| found.name.as_str()).collect();
+    if !names.is_empty() {
+        let number = crate::printer::count(names.len(), "server");
+        let names = harmless(&names.join(", "));
+        printer.line(&format!("{number} found and not approved: {names}; look: switchboard discover"));
     }
 }
 

@@ -1,7 +1,9 @@
 //! Reading the configuration again: all of it is right, or nothing changes.
 
 use crate::context::Context;
+use crate::data_folder::DataFolder;
 use crate::printer::count;
+use crate::store_files;
 use config::{Config, Limits, Listen, Severity, Sources, Watcher};
 use control::Problem;
 use control::said::Reloaded;
@@ -12,9 +14,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// What is read again: files as they were named, approvals as they are then.
+#[derive(Clone)]
+pub(super) struct Reading {
+    sources: Sources,
+    data: Option<DataFolder>,
+}
+
+impl Reading {
+    pub(super) fn new(context: &Context) -> Self {
+        Self { sources: context.sources(), data: context.data_folder().ok() }
+    }
+
+    pub(super) fn sources(&self) -> Sources {
+        let approvals = self.data.as_ref().map(store_files::read_approvals).unwrap_or_default();
+        Sources { approvals, ..self.sources.clone() }
+    }
+}
+
 /// Reads the configuration again for a running gateway.
 pub(super) struct Reloader {
-    sources: Sources,
+    reading: Reading,
     /// What was in force at the start: it stays so until the next one.
     listen: Listen,
     limits: Limits,
@@ -31,7 +51,7 @@ pub(super) struct Done {
 impl Reloader {
     pub(super) fn new(context: &Context, config: &Config) -> Self {
         Self {
-            sources: context.sources(),
+            reading: Reading::new(context),
             listen: config.listen.clone(),
             limits: config.limits.clone(),
             container_engine: config.container_engine.clone(),
@@ -43,8 +63,8 @@ impl Reloader {
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) async fn check(&self) -> Result<(), Problem> {
-        let sources = self.sources.clone();
-        let loaded = tokio::task::spawn_blocking(move || config::load(&sources)).await.map_err(|error| {
+        let reading = self.reading.clone();
+        let loaded = tokio::task::spawn_blocking(move || config::load(&reading.sources())).await.map_err(|error| {
             Problem::new(ErrorKind::Internal, format!("the configuration could not be read: {error}"))
         })?;
         let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
@@ -54,8 +74,8 @@ impl Reloader {
 
     /// Reads, checks and applies.
     pub(super) async fn reload(&self, gateway: &Gateway) -> Done {
-        let sources = self.sources.clone();
-        let loaded = match tokio::task::spawn_blocking(move || config::load(&sources)).await {
+        let reading = self.reading.clone();
+        let loaded = match tokio::task::spawn_blocking(move || config::load(&reading.sources())).await {
             Ok(loaded) => loaded,
             Err(error) => {
                 let problem =

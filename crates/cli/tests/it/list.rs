@@ -22,5 +22,5 @@ fn servers_of_a_project_wait_for_approval() {
     let _daemon = sandbox.daemon();
     let listed = sandbox.json(&["status"]);
     assert_eq!(listed["servers"][0]["state"], "pending");
-    assert!(listed["servers"][0]["hint"].as_str().unwrap().contains("--config"));
+    assert!(listed["servers"][0]["hint"].as_str().unwrap().contains("switchboard approve p"));
 }

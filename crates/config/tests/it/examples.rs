@@ -11,6 +11,9 @@ fn example(name: &str) -> Loaded {
         ("GITHUB_TOKEN", "a-token"),
         ("FIGMA_TOKEN", "a-token"),
         ("HOME", "/home/ann"),
+        ("MEM0_PASSWORD", "a-password"),
+        ("WEATHER_KEY", "a-key"),
+        ("SEARCH_TOKEN", "a-token"),
     ];
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let sources = Sources {
@@ -69,6 +72,14 @@ fn files_of_other_tools_load() {
 }
 
 #[test]
+fn files_of_predecessors_load() {
+    let launcher = example("mcp-servers.json").config;
+    assert_eq!(launcher.servers.keys().collect::<Vec<_>>(), ["filesystem", "mem0", "weather"]);
+    let manager = example("mcp-servers.yaml").config;
+    assert_eq!(manager.servers.keys().collect::<Vec<_>>(), ["board", "live", "search", "task-runner"]);
+}
+
+#[test]
 fn no_example_is_forgotten() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let mut folders: Vec<String> = std::fs::read_dir(root)
@@ -76,5 +87,6 @@ fn no_example_is_forgotten() {
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();
     folders.sort();
-    assert_eq!(folders, ["claude", "codex", "full", "minimal", "vscode"]);
+    let known = ["claude", "codex", "full", "mcp-servers.json", "mcp-servers.yaml", "minimal", "vscode"];
+    assert_eq!(folders, known);
 }

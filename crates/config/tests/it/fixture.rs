@@ -66,6 +66,14 @@ impl Fixture {
         text.replace(&folder, "[folder]")
     }
 
+    /// Approves everything that waits, as it stands now.
+    pub(crate) fn approve_all(&mut self) {
+        for found in config::discover(&self.sources, &[]).found {
+            let record = found.standing.is_open().then(|| found.record()).flatten();
+            record.into_iter().for_each(|record| self.sources.approvals.put(record));
+        }
+    }
+
     /// `severity: message` of everything that is said.
     pub(crate) fn said(&self) -> Vec<String> {
         let severity = |severity| match severity {

@@ -8,14 +8,18 @@
 )]
 
 mod client_files;
+mod defaults;
 mod diagnostics;
+mod effects;
 mod examples;
 mod fixture;
+mod found;
 mod guards;
 mod health;
 mod host;
 mod layers;
 mod life;
+mod predecessors;
 mod reload;
 mod schema;
 mod secrets;

@@ -98,7 +98,12 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         since: supervisor::utc(status.since),
         in_state_ms: status.since.elapsed().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
         next_try_ms: next_try.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
-        reason: status.degraded.or(status.reason).or(found.map(|found| found.reason)),
+        reason: entry
+            .waits()
+            .filter(|_| entry.enabled)
+            .or(status.degraded)
+            .or(status.reason)
+            .or(found.map(|found| found.reason)),
         hint,
         origin: entry.origin.to_string(),
         in_flight: server.guards.outstanding(),
@@ -141,10 +146,7 @@ fn described(server: &Server, instance: &InstanceStatus) -> said::Instance {
 pub(crate) fn action(server: &Server, state: ServerState) -> Option<String> {
     match state {
         ServerState::Disabled => Some(format!("set enabled = true at {}", server.entry.origin)),
-        ServerState::Pending => {
-            let file = server.entry.origin.file.as_ref()?.display();
-            Some(format!("look at it, then approve it by naming the file: switchboard --config {file}"))
-        }
+        ServerState::Pending => Some(format!("look at it and decide: switchboard approve {}", server.name)),
         ServerState::NeedsAuth => Some(format!("switchboard auth login {}", server.name)),
         ServerState::Stopped => Some(format!("switchboard start {}", server.name)),
         ServerState::Failed | ServerState::CrashLoop | ServerState::Backoff => {

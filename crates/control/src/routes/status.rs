@@ -37,6 +37,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         cache: servers.iter().filter_map(|server| server.cache).fold(said::Cache::default(), said::Cache::and),
         servers,
         hidden: hidden.collect(),
+        found: parts.found.borrow().clone(),
     })
 }
 

@@ -130,9 +130,10 @@ impl Server {
         let stored = stored.filter(|stored| stored.definition == definition);
         let stopped = environment.wishes.is_stopped(&entry.name);
         let goal = Goal::first(entry.start == config::Start::Lazy, stored.is_some(), stopped);
+        let waits = entry.waits().unwrap_or_default();
         let (state, why) = match (Admission::of(&entry), goal) {
             (Admission::Disabled, _) => (ServerState::Disabled, "disabled in its entry"),
-            (Admission::Pending, _) => (ServerState::Pending, "waits for approval: a project brought it"),
+            (Admission::Pending, _) => (ServerState::Pending, waits.as_str()),
             (Admission::Active, Goal::Up) => (ServerState::Starting, ""),
             (Admission::Active, Goal::Asleep) => (ServerState::Asleep, ""),
             (Admission::Active, Goal::Stopped | Goal::Ended) => (ServerState::Stopped, "a person stopped it"),

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::report::Report;
-use config::client_files::{Client, ClientFileError, Edit};
+use config::client_files::{Client, ClientFileError};
 use serde_json::json;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -23,7 +23,7 @@ pub(super) fn run(name: &str, dry_run: bool, context: &Context) -> Result<(), Re
         printer.warn(message, Some("add SWITCHBOARD_DATA or SWITCHBOARD_CONFIG to the entry's `env`"));
     }
     if dry_run || edit.is_done() {
-        let changes = changed_lines(&edit);
+        let changes = changed_lines(edit.old.as_deref().unwrap_or_default(), &edit.new);
         match printer.json {
             true => printer.document(&json!({ "file": file, "done": edit.is_done(), "new": edit.new })),
             false if edit.is_done() => printer.say(&format!("{file} has the entry already")),
@@ -53,9 +53,9 @@ fn refused(error: ClientFileError) -> Report {
 }
 
 /// The lines that differ, without those before and after that are the same.
-fn changed_lines(edit: &Edit) -> String {
-    let old: Vec<&str> = edit.old.as_deref().unwrap_or_default().lines().collect();
-    let new: Vec<&str> = edit.new.lines().collect();
+pub(crate) fn changed_lines(old: &str, new: &str) -> String {
+    let old: Vec<&str> = old.lines().collect();
+    let new: Vec<&str> = new.lines().collect();
     let before = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     let pairs = old[before..].iter().rev().zip(new[before..].iter().rev());
     let after = pairs.take_while(|(old, new)| old == new).count();
@@ -70,9 +70,8 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_shown() {
-        let edit = |old: &str, new: &str| Edit { file: "f".into(), old: Some(old.into()), new: new.into() };
-        assert_eq!(changed_lines(&edit("a\nb\nc", "a\nx\ny\nc")), "- b\n+ x\n+ y");
-        assert_eq!(changed_lines(&edit("", "a")), "+ a");
-        assert_eq!(changed_lines(&edit("a\na", "a\na\na")), "+ a");
+        assert_eq!(changed_lines("a\nb\nc", "a\nx\ny\nc"), "- b\n+ x\n+ y");
+        assert_eq!(changed_lines("", "a"), "+ a");
+        assert_eq!(changed_lines("a\na", "a\na\na"), "+ a");
     }
 }

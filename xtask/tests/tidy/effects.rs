@@ -1,0 +1,154 @@
+//! Every key of the configuration is shown to have an effect: it has a row in
+//! `tests/e2e/tests/it/effects.rs`, or a test that is named here looks at what it does.
+//!
+//! A key without either fails, and so does a row without a key. New keys get a row there, or here.
+
+use crate::files::{none, read};
+use serde_json::Value;
+
+/// Where keys have rows with two values.
+const ROWS: &str = "tests/e2e/tests/it/effects.rs";
+
+/// Tests that look at what a key does: key, file, test; `*` where it is all of the file.
+const TESTS: &[(&str, &str, &str)] = &[
+    ("listen.address", "tests/e2e/tests/it/bad_input.rs", "an_open_door_is_refused"),
+    ("listen.tcp", "tests/e2e/tests/it/sockets.rs", "clients_speak_lines_over_tcp_and_unix_sockets"),
+    ("listen.unix", "tests/e2e/tests/it/sockets.rs", "clients_speak_lines_over_tcp_and_unix_sockets"),
+    ("listen.token", "tests/e2e/tests/it/bad_input.rs", "a_token_guards_every_door"),
+    ("listen.allowed_hosts", "crates/gateway/src/listener/doorkeeper.rs", "only_loopback_and_allowed_names_come_in"),
+    ("listen.allowed_origins", "crates/gateway/src/listener/doorkeeper.rs", "only_loopback_and_allowed_names_come_in"),
+    (
+        "limits.frame_bytes_max",
+        "crates/gateway/tests/upstream/duplex.rs",
+        "an_oversize_line_is_counted_and_fails_the_only_call",
+    ),
+    ("limits.rounds_max", "crates/gateway/tests/listener/rounds.rs", "rounds_repeat_up_to_a_limit"),
+    ("limits.answer_timeout", "crates/gateway/tests/listener/rounds.rs", "a_question_without_an_answer_has_a_deadline"),
+    ("limits.batch_max", "crates/gateway/tests/listener/batches.rs", "bad_batches_are_refused_and_bad_messages_alone"),
+    ("limits.session_idle_timeout", "crates/gateway/src/server/pool.rs", "*"),
+    ("limits.session_queue_max", "crates/gateway/tests/listener/web.rs", "*"),
+    ("limits.session_calls_max", "crates/gateway/tests/listener/web.rs", "*"),
+    ("limits.instances_max", "crates/gateway/src/server/pool.rs", "*"),
+    ("limits.listens_max", "crates/gateway/src/hub.rs", "*"),
+    ("limits.list_pages_max", "tests/e2e/tests/it/one_bad_server.rs", "pages_without_end"),
+    ("limits.parked_calls_max", "crates/gateway/src/parking/tests.rs", "limits_hold_per_principal_and_in_all"),
+    (
+        "limits.parked_calls_per_principal_max",
+        "crates/gateway/src/parking/tests.rs",
+        "limits_hold_per_principal_and_in_all",
+    ),
+    ("discovery.auto", "tests/e2e/tests/it/found.rs", "discovered_pending_approved_changed_and_pending_again"),
+    ("discovery.interval", "tests/e2e/tests/it/found.rs", "the_daemon_says_what_it_found"),
+    ("roots", "crates/gateway/tests/upstream/duplex.rs", "a_legacy_server_may_ping_and_ask_for_roots"),
+    ("servers.type", "tests/e2e/tests/it/sse.rs", "a_server_of_others_and_clients_of_others"),
+    ("servers.command", "tests/e2e/tests/it/found.rs", "discovered_pending_approved_changed_and_pending_again"),
+    ("servers.url", "tests/e2e/tests/it/real_transports.rs", "server_everything_behind_socat_on_a_tcp_port"),
+    ("servers.auth", "tests/e2e/tests/it/sign_in.rs", "a_person_signs_in_and_out_and_every_refusal_says_what_to_do"),
+    ("servers.restart", "crates/supervisor/src/restart/tests.rs", "*"),
+    ("servers.stop_timeout", "tests/e2e/tests/it/guard.rs", "*"),
+    ("servers.isolation", "tests/e2e/tests/it/parked.rs", "isolation_decides_who_shares_a_process"),
+    (
+        "servers.oauth.client_id",
+        "crates/outbound/src/oauth/register.rs",
+        "what_a_person_registered_comes_first_and_stays_with_its_issuer",
+    ),
+    (
+        "servers.oauth.client_secret",
+        "crates/outbound/tests/oauth/rules.rs",
+        "clients_are_chosen_in_their_order_and_secrets_go_where_they_are_taken",
+    ),
+    (
+        "servers.oauth.issuer",
+        "crates/outbound/tests/oauth/rules.rs",
+        "another_authorization_server_never_sees_the_client_of_the_first",
+    ),
+    (
+        "servers.oauth.client_metadata_url",
+        "crates/outbound/src/oauth/register.rs",
+        "a_document_comes_before_an_earlier_registration_and_that_is_used_only_where_it_fits",
+    ),
+    (
+        "servers.oauth.scopes",
+        "crates/outbound/tests/oauth/rules.rs",
+        "a_person_is_told_and_what_was_asked_for_is_remembered_for_them",
+    ),
+    ("servers.oauth.redirect_port", "crates/cli/tests/it/auth.rs", "a_port_of_your_own_that_is_taken_is_not_replaced"),
+    (
+        "servers.oauth.headless",
+        "crates/outbound/tests/oauth/rules.rs",
+        "a_sign_in_without_a_browser_says_everything_that_it_must",
+    ),
+];
+
+/// Keys that are read (`keys.rs` says so) and whose effect no test looks at: never one more.
+const UNSEEN: &[&str] = &[
+    "limits.response_bytes_max",
+    "limits.connections_max",
+    "limits.session_subscriptions_max",
+    "limits.session_events_max",
+    "limits.session_event_bytes_max",
+    "limits.calls_per_server_max",
+    "limits.calls_waiting_max",
+    "limits.log_file_bytes_max",
+    "limits.log_files_max",
+    "limits.records_queue_max",
+    "servers.headers",
+    "servers.oauth.allow_private",
+];
+
+#[test]
+fn every_key_has_a_test_that_looks_at_its_effect() {
+    let keys = keys();
+    assert!(keys.len() > 60, "only {} keys were found", keys.len());
+    let rows = read(ROWS);
+    let mut problems = Vec::new();
+    for key in &keys {
+        let row = rows.contains(&format!("\"{key}\""));
+        let test = TESTS.iter().any(|(named, ..)| named == key);
+        let unseen = UNSEEN.contains(&key.as_str());
+        match (row || test, unseen) {
+            (false, false) => problems.push(format!("`{key}`: no row in {ROWS}, no test here")),
+            (true, true) => problems.push(format!("`{key}` is looked at now: take it out of UNSEEN")),
+            _ => {}
+        }
+    }
+    for (key, file, test) in TESTS {
+        let known = keys.iter().any(|one| one == key);
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let text = read(file);
+        if !known {
+            problems.push(format!("`{key}` is not a key"));
+        } else if *test != "*" && !text.contains(&format!("fn {test}(")) {
+            problems.push(format!("`{key}`: {file} has no test {test}"));
+        } else if !text.to_lowercase().contains(last) && *key != "roots" {
+            problems.push(format!("`{key}`: {file} does not speak of `{last}`"));
+        }
+    }
+    let stale = UNSEEN.iter().filter(|key| !keys.iter().any(|one| one == *key));
+    problems.extend(stale.map(|key| format!("`{key}` is not a key")));
+    none("a key that is not shown to change anything", &problems);
+}
+
+/// Every key with a dot for each section; `defaults` as one, its keys are those of servers.
+fn keys() -> Vec<String> {
+    let schema = config::json_schema();
+    let mut keys = Vec::new();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        match name.as_str() {
+            "servers" | "mcpServers" | "mcp_servers" => {}
+            "defaults" => keys.push(name.clone()),
+            _ => collect(name, property, &mut keys),
+        }
+    }
+    for (name, property) in schema["$defs"]["server"]["properties"].as_object().into_iter().flatten() {
+        collect(&format!("servers.{name}"), property, &mut keys);
+    }
+    keys
+}
+
+fn collect(path: &str, property: &Value, keys: &mut Vec<String>) {
+    match property["properties"].as_object() {
+        Some(inner) => inner.iter().for_each(|(name, property)| collect(&format!("{path}.{name}"), property, keys)),
+        None => keys.push(path.to_owned()),
+    }
+}
