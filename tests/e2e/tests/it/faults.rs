@@ -8,6 +8,7 @@
 mod answers;
 mod daemon;
 mod figures;
+mod guarded;
 pub(crate) use figures::hostile_modes;
 mod output;
 mod pipes;
@@ -39,7 +40,7 @@ pub(crate) struct Scene {
 
 /// Keys of an entry whose restarts come quickly.
 pub(crate) fn quick() -> &'static str {
-    ""
+    "restart_delay = \"100ms\"\n"
 }
 
 /// A server `bad` that misbehaves as `mode` says, in the legacy era, with these keys.

@@ -16,12 +16,12 @@ fn count(variable: &str, small: usize) -> usize {
 
 /// Keys of an entry that is not needed now.
 fn asleep() -> &'static str {
-    "enabled = false\n"
+    "start = \"lazy\"\n"
 }
 
 /// Keys of an entry that may fall asleep between calls.
 fn drowsy() -> &'static str {
-    ""
+    "start = \"lazy\"\nidle_timeout = \"1s\"\n"
 }
 
 /// Lets the switchboard be for so long: what an idle one does is what is measured.
