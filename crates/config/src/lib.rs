@@ -10,6 +10,7 @@ mod diagnostic;
 mod environment;
 mod limits;
 mod load;
+mod origin;
 
 mod keys;
 mod names;
@@ -58,8 +59,8 @@ pub mod edit;
 pub use approval::{Approvals, Record, Sealed, Subject, Verdict};
 pub use child_env::{check_environment, child_environment, service_environment};
 pub use config::{
-    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Layer, Listen, Names, OAuth, Origin, Pin,
-    Prefix, RawExtra, Reach, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
+    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Listen, Names, OAuth, Pin, Prefix, Reach,
+    Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render};
@@ -73,6 +74,7 @@ pub use host::{Program, Resources, Runs};
 pub use limits::{LimitRow, Limits};
 pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;
+pub use origin::{Layer, Origin, RawExtra};
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};
 pub use schema::json_schema;
 pub use server_files::FileWatcher;

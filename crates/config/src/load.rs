@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::approval::Approvals;
-use crate::config::{Approval, Config, Layer, Origin};
+use crate::config::{Approval, Config};
 use crate::depends::check_depends;
 use crate::diagnostic::{Diagnostic, Report, Severity, Source};
 use crate::discover::join;
 use crate::environment::{Environment, read_dotenv, read_value_file};
 use crate::host;
 use crate::names::reduce;
+use crate::origin::{Layer, Origin};
 use crate::raw::{RawConfig, RawServer, read};
 use crate::read::{Field, Settings};
 use crate::server::{Declaration, check_server};

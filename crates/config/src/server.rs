@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::approval::{Approvals, Project, Subject, Verdict};
-use crate::config::{Approval, EraChoice, Isolation, Origin, Prefix, RawExtra, Restart, Server, ToolFilter};
+use crate::config::{Approval, EraChoice, Isolation, Prefix, Restart, Server, ToolFilter};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::environment::Environment;
 use crate::host::{self, Runs};
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
 use crate::load::{Document, severity_for};
 use crate::names::reduce;
+use crate::origin::{Origin, RawExtra};
 use crate::raw::RawServer;
 use crate::reach::{is_ourselves, reach, written};
 use crate::read::{Field, Located, Manner, Settings, Value, duration_or_default, flag_of, text_of, texts_of};
@@ -233,19 +234,14 @@ impl<'a> Work<'a> {
         let oauth = crate::oauth::oauth(self, &reach);
         let life = crate::life::life(self, &reach);
         let health = crate::health::health(self, &reach);
-        let isolation = match self.word("isolation") {
-            "principal" => Isolation::Principal,
-            "session" => Isolation::Session,
-            _ => Isolation::Shared,
-        };
+        let isolation = self.isolation();
         let (port, resources) = (host::port(self, &reach, isolation), host::resources(self));
         let install = host::install(self);
         let install_timeout = duration_or_default(self.field("install_timeout"), SERVER_KEYS, "install_timeout");
         let guards = self.guards(&reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
-        let startup_timeout = duration("startup_timeout");
-        let stop_timeout = duration("stop_timeout");
-        let connect_timeout = duration("connect_timeout");
+        let [startup_timeout, stop_timeout, connect_timeout] =
+            ["startup_timeout", "stop_timeout", "connect_timeout"].map(duration);
         let (request_timeout, request_timeout_max) = self.request_timeouts();
         let texts = |name| owned(texts_of(self.field(name)));
         let settings = declaration.settings;
@@ -272,11 +268,7 @@ impl<'a> Work<'a> {
             stop_timeout,
             connect_timeout,
             guards,
-            restart: match self.word("restart") {
-                "on-failure" => Restart::OnFailure,
-                "never" => Restart::Never,
-                _ => Restart::Always,
-            },
+            restart: self.restart(),
             restart_delay: life.restart_delay,
             restart_delay_max: life.restart_delay_max,
             max_restarts: life.max_restarts,
@@ -292,15 +284,8 @@ impl<'a> Work<'a> {
             depends_on: texts("depends_on"),
             record_arguments: record("record_arguments", "arguments"),
             record_results: record("record_results", "results"),
-            prefix: match self.word("prefix") {
-                "never" => Prefix::Never,
-                _ => Prefix::Always,
-            },
-            era: match self.word("era") {
-                "legacy" => EraChoice::Legacy,
-                "modern" => EraChoice::Modern,
-                _ => EraChoice::Auto,
-            },
+            prefix: self.prefix(),
+            era: self.era(),
             isolation,
             health,
             origin: declaration.document.origin(raw.name_span.start),
@@ -311,6 +296,37 @@ impl<'a> Work<'a> {
             origins: self.origins(),
             oauth,
             tools: self.tools(),
+        }
+    }
+
+    fn isolation(&self) -> Isolation {
+        match self.word("isolation") {
+            "principal" => Isolation::Principal,
+            "session" => Isolation::Session,
+            _ => Isolation::Shared,
+        }
+    }
+
+    fn restart(&self) -> Restart {
+        match self.word("restart") {
+            "on-failure" => Restart::OnFailure,
+            "never" => Restart::Never,
+            _ => Restart::Always,
+        }
+    }
+
+    fn prefix(&self) -> Prefix {
+        match self.word("prefix") {
+            "never" => Prefix::Never,
+            _ => Prefix::Always,
+        }
+    }
+
+    fn era(&self) -> EraChoice {
+        match self.word("era") {
+            "legacy" => EraChoice::Legacy,
+            "modern" => EraChoice::Modern,
+            _ => EraChoice::Auto,
         }
     }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{Approval, Origin};
+use crate::config::Approval;
 use crate::fingerprint::Parts;
+use crate::origin::Origin;
 
 /// A service that servers depend on.
 #[derive(Debug, Clone)]

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::config::{Catalog, Config, Discovery, Layer, Listen, Names, Origin};
+use crate::config::{Catalog, Config, Discovery, Listen, Names};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::environment::{Environment, LISTEN_VARIABLE};
 use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
 use crate::load::{Document, Sources};
+use crate::origin::{Layer, Origin};
 use crate::reach::SOCKET_PATH_BYTES_MAX;
 use crate::read::{Field, Located, Settings, text_of, texts_of};
 use crate::variables::Variables;

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::approval::{Record, Subject, Verdict};
-use crate::config::{Approval, Config, Layer, Server};
+use crate::config::{Approval, Config, Server};
 use crate::diagnostic::{Report, Severity};
 use crate::load::{Document, Loaded, Sources, load, read_environment_file, real};
 use crate::names::reduce;
+use crate::origin::Layer;
 use crate::raw::{RawConfig, RawServer};
 use crate::read::Settings;
 use crate::server::{Declaration, check_server};

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use super::{Brought, folders, projects};
-use crate::config::Layer;
 use crate::diagnostic::{Report, Source};
 use crate::environment::Environment;
 use crate::load::Document;
+use crate::origin::Layer;
 use crate::raw::{RawConfig, read, read_found};
 use crate::read::{Field, Located, Value, text_of};
 use crate::tree::{Entry, Node, parse_json, parse_toml};

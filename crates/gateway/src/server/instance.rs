@@ -2,23 +2,21 @@
 //! it again as the restart policy says. It obeys its orders and reports; what the server as a whole
 //! shows and does is the owner's business.
 
-use super::events::{note, read_again};
 use super::goal::{Goal, Order};
 use super::lanes::Lane;
 use super::needs::trouble;
+use super::outdated::Outdated;
 use super::pool::Pool;
 use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Environment, InstanceStatus};
 use crate::DRAIN_TIME_MAX;
-use crate::catalog::{Kind, ServerCatalog};
+use crate::catalog::ServerCatalog;
 use crate::upstream::UpstreamEvent;
 use config::Restart;
-use futures_util::future::BoxFuture;
 use protocol::{Era, Error, ErrorKind};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use supervisor::{
     Decision, Ending, Event, ExitReport, Jitter, ProcessHandle, RestartMode, RestartPolicy, Restarts, State,
 };
@@ -26,8 +24,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 const EVENTS_MAX: usize = 256;
-/// Bursts of "list changed" within this time are one refresh.
-const COALESCE: Duration = Duration::from_millis(20);
 
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
@@ -228,7 +224,7 @@ impl Instance {
         let child = Child::default();
         let mut said = child.hears();
         // Lists that changed while they were read for the first time.
-        let mut changed = BTreeSet::new();
+        let mut changed = Outdated::default();
         let begun = {
             let (server, entry, environment) = (self.server.clone(), self.entry.clone(), self.environment.clone());
             let attempt = attempt(server.clone(), entry, environment.clone(), self.remembered, sender.clone(), &child);
@@ -236,7 +232,7 @@ impl Instance {
             loop {
                 tokio::select! {
                     begun = &mut attempt => break Some(begun),
-                    Some(event) = events.recv() => note(&server, &environment, event, &mut changed),
+                    Some(event) = events.recv() => changed.note(&server, &environment, event),
                     Ok(()) = said.changed() => {
                         let what = said.borrow_and_update().clone();
                         self.waits_for(what).await;
@@ -293,24 +289,18 @@ impl Instance {
     }
 
     /// Serves events and orders until it ends or is ended.
-    async fn serve(
-        &mut self,
-        mut led: Led,
-        mut events: mpsc::Receiver<UpstreamEvent>,
-        mut changed: BTreeSet<Kind>,
-    ) -> Left {
+    async fn serve(&mut self, mut led: Led, mut events: mpsc::Receiver<UpstreamEvent>, mut changed: Outdated) -> Left {
         let live = led.live.clone();
         let ended = live.ended();
         tokio::pin!(ended);
-        let mut quiet = Instant::now();
         let mut troubled = None;
-        let mut reading: Option<BoxFuture<'static, Option<ServerCatalog>>> = None;
+        let (server, environment) = (self.server.clone(), self.environment.clone());
         loop {
             tokio::select! {
                 exit = &mut ended => return Left::Down(self.ended_unasked(&led, exit).await),
                 news = self.news() => {
                     if news.refresh {
-                        changed.extend(Kind::ALL);
+                        changed.all();
                     }
                     if let Some(left) = self.heed(news, &led).await {
                         return left;
@@ -320,31 +310,18 @@ impl Instance {
                     UpstreamEvent::SignedOut { error } => {
                         return Left::Down(self.end_sick(&led, Down::signed_out(&error)).await);
                     }
-                    event => {
-                        note(&self.server, &self.environment, event, &mut changed);
-                        // More of the same is probably on its way.
-                        quiet = Instant::now() + COALESCE;
-                    }
+                    event => changed.note(&self.server, &self.environment, event),
                 },
-                () = sleep_until(quiet), if reading.is_none() && !changed.is_empty() => {
-                    let kinds = std::mem::take(&mut changed);
-                    let (server, environment) = (self.server.clone(), self.environment.clone());
-                    reading =
-                        Some(Box::pin(read_again(server, environment, live.link.clone(), led.catalog.clone(), kinds)));
-                }
                 now = trouble(live.lease.as_ref(), &troubled) => {
                     let back = "everything that it needs is there again";
                     self.server.log.remark(now.as_deref().unwrap_or(back));
                     self.report(Report::Troubled { index: self.status.index, trouble: now.clone() }).await;
                     troubled = now;
                 }
-                read = pending_or(&mut reading) => {
-                    reading = None;
-                    if let Some(catalog) = read {
-                        live.link.set_mirrored(mirrored(&catalog));
-                        led.catalog = catalog.clone();
-                        self.report(Report::Listed { index: self.status.index, catalog: Box::new(catalog) }).await;
-                    }
+                catalog = changed.read(&server, &environment, &live.link, &led.catalog) => {
+                    live.link.set_mirrored(mirrored(&catalog));
+                    led.catalog = catalog.clone();
+                    self.report(Report::Listed { index: self.status.index, catalog: Box::new(catalog) }).await;
                 }
             }
         }
@@ -504,13 +481,5 @@ fn policy(entry: &config::Server) -> RestartPolicy {
         restarts_max: if remote { usize::MAX } else { entry.max_restarts },
         restart_window: entry.restart_window,
         ..RestartPolicy::default()
-    }
-}
-
-/// What is being read, or nothing ever.
-async fn pending_or<T>(reading: &mut Option<BoxFuture<'static, T>>) -> T {
-    match reading {
-        Some(reading) => reading.await,
-        None => std::future::pending().await,
     }
 }

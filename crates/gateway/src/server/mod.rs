@@ -20,6 +20,7 @@ mod inbox;
 pub use inbox::Command;
 use inbox::Inbox;
 
+mod outdated;
 mod owner;
 
 mod instance;

@@ -84,10 +84,12 @@ fn the_processor_is_shared_out() {
     if !enforced(&board, "busy") {
         return;
     }
-    // The first answer is about the start, the next ones about the time between.
-    let shares = [board.server("busy"), board.server("busy")].map(|server| server["cpu_percent"].as_f64());
-    let last = shares[1].unwrap_or(1000.0);
-    assert!(last < 60.0, "expected about 20 % of a core, saw {shares:?}");
+    // Each answer is about the time since the one before; a share is dealt out per tenth of a second,
+    // so a short time may see all of it at once.
+    eventually(SOON, "its share to be about 20 % of a core", || {
+        let share = board.server("busy")["cpu_percent"].as_f64().unwrap_or(f64::MAX);
+        (5.0..60.0).contains(&share)
+    });
 }
 
 #[test]
