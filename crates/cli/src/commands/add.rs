@@ -11,8 +11,8 @@ use config::edit::{NewServer, added};
 /// file stays as it is. The result is checked before it is written: if it would have an error,
 /// nothing changes. A running daemon starts the server at once.
 ///
-/// switchboard add time -- uvx mcp-server-time
-/// switchboard add tickets --url https://tickets.example.com/mcp
+///     switchboard add time -- uvx mcp-server-time
+///     switchboard add tickets --url https://tickets.example.com/mcp
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {

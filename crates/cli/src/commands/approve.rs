@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     yes: bool,
 
-    /// Search this folder, too [default: those of [discovery], or this one]
+    /// Search this folder, too [default: those of `discovery.folders`, or this one]
     #[arg(long = "in", value_name = "FOLDER")]
     folders: Vec<PathBuf>,
 }

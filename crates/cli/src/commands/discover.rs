@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// time.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Search these folders, with what is below them [default: those of [discovery], or this one]
+    /// Search these folders, with what is below them [default: those of `discovery.folders`, or this one]
     #[arg(value_name = "FOLDER")]
     folders: Vec<PathBuf>,
 

@@ -1,7 +1,7 @@
 //! How well each server is: a level with its reason and the next thing to do.
 //!
-//! A task per server checks it while it is ready ([`prober`]); what the checks say is judged by a
-//! pure machine ([`machine`]). What is shown joins that with the server's state, here and nowhere
+//! A task per server checks it while it is ready (`prober`); what the checks say is judged by a
+//! pure machine (`machine`). What is shown joins that with the server's state, here and nowhere
 //! else. Health never decides about a call: that is the state's business.
 
 mod history;
