@@ -139,6 +139,8 @@ struct Signals {
 /// Why the daemon's loop goes round.
 enum Wake {
     End,
+    /// A file of the configuration changed.
+    Changed,
     Reload,
     Command(Command),
 }
@@ -198,7 +200,7 @@ impl Daemon {
         let mut watcher = reload::watch(&self.files, sender.clone());
         let finder = Finder::start(context, self.engine.gateway.clone(), self.found.clone(), sender.clone());
         let ending = loop {
-            let reply = match self.wake(&mut changed).await {
+            let (reply, asked) = match self.wake(&mut changed).await {
                 Wake::End | Wake::Command(Command::Stop) => break Ending::Stop,
                 Wake::Command(Command::Restart(reply)) => {
                     if self.may_begin_again(reply).await {
@@ -206,11 +208,12 @@ impl Daemon {
                     }
                     continue;
                 }
-                Wake::Reload => None,
-                Wake::Command(Command::Reload(reply)) => Some(reply),
+                Wake::Changed => (None, false),
+                Wake::Reload => (None, true),
+                Wake::Command(Command::Reload(reply)) => (Some(reply), true),
             };
             self.notifier.reloading("reads its configuration");
-            let done = self.reloader.reload(&self.engine.gateway).await;
+            let done = self.reloader.reload(&self.engine.gateway, asked).await;
             finder.again.notify_one();
             if let Some(reply) = reply {
                 // Whoever asked may have left.
@@ -248,7 +251,7 @@ impl Daemon {
             _ = self.signals.terminate.recv() => Wake::End,
             _ = self.signals.interrupt.recv() => Wake::End,
             _ = self.signals.hangup.recv() => Wake::Reload,
-            Some(()) = changed.recv() => Wake::Reload,
+            Some(()) = changed.recv() => Wake::Changed,
             Some(command) = self.commands.recv() => Wake::Command(command),
         }
     }

@@ -81,5 +81,5 @@ pub use server_files::FileWatcher;
 pub use service::{Check, Container, ContainerEndpoint, PublishedPort, Pull, Ready, Service, ServiceKind};
 pub use services::container_environment;
 pub use show::{show, to_json};
-pub use watch::{WatchError, Watcher};
+pub use watch::{QUIET, WatchError, Watcher, are_quiet};
 pub use words::split_words;

@@ -13,7 +13,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc::Sender;
 
 /// How long the files must be quiet before a change is told.
-const QUIET: Duration = Duration::from_millis(200);
+pub const QUIET: Duration = Duration::from_millis(200);
 
 /// Events that wait for the thread; more are the same news.
 const EVENTS_MAX: usize = 64;
@@ -68,6 +68,16 @@ impl Watcher {
         std::thread::Builder::new().name("config-watch".to_owned()).spawn(move || tell(&events, &changed))?;
         Ok(Watcher { _watcher: watcher })
     }
+}
+
+/// Whether nothing was written to `files` for as long as a watcher waits. What was read from them
+/// before this was asked is whole then: a file that is being written may be empty at that moment,
+/// and an empty file is a configuration too.
+#[must_use]
+pub fn are_quiet(files: &[PathBuf]) -> bool {
+    let written = files.iter().filter_map(|file| file.metadata().ok()?.modified().ok());
+    // A time to come says that some clock is wrong.
+    written.filter_map(|time| time.elapsed().ok()).all(|age| age >= QUIET)
 }
 
 fn concerns(names: &BTreeMap<PathBuf, BTreeSet<OsString>>, event: &notify::Event) -> bool {

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::data_folder::DataFolder;
 use crate::printer::count;
 use crate::store_files;
-use config::{Config, Limits, Listen, Severity, Sources, Watcher};
+use config::{Config, Limits, Listen, Loaded, Severity, Sources, Watcher};
 use control::Problem;
 use control::said::Reloaded;
 use gateway::Gateway;
@@ -13,6 +13,9 @@ use secrecy::ExposeSecret as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
+
+/// How often files are read that somebody is writing, before they are taken as they are.
+const READS_MAX: usize = 10;
 
 /// What is read again: files as they were named, approvals as they are then.
 #[derive(Clone)]
@@ -72,16 +75,11 @@ impl Reloader {
         if errors.is_empty() { Ok(()) } else { Err(refused(&errors)) }
     }
 
-    /// Reads, checks and applies.
-    pub(super) async fn reload(&self, gateway: &Gateway) -> Done {
-        let reading = self.reading.clone();
-        let loaded = match tokio::task::spawn_blocking(move || config::load(&reading.sources())).await {
+    /// Reads, checks and applies. Where nobody asked for it, files that are being written are waited for.
+    pub(super) async fn reload(&self, gateway: &Gateway, asked: bool) -> Done {
+        let loaded = match self.read(asked).await {
             Ok(loaded) => loaded,
-            Err(error) => {
-                let problem =
-                    Problem::new(ErrorKind::Internal, format!("the configuration could not be read: {error}"));
-                return Done { result: Err(problem), files: Vec::new() };
-            }
+            Err(problem) => return Done { result: Err(problem), files: Vec::new() },
         };
         let files = loaded.files;
         let rendered = |severity| {
@@ -107,6 +105,27 @@ impl Reloader {
             }),
         };
         Done { result, files }
+    }
+
+    async fn read(&self, asked: bool) -> Result<Loaded, Problem> {
+        let mut reads = 0;
+        loop {
+            reads += 1;
+            let last = asked || reads == READS_MAX;
+            let reading = self.reading.clone();
+            let read = tokio::task::spawn_blocking(move || {
+                let loaded = config::load(&reading.sources());
+                let whole = last || config::are_quiet(&loaded.files);
+                whole.then_some(loaded)
+            });
+            let read = read.await.map_err(|error| {
+                Problem::new(ErrorKind::Internal, format!("the configuration could not be read: {error}"))
+            })?;
+            if let Some(loaded) = read {
+                return Ok(loaded);
+            }
+            tokio::time::sleep(config::QUIET).await;
+        }
     }
 
     fn at_next_start(&self, config: &Config) -> Vec<String> {

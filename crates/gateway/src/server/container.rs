@@ -1,12 +1,12 @@
 //! A server that is a container of ours, over its stdin and stdout or over HTTP. It is started,
 //! watched and ended like a process: the handle is the same.
 
+use super::complaints::Complaints;
 use super::start::{Child, Down, Failed, Live};
 use super::{Core, Environment};
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, UpstreamEvent};
 use config::{Container, ContainerEndpoint, PublishedPort};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::time::Duration;
 use supervisor::services::{ContainerError, ContainerRequest, StartedContainer};
 use supervisor::{Ending, Stream};
@@ -33,9 +33,9 @@ pub(super) async fn connect(
     let request = ContainerRequest { container, entry: entry.name.clone(), stdin: endpoint.is_none() };
     let started = environment.containers.start(request).await.map_err(down)?;
     let StartedContainer { stdin, stdout, stderr, ports, handle } = started;
-    child.is(&handle);
     let rate = entry.resources.stderr;
-    tokio::spawn(supervisor::pump_at(stderr, server.log.clone(), Stream::Stderr, rate));
+    let complaints = Complaints::of(stderr, &server.log, rate);
+    child.is(&handle, &complaints);
     let connected = match endpoint {
         None => upstream::connect_duplex(stdout, stdin, options.clone(), events.clone()).await,
         Some(endpoint) => {
@@ -56,10 +56,11 @@ pub(super) async fn connect(
         }
     };
     match connected {
-        Ok(link) => Ok(Live { link: Arc::new(link), process: Some(handle), pid: None, lease: None }),
+        Ok(link) => Ok(Live::of(link, handle, complaints, None)),
         Err(error) => {
             // Its last words come with its end.
             let stopped = handle.stop(entry.stop_timeout).await;
+            complaints.read_out().await;
             server.log.remark(format!("start failed: {error} ({})", stopped.exit));
             Err(error.into())
         }

@@ -4,17 +4,14 @@
 use super::start::{Child, Down, Failed, Live, reached};
 use super::{Core, Environment, launch};
 use crate::upstream::{ConnectError, ConnectOptions, Connection, UpstreamEvent};
-use std::sync::Arc;
 use std::time::Duration;
 use supervisor::{Ending, Stream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 /// The pause before the first repetition; it grows up to the second.
 const KNOCK_FIRST: Duration = Duration::from_millis(10);
 const KNOCK_MAX: Duration = Duration::from_millis(250);
-/// How long its last words may take.
-const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the program and connects to it.
 pub(super) async fn connect(
@@ -26,7 +23,7 @@ pub(super) async fn connect(
     child: &Child,
 ) -> Result<Live, Failed> {
     let launch::Started { pid, stdin, stdout, process, complaints } = launch::spawn(server, entry, environment).await?;
-    child.is(&process);
+    child.is(&process, &complaints);
     // It is not spoken to there.
     drop(stdin);
     process.ignores_stdin();
@@ -35,7 +32,7 @@ pub(super) async fn connect(
         biased;
         exit = process.wait() => {
             // Nobody has its stderr open any more: what it said last is on its way.
-            let _ = timeout(LAST_WORDS_MAX, complaints).await;
+            complaints.read_out().await;
             return Err(Failed::Down(Down {
                 ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
                 reason: format!("the process ended before it listened: {exit}"),
@@ -46,9 +43,10 @@ pub(super) async fn connect(
         connected = knock(entry, options, events) => connected,
     };
     match connected {
-        Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid), lease: None }),
+        Ok(link) => Ok(Live::of(link, process, complaints, Some(pid))),
         Err(error) => {
             let stopped = process.stop(entry.stop_timeout).await;
+            complaints.read_out().await;
             server.log.remark(format!("start failed: {error} ({})", stopped.exit));
             Err(error.into())
         }

@@ -384,6 +384,7 @@ impl Instance {
         led.lane.close();
         let down = match (exit, &led.live.process) {
             (Some(exit), _) => {
+                led.live.last_words().await;
                 let reason = format!("the process ended: {exit}");
                 Down {
                     ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },

@@ -13,7 +13,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 /// How long a call whose instance is gone waits to hear why.
-const REASON_WAIT: Duration = Duration::from_millis(300);
+/// Its process has to be seen to end and its last words to be read, which are waited for less long.
+const REASON_WAIT: Duration = Duration::from_millis(500);
 
 /// The way to one ready instance.
 pub(super) struct Lane {

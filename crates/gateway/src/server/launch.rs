@@ -1,11 +1,11 @@
 //! Starts the program of a server: its environment, its limits, its port looked at first, and its
 //! stderr on the way into the log. How it is spoken to afterwards is not this file's business.
 
+use super::complaints::Complaints;
 use super::start::{Down, Failed};
 use super::{Core, Environment};
-use supervisor::{Ending, ProcessHandle, ProcessLimits, SpawnRequest, Spawned, Stream, port_holder};
+use supervisor::{Ending, ProcessHandle, ProcessLimits, SpawnRequest, Spawned, port_holder};
 use tokio::net::unix::pipe;
-use tokio::task::JoinHandle;
 
 /// A program that runs; what it says on stderr goes to its log.
 pub(super) struct Started {
@@ -13,8 +13,7 @@ pub(super) struct Started {
     pub(super) stdin: pipe::Sender,
     pub(super) stdout: pipe::Receiver,
     pub(super) process: ProcessHandle,
-    /// Ends when its stderr has been read to the end.
-    pub(super) complaints: JoinHandle<()>,
+    pub(super) complaints: Complaints,
 }
 
 /// What the guard is asked for; nothing for a server that runs no program.
@@ -54,8 +53,7 @@ pub(super) async fn spawn(server: &Core, entry: &config::Server, environment: &E
     for missing in handle.meter().not_enforced() {
         server.log.remark(format!("this host cannot enforce resources.{missing}"));
     }
-    let complaints =
-        tokio::spawn(supervisor::pump_at(stderr, server.log.clone(), Stream::Stderr, entry.resources.stderr));
+    let complaints = Complaints::of(stderr, &server.log, entry.resources.stderr);
     Ok(Started { pid, stdin, stdout, process: handle, complaints })
 }
 

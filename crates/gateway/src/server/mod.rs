@@ -29,6 +29,7 @@ mod start;
 
 mod events;
 
+mod complaints;
 mod container;
 mod hosted;
 mod install;
@@ -156,7 +157,6 @@ impl Server {
             waiting_max: environment.limits.calls_waiting_max,
             wait_max: entry.startup_timeout.min(entry.request_timeout),
         });
-        environment.needs.register(&core);
         environment.needs.register(&core);
         if entry.is_active() {
             let (entry, environment) = (Arc::new(entry.clone()), environment.clone());

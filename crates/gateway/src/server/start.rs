@@ -1,6 +1,7 @@
 //! One attempt to bring a server up: start the process or reach the URL, shake hands, read the
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
+use super::complaints::Complaints;
 use super::needs::Lease;
 use super::{Core, Environment, container, hosted, install, launch, lister};
 use crate::asking::Kinds;
@@ -28,6 +29,8 @@ const EXIT_WAIT: Duration = Duration::from_millis(200);
 pub(super) struct Live {
     pub(super) link: Arc<Connection>,
     pub(super) process: Option<ProcessHandle>,
+    /// What it says on stderr, where it is ours.
+    complaints: Option<Complaints>,
     pub(super) pid: Option<u32>,
     /// What it needs, held until it has ended.
     pub(super) lease: Option<Arc<Lease>>,
@@ -35,7 +38,19 @@ pub(super) struct Live {
 
 impl Live {
     fn remote(link: Connection) -> Self {
-        Self { link: Arc::new(link), process: None, pid: None, lease: None }
+        Self { link: Arc::new(link), process: None, complaints: None, pid: None, lease: None }
+    }
+
+    pub(super) fn of(link: Connection, process: ProcessHandle, complaints: Complaints, pid: Option<u32>) -> Self {
+        let (link, complaints) = (Arc::new(link), Some(complaints));
+        Self { link, process: Some(process), complaints, pid, lease: None }
+    }
+
+    /// Waits until what it said last on stderr is in its log, for a short time.
+    pub(super) async fn last_words(&self) {
+        if let Some(complaints) = &self.complaints {
+            complaints.read_out().await;
+        }
     }
 
     /// Resolves when the process or the connection has ended; the exit, when there is one.
@@ -110,13 +125,14 @@ impl From<ConnectError> for Failed {
 /// attempt waits for.
 #[derive(Default)]
 pub(super) struct Child {
-    process: Mutex<Option<ProcessHandle>>,
+    process: Mutex<Option<(ProcessHandle, Complaints)>>,
     says: watch::Sender<Arc<str>>,
 }
 
 impl Child {
-    pub(super) fn is(&self, process: &ProcessHandle) {
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process.clone());
+    pub(super) fn is(&self, process: &ProcessHandle, complaints: &Complaints) {
+        let child = (process.clone(), complaints.clone());
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
     }
 
     /// What it waits for now, in words for a person; nothing any more if empty.
@@ -132,8 +148,9 @@ impl Child {
     /// Ends it, if there is one, and waits until it is gone. Its pipes must have been dropped.
     /// Gives how it failed, where that was its own doing.
     pub(super) async fn end(&self, stop_timeout: Duration) -> Option<ExitReport> {
-        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let (process, complaints) = self.process.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let StopReport { step, exit } = process.stop(stop_timeout).await;
+        complaints.read_out().await;
         (step == StopStep::StdinClosed && !exit.is_success()).then_some(exit)
     }
 }
@@ -288,13 +305,15 @@ pub(super) async fn connect(
             Box::pin(container::connect(server, entry, environment, options, events, child, what)).await
         }
         Reach::Stdio { .. } => {
-            let launch::Started { pid, stdin, stdout, process, .. } = launch::spawn(server, entry, environment).await?;
-            child.is(&process);
+            let started = launch::spawn(server, entry, environment).await?;
+            let launch::Started { pid, stdin, stdout, process, complaints } = started;
+            child.is(&process, &complaints);
             match upstream::connect_duplex(stdout, stdin, options.clone(), events.clone()).await {
-                Ok(link) => Ok(Live { link: Arc::new(link), process: Some(process), pid: Some(pid), lease: None }),
+                Ok(link) => Ok(Live::of(link, process, complaints, Some(pid))),
                 Err(error) => {
                     // Its last words come with its end.
                     let stopped = process.stop(entry.stop_timeout).await;
+                    complaints.read_out().await;
                     server.log.remark(format!("start failed: {error} ({})", stopped.exit));
                     Err(error.into())
                 }

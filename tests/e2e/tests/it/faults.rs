@@ -38,14 +38,9 @@ pub(crate) struct Scene {
     pub(crate) witness: Witness,
 }
 
-/// Keys of an entry whose restarts come quickly.
-pub(crate) fn quick() -> &'static str {
-    "restart_delay = \"100ms\"\n"
-}
-
 /// A server `bad` that misbehaves as `mode` says, in the legacy era, with these keys.
 pub(crate) fn bad(mode: &str, keys: &str) -> String {
-    misbehave("bad", mode, "legacy") + quick() + keys
+    misbehave("bad", mode, "legacy") + keys
 }
 
 /// Runs `act` beside a healthy server, and looks at what holds for every fault. `config` declares the

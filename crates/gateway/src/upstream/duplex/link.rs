@@ -137,9 +137,9 @@ impl DuplexLink {
         self.waiting.end();
     }
 
-    /// Whether the server's output has ended.
+    /// Whether nothing can be sent any more; what was sent may still be answered.
     pub(in crate::upstream) fn is_closed(&self) -> bool {
-        self.gone.is_cancelled()
+        self.outbox.has_ended()
     }
 
     /// Resolves when the server's output has ended.

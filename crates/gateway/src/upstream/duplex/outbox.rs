@@ -8,6 +8,7 @@ use bytes::{Buf, BytesMut};
 use protocol::Output;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -23,6 +24,8 @@ pub(super) struct Outbox {
     state: Mutex<State>,
     queue_bytes_max: usize,
     ended: CancellationToken,
+    /// The same, for those who ask often.
+    deaf: AtomicBool,
 }
 
 struct State {
@@ -43,7 +46,7 @@ pub(super) enum Refused {
 impl Outbox {
     pub(super) fn new(writer: Writer, queue_bytes_max: usize) -> Arc<Self> {
         let state = State { queue: BytesMut::new(), writer: Some(writer) };
-        Arc::new(Self { state: Mutex::new(state), queue_bytes_max, ended: CancellationToken::new() })
+        Arc::new(Self { state: Mutex::new(state), queue_bytes_max, ended: CancellationToken::new(), deaf: AtomicBool::new(false) })
     }
 
     /// Appends one message as a line and writes what can be written now.
@@ -67,10 +70,16 @@ impl Outbox {
 
     /// Closes the pipe; what was not written is dropped.
     pub(super) fn close(&self) {
+        self.deaf.store(true, Ordering::Release);
         self.ended.cancel();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.writer = None;
         state.queue = BytesMut::new();
+    }
+
+    /// Whether the pipe is closed or broken.
+    pub(super) fn has_ended(&self) -> bool {
+        self.deaf.load(Ordering::Acquire)
     }
 
     /// Resolves when the pipe is closed or broken.

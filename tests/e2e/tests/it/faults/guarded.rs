@@ -1,7 +1,7 @@
 //! What stands between a faulty server and everybody else besides its pipes: limits of the host, checks of
 //! health, the breaker, and a client's wire that outlives the daemon.
 
-use super::{IMPATIENT, Scene, bad, beside, quick};
+use super::{IMPATIENT, Scene, bad, beside};
 use e2e::{Legacy, SOON, Switchboard, Talk, await_some, eventually, failure_of, misbehave, script, tell};
 use serde_json::json;
 use std::time::Duration;
@@ -78,7 +78,7 @@ fn f_09_a_server_that_reads_nothing_is_started_again() {
 #[test]
 fn f_12_a_fork_bomb_ends_at_its_limit_and_is_gone_at_once() {
     let sleepers = "(for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1000 & done) 2>/dev/null; exec $SERVER bomb legacy";
-    let bomb = script("bad", sleepers) + quick() + "resources.processes = 5\nstop_timeout = \"500ms\"\n";
+    let bomb = script("bad", sleepers) + "resources.processes = 5\nstop_timeout = \"500ms\"\n";
     beside(&bomb, |scene| {
         if !enforced(scene) {
             return;

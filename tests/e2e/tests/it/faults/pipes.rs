@@ -1,7 +1,7 @@
 //! Pipes and calls: servers that end or hang with calls in their hands, and pipes that nobody reads or
 //! that close half.
 
-use super::{IMPATIENT, STALL, bad, beside, quick};
+use super::{IMPATIENT, STALL, bad, beside};
 use e2e::{SOON, Switchboard, eventually, failure_of, script};
 use serde_json::{Value, json};
 use std::fs;
@@ -39,7 +39,7 @@ fn f_02_a_server_that_hangs_is_told_to_cancel_and_its_place_is_free_again() {
     let folder = tempfile::tempdir().unwrap();
     let tape = folder.path().join("tape");
     let limits = "[limits]\ncalls_per_server_max = 2\n";
-    let hangs = script("bad", &format!("tee {} | $SERVER ok legacy", tape.display())) + quick() + IMPATIENT;
+    let hangs = script("bad", &format!("tee {} | $SERVER ok legacy", tape.display())) + IMPATIENT;
     beside(&(limits.to_owned() + &hangs), |scene| {
         scene.board.server_in("bad", "ready");
         let hanging: Vec<u64> = (0..2).map(|_| scene.line.send("bad__sleep", json!({"ms": 60_000}))).collect();

@@ -1,6 +1,6 @@
 //! Processes: what servers leave behind, take and refuse to give back.
 
-use super::{IMPATIENT, bad, beside, quick};
+use super::{IMPATIENT, bad, beside};
 use e2e::{Burden, SOON, await_some, built, entry_of, eventually, zombies};
 use serde_json::json;
 use std::fs;
@@ -101,7 +101,7 @@ fn f_18_a_program_replaced_while_it_runs_goes_on() {
         fs::rename(&draft, &program).unwrap();
     };
     put(&built("mcp-misbehave"));
-    beside(&(entry_of("bad", &program, &["exit-after=3", "legacy"]) + quick()), |scene| {
+    beside(&entry_of("bad", &program, &["exit-after=3", "legacy"]), |scene| {
         scene.board.server_in("bad", "ready");
         let before = scene.line.text("bad__pid", json!({}));
         let broken = folder.path().join("broken");

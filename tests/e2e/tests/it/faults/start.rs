@@ -1,6 +1,6 @@
 //! Starting: servers that never say a word, and very many at once.
 
-use super::{IMPATIENT, beside, quick};
+use super::{IMPATIENT, beside};
 use e2e::{Burden, Client, Home, SOON, await_some, misbehave, script, tell};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::time::Instant;
 fn f_03_a_mute_server_is_asked_in_both_eras_and_given_up() {
     let folder = tempfile::tempdir().unwrap();
     let tape = folder.path().join("tape");
-    let mute = script("bad", &format!("tee -a {} | $SERVER mute", tape.display())) + quick() + IMPATIENT;
+    let mute = script("bad", &format!("tee -a {} | $SERVER mute", tape.display())) + IMPATIENT;
     beside(&mute, |scene| {
         let server = scene.reason("within 1 s");
         assert!(matches!(server["state"].as_str(), Some("backoff" | "crash_loop")), "expected a clear state: {server}");

@@ -20,7 +20,7 @@ const HOSTILE: [(&str, Option<&str>); 8] = [
 fn config(hostile: bool) -> String {
     let good = LINE.to_owned() + &misbehave("good", "ok", "dual");
     let one = |(at, (mode, _)): (usize, &(&str, Option<&str>))| {
-        misbehave(&format!("h{at}"), mode, "legacy") + "stop_timeout = \"200ms\"\nrestart_delay = \"100ms\"\n"
+        misbehave(&format!("h{at}"), mode, "legacy") + "stop_timeout = \"200ms\"\n"
     };
     if hostile { good + &HOSTILE.iter().enumerate().map(one).collect::<String>() } else { good }
 }

@@ -54,7 +54,7 @@ fn soak() {
     let (clients, servers) = if std::env::var("SWITCHBOARD_LAB_SOAK").is_ok() { (10, 30) } else { (3, 5) };
     let server = |number: usize| {
         let mode = if number % ONE_IN == ONE_IN - 1 { CRASH } else { "ok" };
-        misbehave(&format!("s{number}"), mode, "dual") + drowsy() + "restart_delay = \"100ms\"\n"
+        misbehave(&format!("s{number}"), mode, "dual") + drowsy()
     };
     let board = Switchboard::start(&(LINE.to_owned() + &(0..servers).map(server).collect::<String>()));
     let (stop, crashes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
