@@ -3,12 +3,12 @@
 
 use super::machine::{Around, Finding};
 use super::{Level, probe};
-use crate::server::{Command, Core, Environment, ServerState};
-use config::{Health as Settings, HealthCheck, Reach, Restart};
+use crate::server::{Command, Core, Environment, ServerState, Status};
+use config::{Health as Settings, HealthCheck, Restart};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
-use supervisor::Jitter;
+use supervisor::{Jitter, State};
 use tokio::time::{Instant, sleep, timeout};
 
 /// So many times in a row answered calls do instead of a check: its own times are wanted as well.
@@ -37,9 +37,10 @@ pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environm
     let jitter = Jitter::seeded(u64::from_le_bytes(seed));
     let mut prober = Prober { server, entry, environment, jitter, answered: 0, calls: 0, spared: 0 };
     loop {
-        if status.wait_for(|status| status.state == ServerState::Ready).await.is_err() {
-            return;
-        }
+        let speaks = match status.wait_for(|status| status.state == ServerState::Ready).await {
+            Ok(status) => speaker(&status),
+            Err(_) => return,
+        };
         prober.ready();
         // The first ones of many that came up together lie apart.
         let mut share = 0.1 + 0.9 * prober.jitter.fraction();
@@ -48,10 +49,11 @@ pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environm
             let pause = settings.interval.mul_f64(share);
             tokio::select! {
                 biased;
-                // What ends meanwhile is no finding: its state says why.
-                changed = status.changed() => match changed {
-                    Ok(()) => break,
-                    Err(_) => return,
+                // What ends meanwhile is no finding: its state says why. Whatever else there is to say
+                // of the server, such as of its other instances, puts no check off.
+                another = async { status.wait_for(|status| speaker(status) != speaks).await.is_ok() } => match another {
+                    true => break,
+                    false => return,
                 },
                 changed = configured.changed() => if changed.is_err() { return },
                 () = prober.check_after(pause, &settings) => {}
@@ -59,6 +61,13 @@ pub(crate) async fn run(server: Weak<Core>, entry: Arc<config::Server>, environm
             share = 0.9 + 0.2 * prober.jitter.fraction();
         }
     }
+}
+
+/// The run that is checked: which instance speaks for the server, and since when; none when it is not
+/// ready.
+fn speaker(status: &Status) -> Option<(usize, SystemTime)> {
+    let first = status.instances.iter().find(|instance| instance.state == State::Ready);
+    first.map(|instance| (instance.index, instance.since))
 }
 
 // === impl Prober ===
@@ -113,7 +122,7 @@ impl Prober {
         settings: &Settings,
     ) {
         let now = Instant::now();
-        let remote = !matches!(self.entry.reach, Reach::Stdio { .. });
+        let remote = !self.entry.is_ours();
         let around = Around {
             remote,
             left_alone: !remote && self.entry.restart == Restart::Never,

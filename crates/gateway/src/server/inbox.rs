@@ -74,6 +74,21 @@ impl Inbox {
         }
     }
 
+    /// Waits until somebody wants the end at once; the command stays in the queue.
+    pub(super) async fn hastens(&self) {
+        let is_hasty = |command: &Command| matches!(command, Command::Stop { hasty: true, .. });
+        loop {
+            let hastens = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(queue) => queue.iter().any(is_hasty),
+                None => false,
+            };
+            if hastens {
+                return;
+            }
+            self.rung.notified().await;
+        }
+    }
+
     /// Nobody reads it any more: what waits is dropped.
     pub(super) fn close(&self) {
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -100,6 +115,20 @@ mod tests {
         assert!(matches!(inbox.next().await, Command::Wake));
         assert!(matches!(inbox.next().await, Command::Recover { reason } if reason == "new"));
         assert!(matches!(inbox.next().await, Command::Start));
+    }
+
+    #[tokio::test]
+    async fn haste_is_seen_and_nothing_is_taken() {
+        let inbox = Inbox::open();
+        let stop = |hasty| Command::Stop { done: oneshot::channel().0, hasty };
+        inbox.push(stop(false));
+        let hastens = inbox.hastens();
+        tokio::pin!(hastens);
+        assert!(futures_util::poll!(hastens.as_mut()).is_pending());
+        inbox.push(stop(true));
+        hastens.await;
+        assert!(matches!(inbox.next().await, Command::Stop { hasty: false, .. }));
+        assert!(matches!(inbox.next().await, Command::Stop { hasty: true, .. }));
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use super::goal::{Goal, Order};
 use super::lanes::Lane;
 use super::needs::trouble;
 use super::pool::Pool;
+use super::quiet::Quiet;
 use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
 use super::{Core, Environment, InstanceStatus};
 use crate::DRAIN_TIME_MAX;
@@ -28,6 +29,8 @@ use tokio::time::{Instant, sleep_until};
 const EVENTS_MAX: usize = 256;
 /// Bursts of "list changed" within this time are one refresh.
 const COALESCE: Duration = Duration::from_millis(20);
+/// How long a burst without end may put that off.
+const COALESCE_MAX: Duration = Duration::from_millis(500);
 
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
@@ -123,6 +126,7 @@ impl Instance {
                     }
                 }
                 Goal::Asleep if self.status.state == State::Stopped => self.go(Event::Idle, "").await,
+                Goal::Asleep if self.status.state != State::Asleep => self.go(Event::Stop, "").await,
                 Goal::Stopped | Goal::Ended if self.status.state != State::Stopped => self.go(Event::Stop, "").await,
                 Goal::Ended => return,
                 Goal::Asleep | Goal::Stopped => {
@@ -229,6 +233,8 @@ impl Instance {
         let mut said = child.hears();
         // Lists that changed while they were read for the first time.
         let mut changed = BTreeSet::new();
+        // Whether a person signed in, perhaps after this attempt had looked for that.
+        let mut sign_in = false;
         let begun = {
             let (server, entry, environment) = (self.server.clone(), self.entry.clone(), self.environment.clone());
             let attempt = attempt(server.clone(), entry, environment.clone(), self.remembered, sender.clone(), &child);
@@ -241,9 +247,12 @@ impl Instance {
                         let what = said.borrow_and_update().clone();
                         self.waits_for(what).await;
                     }
-                    news = self.news() => if news.goal || news.restart.is_some() {
-                        break None;
-                    },
+                    news = self.news() => {
+                        sign_in |= news.sign_in;
+                        if news.goal || news.restart.is_some() {
+                            break None;
+                        }
+                    }
                 }
             }
         };
@@ -251,6 +260,11 @@ impl Instance {
             None => {
                 self.go(Event::Stop, "").await;
                 child.end(self.entry.stop_timeout).await;
+                self.gone("").await;
+                Left::Told
+            }
+            Some(Err(down)) if down.needs_auth && sign_in && self.is_signed_in().await => {
+                self.go(Event::Stop, "").await;
                 self.gone("").await;
                 Left::Told
             }
@@ -302,7 +316,7 @@ impl Instance {
         let live = led.live.clone();
         let ended = live.ended();
         tokio::pin!(ended);
-        let mut quiet = Instant::now();
+        let mut quiet = Quiet::new(COALESCE, COALESCE_MAX, Instant::now());
         let mut troubled = None;
         let mut reading: Option<BoxFuture<'static, Option<ServerCatalog>>> = None;
         loop {
@@ -321,12 +335,15 @@ impl Instance {
                         return Left::Down(self.end_sick(&led, Down::signed_out(&error)).await);
                     }
                     event => {
+                        if matches!(event, UpstreamEvent::ListChanged(_) | UpstreamEvent::HeadersOutdated) {
+                            // More of the same is probably on its way.
+                            quiet.stir(Instant::now());
+                        }
                         note(&self.server, &self.environment, event, &mut changed);
-                        // More of the same is probably on its way.
-                        quiet = Instant::now() + COALESCE;
                     }
                 },
-                () = sleep_until(quiet), if reading.is_none() && !changed.is_empty() => {
+                () = sleep_until(quiet.due()), if reading.is_none() && !changed.is_empty() => {
+                    quiet.acted();
                     let kinds = std::mem::take(&mut changed);
                     let (server, environment) = (self.server.clone(), self.environment.clone());
                     reading =
@@ -385,8 +402,18 @@ impl Instance {
         }
         self.go(Event::Stop, why).await;
         led.lane.end(if why.is_empty() { "it was ended" } else { why });
-        led.live.end(self.entry.stop_timeout).await;
+        self.end(led).await;
         self.gone(why).await;
+    }
+
+    /// Ends it with the instances beside it, and waits until all of them are gone.
+    async fn end(&self, led: &Led) {
+        let others = async {
+            if let Some(pool) = &led.lane.pool {
+                pool.gone().await;
+            }
+        };
+        tokio::join!(led.live.end(self.entry.stop_timeout), others);
     }
 
     /// Nothing of it is left; it rests as it is told now.
@@ -399,7 +426,7 @@ impl Instance {
     async fn end_sick(&mut self, led: &Led, down: Down) -> Down {
         led.lane.end(&down.reason);
         self.go(Event::Stop, &down.reason).await;
-        led.live.end(self.entry.stop_timeout).await;
+        self.end(led).await;
         down
     }
 
@@ -425,10 +452,11 @@ impl Instance {
             }
         };
         led.lane.end(&down.reason);
-        if led.live.process.as_ref().is_some_and(|process| process.exited().is_none()) {
+        let lives = led.live.process.as_ref().is_some_and(|process| process.exited().is_none());
+        if lives || led.lane.pool.as_ref().is_some_and(|pool| pool.len() > 0) {
             self.go(Event::Stop, &down.reason).await;
         }
-        led.live.end(self.entry.stop_timeout).await;
+        self.end(led).await;
         down
     }
 
@@ -495,7 +523,7 @@ fn policy(entry: &config::Server) -> RestartPolicy {
         Restart::OnFailure => RestartMode::OnFailure,
         Restart::Never => RestartMode::Never,
     };
-    let remote = entry.runs().is_none();
+    let remote = !entry.is_ours();
     RestartPolicy {
         mode,
         delay_min: entry.restart_delay,
