@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use supervisor::{ExitHow, Steering, Wish, steered};
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
-/// Whose a container is: a hash of the data folder.
+/// Whose a container is: a hash of the data folder, by path and number.
 const LABEL_DATA: &str = "dev.switchboard.data";
 /// The server or service that it belongs to.
 const LABEL_ENTRY: &str = "dev.switchboard.entry";
@@ -66,7 +67,10 @@ impl MachineEngine {
         let mut usual = vec![PathBuf::from("/var/run/docker.sock")];
         usual.extend(variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("podman/podman.sock")));
         usual.push(PathBuf::from("/run/podman/podman.sock"));
-        let digest = Sha256::digest(data.as_os_str().as_encoded_bytes());
+        let mut digest = Sha256::new_with_prefix(data.as_os_str().as_encoded_bytes());
+        // Beside the engine's socket, several containers may have a folder of that name, and each another.
+        digest.update(std::fs::metadata(data).map_or(0, |data| data.ino()).to_be_bytes());
+        let digest = digest.finalize();
         let own = std::process::id();
         Self(Arc::new(Inner {
             place: place.map(str::to_owned).or_else(|| variable("DOCKER_HOST")),
@@ -478,7 +482,8 @@ mod tests {
         left.remove_from(&engine).await.unwrap();
         assert!(left.lock().is_empty());
         let asked = asked.lock().unwrap();
-        let removed = |id: &str| asked.iter().filter(|line| line.starts_with(&format!("DELETE /containers/{id}?"))).count();
+        let removed =
+            |id: &str| asked.iter().filter(|line| line.starts_with(&format!("DELETE /containers/{id}?"))).count();
         assert_eq!((removed("one"), removed("old")), (2, 1), "{asked:?}");
     }
 }

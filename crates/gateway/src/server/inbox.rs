@@ -18,8 +18,10 @@ pub enum Command {
     Down(oneshot::Sender<()>),
     /// End it and start it again now.
     Restart,
-    /// It was found sick: it is ended and started again as the restart policy says.
+    /// An instance was found sick: it is ended and started again as the restart policy says.
     Recover {
+        /// Which one, from 0.
+        instance: usize,
         /// What was found, in words for a person.
         reason: String,
     },
@@ -106,14 +108,14 @@ mod tests {
         inbox.push(Command::Down(done));
         for _ in 0..1000 {
             inbox.push(Command::Wake);
-            inbox.push(Command::Recover { reason: "old".to_owned() });
+            inbox.push(Command::Recover { instance: 0, reason: "old".to_owned() });
         }
-        inbox.push(Command::Recover { reason: "new".to_owned() });
+        inbox.push(Command::Recover { instance: 0, reason: "new".to_owned() });
         inbox.push(Command::Start);
         assert!(matches!(inbox.next().await, Command::Down(_)));
         assert!(answered.await.is_err());
         assert!(matches!(inbox.next().await, Command::Wake));
-        assert!(matches!(inbox.next().await, Command::Recover { reason } if reason == "new"));
+        assert!(matches!(inbox.next().await, Command::Recover { reason, .. } if reason == "new"));
         assert!(matches!(inbox.next().await, Command::Start));
     }
 

@@ -216,6 +216,12 @@ impl Core {
         self.lanes.load().as_ref().and_then(|lanes| lanes.first()).map(|lane| lane.link.clone())
     }
 
+    /// The live links of all instances that are ready, with the index of each.
+    pub(crate) fn links(&self) -> Vec<(usize, Arc<Connection>)> {
+        let lanes = self.lanes.load();
+        lanes.iter().flat_map(|lanes| lanes.all()).map(|lane| (lane.index, lane.link.clone())).collect()
+    }
+
     /// How many processes or sessions there are beside the instances, for callers of their own.
     #[must_use]
     pub fn instances(&self) -> usize {

@@ -151,12 +151,13 @@ impl Owner {
                 self.wish(Wish::Start);
                 self.start_anew("restarted by a person", |state| state != State::Stopped && state != State::Asleep);
             }
-            Command::Recover { reason } => {
-                let reason: Arc<str> = reason.into();
-                self.order_first(|order| {
-                    order.recoveries += 1;
-                    order.sick_why = reason;
-                });
+            Command::Recover { instance, reason } => {
+                if let Some(slot) = self.slots.get(instance).filter(|slot| slot.lane.is_some()) {
+                    slot.orders.send_modify(|order| {
+                        order.recoveries += 1;
+                        order.sick_why = reason.into();
+                    });
+                }
             }
             Command::SignInChanged => self.order_all(|order| order.sign_ins += 1),
             Command::Refresh => self.order_first(|order| order.refreshes += 1),

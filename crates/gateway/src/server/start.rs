@@ -79,7 +79,12 @@ impl Down {
         let needs_auth = matches!(error, ConnectError::NeedsAuth { .. });
         let hopeless = needs_auth || matches!(error, ConnectError::Unauthorized { .. });
         let ending = if hopeless { Ending::Hopeless } else { Ending::Failure };
-        Self { ending, reason: cut(&error.to_string(), REASON_CHARS_MAX), hint: Some(error.hint().to_owned()), needs_auth }
+        Self {
+            ending,
+            reason: cut(&error.to_string(), REASON_CHARS_MAX),
+            hint: Some(error.hint().to_owned()),
+            needs_auth,
+        }
     }
 
     /// The server refuses every call until a person has signed in.

@@ -60,7 +60,7 @@ async fn who_is_found_sick_is_started_anew_as_the_policy_says() {
     let world = World::of(&entry(&peer, ""), StoredCatalog::default(), Desired::default()).await;
     let far = world.far();
     until(&far, |status| status.state == ServerState::Ready).await;
-    far.tell(Command::Recover { reason: "three probes in a row failed".to_owned() });
+    far.tell(Command::Recover { instance: 0, reason: "three probes in a row failed".to_owned() });
     let sick = until(&far, |status| status.state == ServerState::Backoff).await;
     assert_eq!(sick.reason.as_deref(), Some("three probes in a row failed"));
     assert!(sick.next_try.is_some() && sick.goal == gateway::server::Goal::Up);
@@ -216,14 +216,17 @@ async fn a_status_that_changes_all_the_time_puts_no_check_off() {
     let (server, dep) = (world.far(), world.gateway.snapshot().servers["dep"].clone());
     until(&server, |status| status.state == ServerState::Ready).await;
     let before = far.count("server/discover");
-    again_until(|| far.count("server/discover") > before + 1, async || {
-        let (done, stopped) = oneshot::channel();
-        dep.tell(Command::Down(done));
-        stopped.await.unwrap();
-        until(&server, |status| status.degraded.is_some()).await;
-        dep.tell(Command::Start);
-        until(&server, |status| status.degraded.is_none()).await;
-    })
+    again_until(
+        || far.count("server/discover") > before + 1,
+        async || {
+            let (done, stopped) = oneshot::channel();
+            dep.tell(Command::Down(done));
+            stopped.await.unwrap();
+            until(&server, |status| status.degraded.is_some()).await;
+            dep.tell(Command::Start);
+            until(&server, |status| status.degraded.is_none()).await;
+        },
+    )
     .await;
     assert_eq!(server.counters.restarts.load(Ordering::Relaxed), 0);
 }
