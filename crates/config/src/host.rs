@@ -95,6 +95,12 @@ impl Server {
         Some(Runs { command, args, env, cwd: cwd.as_deref(), inherit_env })
     }
 
+    /// Whether it is ours to start: a program or a container, and not what others run.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.runs().is_some() || matches!(self.reach, Reach::Container { .. })
+    }
+
     /// The port of this machine on which its program listens, as far as the entry says it.
     #[must_use]
     pub fn listens_on(&self) -> Option<u16> {

@@ -10,15 +10,18 @@ use futures_util::future::BoxFuture;
 use outbound::engine::{Attached, Ending, Engine, EngineError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use supervisor::services::{ContainerError, ContainerRequest, Containers, Probe, StartedContainer};
 use supervisor::{ExitHow, Steering, Wish, steered};
 use tokio::sync::OnceCell;
+use tokio::time::{sleep, timeout};
 
-/// Whose a container is: a hash of the data folder.
+/// Whose a container is: a hash of the data folder, by path and number.
 const LABEL_DATA: &str = "dev.switchboard.data";
 /// The server or service that it belongs to.
 const LABEL_ENTRY: &str = "dev.switchboard.entry";
@@ -27,6 +30,11 @@ const LABEL_PROCESS: &str = "dev.switchboard.process";
 /// How often a name of ours that is still taken is tried again, and how far apart.
 const NAME_TRIES: u32 = 50;
 const NAME_PAUSE: Duration = Duration::from_millis(100);
+/// How long a container that must go is tried to be removed, and how far apart.
+const REMOVE_TIME_MAX: Duration = Duration::from_secs(20);
+const REMOVE_PAUSE: Duration = Duration::from_millis(500);
+/// How long the end of a container may take that was removed.
+const END_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The engine of this machine.
 pub(crate) struct MachineEngine(Arc<Inner>);
@@ -39,7 +47,12 @@ struct Inner {
     data: String,
     process: String,
     cleaned: OnceCell<()>,
+    left: Left,
 }
+
+/// Containers that are over and could not be removed: they go before the next one is started.
+#[derive(Debug, Clone, Default)]
+struct Left(Arc<Mutex<BTreeSet<String>>>);
 
 /// Asks over HTTP.
 pub(crate) struct HttpProbe;
@@ -54,7 +67,10 @@ impl MachineEngine {
         let mut usual = vec![PathBuf::from("/var/run/docker.sock")];
         usual.extend(variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("podman/podman.sock")));
         usual.push(PathBuf::from("/run/podman/podman.sock"));
-        let digest = Sha256::digest(data.as_os_str().as_encoded_bytes());
+        let mut digest = Sha256::new_with_prefix(data.as_os_str().as_encoded_bytes());
+        // Beside the engine's socket, several containers may have a folder of that name, and each another.
+        digest.update(std::fs::metadata(data).map_or(0, |data| data.ino()).to_be_bytes());
+        let digest = digest.finalize();
         let own = std::process::id();
         Self(Arc::new(Inner {
             place: place.map(str::to_owned).or_else(|| variable("DOCKER_HOST")),
@@ -62,6 +78,7 @@ impl MachineEngine {
             data: digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
             process: format!("{own}-{}", started(own).unwrap_or_default()),
             cleaned: OnceCell::new(),
+            left: Left::default(),
         }))
     }
 
@@ -143,6 +160,7 @@ impl Inner {
 
     async fn start(&self, request: ContainerRequest) -> Result<StartedContainer, ContainerError> {
         let engine = self.engine_cleaned().await?;
+        self.left.remove_from(&engine).await.map_err(of_engine)?;
         fetch(&engine, &request.container).await?;
         let id = self.create(&engine, &request).await?;
         match begin(&engine, &id, &request).await {
@@ -150,10 +168,11 @@ impl Inner {
                 let ports = ports(&engine, &id, &request.container).await;
                 let (handle, steering) = steered(request.stdin);
                 let Attached { stdin, stdout, stderr } = attached;
+                let left = self.left.clone();
                 let (ours, theirs): (_, Box<dyn tokio::io::AsyncWrite + Send + Unpin>) =
                     if request.stdin { (None, stdin) } else { (Some(stdin), Box::new(tokio::io::sink())) };
                 tokio::spawn(async move {
-                    follow(engine, id, ending, steering).await;
+                    follow(engine, id, ending, steering, left).await;
                     // The connection is closed when it has ended, not before.
                     drop(ours);
                 });
@@ -186,7 +205,7 @@ impl Inner {
                 return Err(failed(reason, Some(hint), false));
             }
             engine.remove(name).await.map_err(of_engine)?;
-            tokio::time::sleep(NAME_PAUSE).await;
+            sleep(NAME_PAUSE).await;
         }
         Err(failed(format!("the container `{}` does not go away", name.unwrap_or_default()), None, true))
     }
@@ -265,37 +284,61 @@ async fn begin(engine: &Engine, id: &str, request: &ContainerRequest) -> Result<
     Ok((attached, ending))
 }
 
-/// Does what the handle wants until the container has ended.
-async fn follow(engine: Engine, id: String, ending: Ending, mut steering: Steering) {
+/// Does what the handle wants until the container has ended; nothing of it is left then, as far as the
+/// engine does what it is told.
+async fn follow(engine: Engine, id: String, ending: Ending, mut steering: Steering, left: Left) {
     let status = ending.status();
     tokio::pin!(status);
-    loop {
+    let ended = loop {
         let wish = tokio::select! {
-            status = &mut status => {
-                steering.ended(match status {
-                    Ok(code) => how(code),
-                    Err(_) => ExitHow::EngineGone,
-                });
-                return;
-            }
+            status = &mut status => break status.ok(),
             wish = steering.wish() => wish,
         };
-        let done = match wish {
-            Wish::Terminate => engine.signal(&id, &stop_signal(&engine, &id).await).await,
-            Wish::Kill => {
-                let removed = engine.remove(&id).await;
-                // The end comes with the removal; nothing else is left to wish.
-                steering.ended(match status.await {
-                    Ok(code) if removed.is_ok() => how(code),
-                    _ => ExitHow::EngineGone,
-                });
-                return;
-            }
-        };
-        if let Err(error) = done {
+        if wish == Wish::Kill {
+            removed(&engine, &id, &left).await;
+            // The end comes with the removal; nothing else is left to wish.
+            break timeout(END_TIME_MAX, status).await.ok().and_then(Result::ok);
+        }
+        let told = engine.signal(&id, &stop_signal(&engine, &id).await).await;
+        if let Err(error) = told {
             // It may have ended by itself; its end tells.
             tracing::debug!(container = %id, %error, "the container was not told to end");
         }
+    };
+    if ended.is_none() {
+        // An engine that hung up may let it run, and the next one must not run beside it.
+        removed(&engine, &id, &left).await;
+    }
+    steering.ended(ended.map_or(ExitHow::EngineGone, how));
+}
+
+/// Removes a container, again and again for a while; what is still there then is left to the next start.
+async fn removed(engine: &Engine, id: &str, left: &Left) {
+    let removing = async {
+        while let Err(error) = engine.remove(id).await {
+            tracing::debug!(container = %id, %error, "the container could not be removed: {error}");
+            sleep(REMOVE_PAUSE).await;
+        }
+    };
+    if timeout(REMOVE_TIME_MAX, removing).await.is_err() {
+        tracing::warn!(container = %id, "a container could not be removed; it is before the next one is started");
+        left.lock().insert(id.to_owned());
+    }
+}
+
+// === impl Left ===
+
+impl Left {
+    async fn remove_from(&self, engine: &Engine) -> Result<(), EngineError> {
+        loop {
+            let Some(id) = self.lock().first().cloned() else { return Ok(()) };
+            engine.remove(&id).await?;
+            self.lock().remove(&id);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -376,6 +419,7 @@ fn started(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[test]
     fn we_are_alive_and_an_earlier_process_of_our_number_is_not() {
@@ -395,5 +439,51 @@ mod tests {
         let engine = MachineEngine::new(Some("tcp://10.0.0.1:2375"), &config::Environment::default(), Path::new("/d"));
         let error = engine.0.engine().unwrap_err();
         assert!(error.reason.contains("tcp://10.0.0.1:2375") && error.hint.unwrap().contains("container_engine"));
+    }
+
+    /// An engine whose answer to `wait` breaks off, and which removes only when it is told again.
+    async fn forgetful(socket: &Path) -> Arc<Mutex<Vec<String>>> {
+        let listener = tokio::net::UnixListener::bind(socket).unwrap();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let heard = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = vec![0; 4096];
+                let count = stream.read(&mut request).await.unwrap();
+                let line = String::from_utf8_lossy(&request[..count]).lines().next().unwrap_or_default().to_owned();
+                let removals = {
+                    let mut asked = heard.lock().unwrap();
+                    asked.push(line.clone());
+                    asked.iter().filter(|line| line.starts_with("DELETE")).count()
+                };
+                let answer = match line.as_str() {
+                    line if line.contains("/wait") => "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{",
+                    _ if removals < 2 => "HTTP/1.1 500 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                    _ => "HTTP/1.1 204 Gone\r\nConnection: close\r\n\r\n",
+                };
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        asked
+    }
+
+    #[tokio::test]
+    async fn what_an_engine_that_hung_up_may_let_run_is_removed_before_it_counts_as_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("engine.sock");
+        let asked = forgetful(&socket).await;
+        let engine = Engine::at(&socket);
+        let ending = engine.wait("one").await.unwrap();
+        let (handle, steering) = steered(true);
+        let left = Left::default();
+        left.lock().insert("old".to_owned());
+        follow(engine.clone(), "one".to_owned(), ending, steering, left.clone()).await;
+        assert_eq!(handle.wait().await.how, ExitHow::EngineGone);
+        left.remove_from(&engine).await.unwrap();
+        assert!(left.lock().is_empty());
+        let asked = asked.lock().unwrap();
+        let removed =
+            |id: &str| asked.iter().filter(|line| line.starts_with(&format!("DELETE /containers/{id}?"))).count();
+        assert_eq!((removed("one"), removed("old")), (2, 1), "{asked:?}");
     }
 }

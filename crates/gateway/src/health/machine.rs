@@ -126,6 +126,19 @@ impl fmt::Display for Level {
 // === impl Finding ===
 
 impl Finding {
+    /// Of what several instances say, the highest counts.
+    pub(super) fn severity(&self) -> u8 {
+        match self {
+            Self::Answered => 0,
+            Self::OnlyCalls => 1,
+            Self::TimedOut => 2,
+            Self::NotConnected(_) => 3,
+            Self::Failed(_) => 4,
+            // No other instance is let in either.
+            Self::SignedOut(_) => 5,
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::Answered => "good",

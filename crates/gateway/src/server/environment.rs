@@ -99,9 +99,9 @@ impl Environment {
     /// Does the work of a start when there is a place for it: programs are heavy, connections are
     /// not. Who needs longer than most waits for something, and gives its place to the next.
     pub(super) async fn in_turn<T>(&self, entry: &config::Server, work: impl Future<Output = T>) -> T {
-        let places = match entry.runs() {
-            Some(_) => &self.starting.local,
-            None => &self.starting.remote,
+        let places = match entry.is_ours() {
+            true => &self.starting.local,
+            false => &self.starting.remote,
         };
         let place = places.acquire().await;
         let hold = async move {

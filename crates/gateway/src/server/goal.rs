@@ -62,6 +62,17 @@ pub(super) struct Order {
     pub(super) sign_ins: u64,
 }
 
+/// What is new in the orders.
+#[derive(Default)]
+pub(super) struct News {
+    /// It is not to be up any more, or to be up again.
+    pub(super) goal: bool,
+    pub(super) restart: Option<Arc<str>>,
+    pub(super) sick: Option<Arc<str>>,
+    pub(super) refresh: bool,
+    pub(super) sign_in: bool,
+}
+
 impl Goal {
     /// Where a server begins. One that sleeps must have been listed: its tools are shown meanwhile.
     pub(super) fn first(lazy: bool, listed: bool, stopped: bool) -> Self {
@@ -85,6 +96,19 @@ impl Goal {
 }
 
 impl Order {
+    /// What is new since `obeyed`, if anything.
+    pub(super) fn since(&self, obeyed: &Self) -> Option<News> {
+        let news = News {
+            goal: self.goal != obeyed.goal,
+            restart: (self.restarts != obeyed.restarts).then(|| self.restart_why.clone()),
+            sick: (self.recoveries != obeyed.recoveries).then(|| self.sick_why.clone()),
+            refresh: self.refreshes != obeyed.refreshes,
+            sign_in: self.sign_ins != obeyed.sign_ins,
+        };
+        let any = news.goal || news.restart.is_some() || news.sick.is_some() || news.refresh || news.sign_in;
+        any.then_some(news)
+    }
+
     pub(super) fn new(goal: Goal) -> Self {
         let none: Arc<str> = "".into();
         Self {

@@ -18,8 +18,10 @@ pub enum Command {
     Down(oneshot::Sender<()>),
     /// End it and start it again now.
     Restart,
-    /// It was found sick: it is ended and started again as the restart policy says.
+    /// An instance was found sick: it is ended and started again as the restart policy says.
     Recover {
+        /// Which one, from 0.
+        instance: usize,
         /// What was found, in words for a person.
         reason: String,
     },
@@ -74,6 +76,21 @@ impl Inbox {
         }
     }
 
+    /// Waits until somebody wants the end at once; the command stays in the queue.
+    pub(super) async fn hastens(&self) {
+        let is_hasty = |command: &Command| matches!(command, Command::Stop { hasty: true, .. });
+        loop {
+            let hastens = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(queue) => queue.iter().any(is_hasty),
+                None => false,
+            };
+            if hastens {
+                return;
+            }
+            self.rung.notified().await;
+        }
+    }
+
     /// Nobody reads it any more: what waits is dropped.
     pub(super) fn close(&self) {
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -91,15 +108,29 @@ mod tests {
         inbox.push(Command::Down(done));
         for _ in 0..1000 {
             inbox.push(Command::Wake);
-            inbox.push(Command::Recover { reason: "old".to_owned() });
+            inbox.push(Command::Recover { instance: 0, reason: "old".to_owned() });
         }
-        inbox.push(Command::Recover { reason: "new".to_owned() });
+        inbox.push(Command::Recover { instance: 0, reason: "new".to_owned() });
         inbox.push(Command::Start);
         assert!(matches!(inbox.next().await, Command::Down(_)));
         assert!(answered.await.is_err());
         assert!(matches!(inbox.next().await, Command::Wake));
-        assert!(matches!(inbox.next().await, Command::Recover { reason } if reason == "new"));
+        assert!(matches!(inbox.next().await, Command::Recover { reason, .. } if reason == "new"));
         assert!(matches!(inbox.next().await, Command::Start));
+    }
+
+    #[tokio::test]
+    async fn haste_is_seen_and_nothing_is_taken() {
+        let inbox = Inbox::open();
+        let stop = |hasty| Command::Stop { done: oneshot::channel().0, hasty };
+        inbox.push(stop(false));
+        let hastens = inbox.hastens();
+        tokio::pin!(hastens);
+        assert!(futures_util::poll!(hastens.as_mut()).is_pending());
+        inbox.push(stop(true));
+        hastens.await;
+        assert!(matches!(inbox.next().await, Command::Stop { hasty: false, .. }));
+        assert!(matches!(inbox.next().await, Command::Stop { hasty: true, .. }));
     }
 
     #[tokio::test]

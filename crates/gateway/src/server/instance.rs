@@ -2,7 +2,7 @@
 //! it again as the restart policy says. It obeys its orders and reports; what the server as a whole
 //! shows and does is the owner's business.
 
-use super::goal::{Goal, Order};
+use super::goal::{Goal, News, Order};
 use super::lanes::Lane;
 use super::needs::trouble;
 use super::outdated::Outdated;
@@ -64,17 +64,6 @@ enum Left {
     Told,
 }
 
-/// What is new in the orders.
-#[derive(Default)]
-struct News {
-    /// It is not to be up any more, or to be up again.
-    goal: bool,
-    restart: Option<Arc<str>>,
-    sick: Option<Arc<str>>,
-    refresh: bool,
-    sign_in: bool,
-}
-
 /// A life that is being led.
 struct Led {
     live: Live,
@@ -119,6 +108,7 @@ impl Instance {
                     }
                 }
                 Goal::Asleep if self.status.state == State::Stopped => self.go(Event::Idle, "").await,
+                Goal::Asleep if self.status.state != State::Asleep => self.go(Event::Stop, "").await,
                 Goal::Stopped | Goal::Ended if self.status.state != State::Stopped => self.go(Event::Stop, "").await,
                 Goal::Ended => return,
                 Goal::Asleep | Goal::Stopped => {
@@ -149,15 +139,9 @@ impl Instance {
     async fn news(&mut self) -> News {
         loop {
             let order = self.orders.borrow_and_update().clone();
-            let news = News {
-                goal: order.goal != self.obeyed.goal,
-                restart: (order.restarts != self.obeyed.restarts).then(|| order.restart_why.clone()),
-                sick: (order.recoveries != self.obeyed.recoveries).then(|| order.sick_why.clone()),
-                refresh: order.refreshes != self.obeyed.refreshes,
-                sign_in: order.sign_ins != self.obeyed.sign_ins,
-            };
+            let news = order.since(&self.obeyed);
             self.obeyed = order;
-            if news.goal || news.restart.is_some() || news.sick.is_some() || news.refresh || news.sign_in {
+            if let Some(news) = news {
                 return news;
             }
             if self.orders.changed().await.is_err() {
@@ -224,7 +208,9 @@ impl Instance {
         let child = Child::default();
         let mut said = child.hears();
         // Lists that changed while they were read for the first time.
-        let mut changed = Outdated::default();
+        let mut changed = Outdated::new();
+        // Whether a person signed in, perhaps after this attempt had looked for that.
+        let mut sign_in = false;
         let begun = {
             let (server, entry, environment) = (self.server.clone(), self.entry.clone(), self.environment.clone());
             let attempt = attempt(server.clone(), entry, environment.clone(), self.remembered, sender.clone(), &child);
@@ -237,9 +223,12 @@ impl Instance {
                         let what = said.borrow_and_update().clone();
                         self.waits_for(what).await;
                     }
-                    news = self.news() => if news.goal || news.restart.is_some() {
-                        break None;
-                    },
+                    news = self.news() => {
+                        sign_in |= news.sign_in;
+                        if news.goal || news.restart.is_some() {
+                            break None;
+                        }
+                    }
                 }
             }
         };
@@ -247,6 +236,11 @@ impl Instance {
             None => {
                 self.go(Event::Stop, "").await;
                 child.end(self.entry.stop_timeout).await;
+                self.gone("").await;
+                Left::Told
+            }
+            Some(Err(down)) if down.needs_auth && sign_in && self.is_signed_in().await => {
+                self.go(Event::Stop, "").await;
                 self.gone("").await;
                 Left::Told
             }
@@ -362,8 +356,18 @@ impl Instance {
         }
         self.go(Event::Stop, why).await;
         led.lane.end(if why.is_empty() { "it was ended" } else { why });
-        led.live.end(self.entry.stop_timeout).await;
+        self.end(led).await;
         self.gone(why).await;
+    }
+
+    /// Ends it with the instances beside it, and waits until all of them are gone.
+    async fn end(&self, led: &Led) {
+        let others = async {
+            if let Some(pool) = &led.lane.pool {
+                pool.gone().await;
+            }
+        };
+        tokio::join!(led.live.end(self.entry.stop_timeout), others);
     }
 
     /// Nothing of it is left; it rests as it is told now.
@@ -376,7 +380,7 @@ impl Instance {
     async fn end_sick(&mut self, led: &Led, down: Down) -> Down {
         led.lane.end(&down.reason);
         self.go(Event::Stop, &down.reason).await;
-        led.live.end(self.entry.stop_timeout).await;
+        self.end(led).await;
         down
     }
 
@@ -403,10 +407,11 @@ impl Instance {
             }
         };
         led.lane.end(&down.reason);
-        if led.live.process.as_ref().is_some_and(|process| process.exited().is_none()) {
+        let lives = led.live.process.as_ref().is_some_and(|process| process.exited().is_none());
+        if lives || led.lane.pool.as_ref().is_some_and(|pool| pool.len() > 0) {
             self.go(Event::Stop, &down.reason).await;
         }
-        led.live.end(self.entry.stop_timeout).await;
+        self.end(led).await;
         down
     }
 
@@ -473,7 +478,7 @@ fn policy(entry: &config::Server) -> RestartPolicy {
         Restart::OnFailure => RestartMode::OnFailure,
         Restart::Never => RestartMode::Never,
     };
-    let remote = entry.runs().is_none();
+    let remote = !entry.is_ours();
     RestartPolicy {
         mode,
         delay_min: entry.restart_delay,

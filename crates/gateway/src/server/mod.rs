@@ -50,6 +50,8 @@ use pool::Pool;
 
 mod sleep;
 
+mod quiet;
+
 mod watched;
 
 mod running;
@@ -73,6 +75,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use supervisor::ServerLog;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 /// A declared server: its entry, and what runs under it. An entry that changes in nothing that
 /// the running server notices gets a new `Server` around the same [`Core`].
@@ -215,6 +218,12 @@ impl Core {
         self.lanes.load().as_ref().and_then(|lanes| lanes.first()).map(|lane| lane.link.clone())
     }
 
+    /// The live links of all instances that are ready, with the index of each.
+    pub(crate) fn links(&self) -> Vec<(usize, Arc<Connection>)> {
+        let lanes = self.lanes.load();
+        lanes.iter().flat_map(|lanes| lanes.all()).map(|lane| (lane.index, lane.link.clone())).collect()
+    }
+
     /// How many processes or sessions there are beside the instances, for callers of their own.
     #[must_use]
     pub fn instances(&self) -> usize {
@@ -281,8 +290,10 @@ impl Core {
             Some(pool) => match pool.ready(&entered.link, &call.context) {
                 Some(ready) => ready.call_asking(call, asker),
                 None => {
-                    let link = Box::pin(Pool::instance(pool, entered.link.clone(), &call.context)).await?;
-                    link.call_asking(call, asker)
+                    let opening = Box::pin(Pool::instance(pool, entered.link.clone(), &call.context));
+                    // Whoever opens one may have to wait for its turn, behind many others.
+                    let opened = timeout(self.wait_max, opening).await;
+                    opened.unwrap_or_else(|_| Err(self.too_late()))?.call_asking(call, asker)
                 }
             },
         };
@@ -296,6 +307,12 @@ impl Core {
         }
     }
 
+    fn too_late(&self) -> Error {
+        let waited = self.wait_max.as_secs_f32();
+        let message = format!("no instance of the server `{}` was ready for this client within {waited} s", self.name);
+        Error::new(ErrorKind::UpstreamStarting, message).hint(format!("see its log: switchboard logs {}", self.name))
+    }
+
     fn enter(&self, context: &CallContext) -> Option<Entered> {
         self.lanes.load().as_ref()?.enter(context)
     }
@@ -303,7 +320,7 @@ impl Core {
     fn publish(&self, status: Status) {
         let changed = {
             let before = self.status.borrow();
-            before.state != status.state || before.reason != status.reason
+            before.state != status.state || gist(&before) != gist(&status)
         };
         if changed {
             let reason = status.reason.as_deref().unwrap_or("");
@@ -313,6 +330,12 @@ impl Core {
         }
         self.status.send_replace(status);
     }
+}
+
+/// A reason without its figures: how long somebody has waited is shown, and is no news for the log.
+fn gist(status: &Status) -> Option<&str> {
+    let reason = status.reason.as_deref()?;
+    Some(reason.split_once(" (").map_or(reason, |(gist, _)| gist))
 }
 
 /// Why the instance under a call is gone, as soon as that is known.

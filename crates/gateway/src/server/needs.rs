@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use supervisor::services::{self, Containers, ServiceStatus, Tools};
 use supervisor::{LogWriter, ServerLog, Spawner};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 /// How often whoever waits is told how long it has been.
@@ -23,11 +23,20 @@ pub struct Needs {
     services: services::Needs,
     /// Every server by name; the latest of a name counts.
     servers: Mutex<BTreeMap<Arc<str>, Weak<Core>>>,
+    /// Rings when there is another one.
+    registered: Notify,
+    /// How often each server is held by others, where it is.
+    held: Mutex<BTreeMap<String, usize>>,
 }
 
 /// What a running server holds.
 pub(super) struct Lease {
     services: services::Lease,
+    others: Held,
+}
+
+/// Other servers that are kept from sleeping while this lives.
+struct Held {
     servers: Vec<String>,
     needs: Weak<Needs>,
 }
@@ -42,7 +51,12 @@ impl Needs {
         containers: Arc<dyn Containers>,
     ) -> Self {
         let tools = Tools { spawner, containers, probe: Arc::new(HttpProbe), process, logs };
-        Self { services: services::Needs::new(&config.services, tools), servers: Mutex::default() }
+        Self {
+            services: services::Needs::new(&config.services, tools),
+            servers: Mutex::default(),
+            registered: Notify::new(),
+            held: Mutex::default(),
+        }
     }
 
     /// Takes over another configuration. Servers that could not have what they need try again.
@@ -77,6 +91,31 @@ impl Needs {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         servers.retain(|_, core| core.strong_count() > 0);
         servers.insert(server.name.clone(), Arc::downgrade(server));
+        self.registered.notify_waiters();
+    }
+
+    /// Whether another server that runs needs this one: it must not sleep meanwhile.
+    pub(super) fn is_held(&self, server: &str) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).contains_key(server)
+    }
+
+    fn hold(&self, servers: &[String]) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for server in servers {
+            *held.entry(server.clone()).or_default() += 1;
+        }
+    }
+
+    fn let_go(&self, servers: &[String]) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for server in servers {
+            if let Some(count) = held.get_mut(server) {
+                *count -= 1;
+                if *count == 0 {
+                    held.remove(server);
+                }
+            }
+        }
     }
 
     /// Holds what `entry` needs and waits until it is ready; why it waits stands in the status.
@@ -89,9 +128,13 @@ impl Needs {
             return Ok(None);
         }
         let tell = |reason: String| child.says(&reason);
-        let known = |name: &&String| self.core(name).is_some();
-        let others: Vec<String> = entry.depends_on.iter().filter(known).cloned().collect();
-        let waiting = join_all(others.iter().map(|name| self.server_ready(name, child)));
+        // The configuration names nothing else than services and servers; one that was declared together
+        // with this one may not have been made yet.
+        let others = |name: &&String| !self.services.has(name);
+        let others: Vec<String> = entry.depends_on.iter().filter(others).cloned().collect();
+        self.hold(&others);
+        let others = Held { servers: others, needs: Arc::downgrade(self) };
+        let waiting = join_all(others.servers.iter().map(|name| self.server_ready(name, child)));
         let services = self.services.acquire(&entry.name, &entry.depends_on, &tell);
         let (services, _) = tokio::try_join!(services, async { Ok(waiting.await) }).map_err(|unmet| Down {
             ending: unmet.ending,
@@ -100,11 +143,23 @@ impl Needs {
             needs_auth: false,
         })?;
         child.says("");
-        Ok(Some(Arc::new(Lease { services, servers: others, needs: Arc::downgrade(self) })))
+        Ok(Some(Arc::new(Lease { services, others })))
     }
 
     fn core(&self, name: &str) -> Option<Arc<Core>> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner).get(name)?.upgrade()
+    }
+
+    /// A server of that name, as soon as there is one; none when it is time to look again.
+    async fn made(&self, name: &str) -> Option<Arc<Core>> {
+        let registered = self.registered.notified();
+        tokio::pin!(registered);
+        registered.as_mut().enable();
+        if let Some(core) = self.core(name) {
+            return Some(core);
+        }
+        let _ = timeout(TELL_EVERY, registered).await;
+        None
     }
 
     /// Waits until another server is ready; one that sleeps is woken, as by a call.
@@ -112,7 +167,7 @@ impl Needs {
         let begun = Instant::now();
         loop {
             let tried = Instant::now();
-            let Some(other) = self.core(name) else { return };
+            let Some(other) = self.made(name).await else { continue };
             if let Ok(Ok(_)) = timeout(TELL_EVERY, other.until_up()).await {
                 return;
             }
@@ -129,12 +184,20 @@ impl Needs {
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(needs) = self.needs.upgrade() {
+            needs.let_go(&self.servers);
+        }
+    }
+}
+
 impl Lease {
     /// What is wrong with what is held, if anything is.
     fn trouble(&self) -> Option<String> {
         self.services.trouble().or_else(|| {
-            let needs = self.needs.upgrade()?;
-            self.servers.iter().find_map(|name| match needs.core(name).map(|core| core.status()) {
+            let needs = self.others.needs.upgrade()?;
+            self.others.servers.iter().find_map(|name| match needs.core(name).map(|core| core.status()) {
                 Some(status) if matches!(status.state, ServerState::Ready | ServerState::Asleep) => None,
                 Some(status) => {
                     let reason = status.reason.filter(|reason| !reason.is_empty());
@@ -151,8 +214,8 @@ impl Lease {
         let mut services = self.services.changes();
         loop {
             services.mark_unchanged();
-            let cores: Vec<Arc<Core>> = match self.needs.upgrade() {
-                Some(needs) => self.servers.iter().filter_map(|name| needs.core(name)).collect(),
+            let cores: Vec<Arc<Core>> = match self.others.needs.upgrade() {
+                Some(needs) => self.others.servers.iter().filter_map(|name| needs.core(name)).collect(),
                 None => Vec::new(),
             };
             let mut statuses: Vec<watch::Receiver<Status>> = cores.iter().map(|core| core.status.subscribe()).collect();

@@ -2,6 +2,7 @@
 //! reading, and a server that never stops saying it is read all the same.
 
 use super::events::{note, read_again};
+use super::quiet::Quiet;
 use super::{Core, Environment};
 use crate::catalog::{Kind, ServerCatalog};
 use crate::upstream::{Connection, UpstreamEvent};
@@ -14,27 +15,28 @@ use tokio::time::{Instant, sleep_until};
 /// Changes that follow one another within this time are one.
 const COALESCE: Duration = Duration::from_millis(20);
 /// How long the first of them waits at most.
-const COALESCE_MAX: Duration = Duration::from_millis(200);
+const COALESCE_MAX: Duration = Duration::from_millis(500);
 
 /// Lists that changed since they were read.
-#[derive(Default)]
 pub(super) struct Outdated {
     kinds: BTreeSet<Kind>,
-    /// Since when some have been, and when the last of them said so.
-    noted: Option<(Instant, Instant)>,
+    quiet: Quiet,
     reading: Option<BoxFuture<'static, Option<ServerCatalog>>>,
 }
 
 impl Outdated {
+    pub(super) fn new() -> Self {
+        let quiet = Quiet::new(COALESCE, COALESCE_MAX, Instant::now());
+        Self { kinds: BTreeSet::new(), quiet, reading: None }
+    }
+
     /// Takes note of what a link tells.
     pub(super) fn note(&mut self, server: &Core, environment: &Environment, event: UpstreamEvent) {
-        let before = self.kinds.len();
-        let is_about_lists = matches!(event, UpstreamEvent::ListChanged(_) | UpstreamEvent::HeadersOutdated);
-        note(server, environment, event, &mut self.kinds);
-        if is_about_lists || self.kinds.len() > before {
-            let now = Instant::now();
-            self.noted = Some((self.noted.map_or(now, |(first, _)| first), now));
+        if matches!(event, UpstreamEvent::ListChanged(_) | UpstreamEvent::HeadersOutdated) {
+            // More of the same is probably on its way.
+            self.quiet.stir(Instant::now());
         }
+        note(server, environment, event, &mut self.kinds);
     }
 
     /// All of them are to be read, at once.
@@ -62,34 +64,11 @@ impl Outdated {
             if self.kinds.is_empty() {
                 return std::future::pending().await;
             }
-            if let Some(due) = self.due() {
-                sleep_until(due).await;
-            }
+            sleep_until(self.quiet.due()).await;
+            self.quiet.acted();
             let kinds = std::mem::take(&mut self.kinds);
-            self.noted = None;
             let (server, environment) = (server.clone(), environment.clone());
             self.reading = Some(Box::pin(read_again(server, environment, link.clone(), catalog.clone(), kinds)));
         }
-    }
-
-    fn due(&self) -> Option<Instant> {
-        self.noted.map(|(first, last)| (last + COALESCE).min(first + COALESCE_MAX))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_is_read_once_and_an_endless_one_is_read_too() {
-        let mut outdated = Outdated::default();
-        assert_eq!(outdated.due(), None);
-        let start = Instant::now();
-        outdated.noted = Some((start, start));
-        assert_eq!(outdated.due(), Some(start + COALESCE));
-        let later = start + COALESCE_MAX * 3;
-        outdated.noted = Some((start, later));
-        assert_eq!(outdated.due(), Some(start + COALESCE_MAX));
     }
 }

@@ -61,7 +61,9 @@ pub(super) async fn run(
     former: Option<Arc<Server>>,
 ) {
     let (sender, reports) = mpsc::channel(REPORTS_MAX);
-    let wanted = server.wanted.subscribe();
+    let mut wanted = server.wanted.subscribe();
+    // It may have been said before this task had its first turn.
+    wanted.mark_changed();
     let watched = Watched::start(&entry, &server);
     let mut slots = Vec::new();
     let mut instances = Vec::new();
@@ -93,7 +95,10 @@ impl Owner {
     async fn lead(mut self, instances: Vec<Instance>, former: Option<Arc<Server>>) {
         if let Some(former) = former {
             // Two of the same must not run side by side: they may share files and ports.
-            former.stop().await;
+            tokio::select! {
+                () = former.stop() => {}
+                () = self.server.inbox.hastens() => former.end().await,
+            }
         }
         for instance in instances {
             tokio::spawn(instance.run());
@@ -137,8 +142,8 @@ impl Owner {
             }
             Command::Down(done) => {
                 self.wishes().set(&self.entry.name, true);
-                self.downs.push(done);
                 self.wish(Wish::Down);
+                self.downs.push(done);
                 self.settle();
             }
             Command::Restart => {
@@ -146,12 +151,13 @@ impl Owner {
                 self.wish(Wish::Start);
                 self.start_anew("restarted by a person", |state| state != State::Stopped && state != State::Asleep);
             }
-            Command::Recover { reason } => {
-                let reason: Arc<str> = reason.into();
-                self.order_first(|order| {
-                    order.recoveries += 1;
-                    order.sick_why = reason;
-                });
+            Command::Recover { instance, reason } => {
+                if let Some(slot) = self.slots.get(instance).filter(|slot| slot.lane.is_some()) {
+                    slot.orders.send_modify(|order| {
+                        order.recoveries += 1;
+                        order.sick_why = reason.into();
+                    });
+                }
             }
             Command::SignInChanged => self.order_all(|order| order.sign_ins += 1),
             Command::Refresh => self.order_first(|order| order.refreshes += 1),
@@ -173,6 +179,8 @@ impl Owner {
             self.goal = goal;
             self.order_all(|order| order.goal = goal);
             self.publish(false);
+            // Whoever waits for a stop that is taken back may see no other change.
+            self.settle();
         }
     }
 
@@ -377,7 +385,9 @@ impl Owner {
         let server = &self.server;
         let on_lanes = self.slots.iter().filter_map(|slot| slot.lane.as_ref()).any(|lane| lane.calls() > 0);
         let wanted = *self.wanted.borrow() != Wanted::default();
-        let busy = on_lanes || wanted || server.waiting.load(Ordering::Relaxed) > 0 || !server.tasks.is_empty();
+        let held = self.environment.needs.is_held(&server.name);
+        let waiting = server.waiting.load(Ordering::Relaxed) > 0;
+        let busy = on_lanes || wanted || waiting || held || !server.tasks.is_empty();
         match usage.look(server.counters.calls.load(Ordering::Relaxed), busy, Instant::now()) {
             Verdict::Sleep => {
                 self.usage = None;

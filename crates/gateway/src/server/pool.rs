@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The instances of one run of a server.
 pub(super) struct Pool {
@@ -31,6 +32,8 @@ pub(super) struct Pool {
     born: Instant,
     open: Mutex<HashMap<Key, Arc<Instance>>>,
     ended: CancellationToken,
+    /// What opens instances, and what leads them to their end.
+    tasks: TaskTracker,
 }
 
 /// Who uses an instance, and what it was told that it may ask.
@@ -74,6 +77,7 @@ impl Pool {
                 born: Instant::now(),
                 open: Mutex::default(),
                 ended: CancellationToken::new(),
+                tasks: TaskTracker::new(),
             })
         })
     }
@@ -167,18 +171,31 @@ impl Pool {
         let server = pool.server.upgrade().ok_or("the server is gone")?;
         let options = ConnectOptions { kinds: key.kinds, ..pool.options.clone() };
         let child = Child::default();
+        // Whoever ends the server waits for this, too.
+        let open = pool.tasks.token();
         let opening = connect(&server, &pool.entry, &pool.environment, &options, &pool.events, &child);
         // Its time begins when it has its turn.
         let opening = Box::pin(async { timeout(pool.entry.startup_timeout, opening).await });
-        let live = match pool.environment.in_turn(&pool.entry, opening).await {
-            Ok(Ok(live)) => live,
-            Ok(Err(Failed::Down(down))) => return Err(down.reason),
-            Ok(Err(Failed::Probe)) => return Err("it ended when it was asked for its era".to_owned()),
-            Err(_) => return Err(format!("not ready within {} s", pool.entry.startup_timeout.as_secs_f32())),
+        let opened = tokio::select! {
+            biased;
+            () = instance.ended.cancelled() => Err("the server is being ended".to_owned()),
+            opened = pool.environment.in_turn(&pool.entry, opening) => match opened {
+                Ok(Ok(live)) => Ok(live),
+                Ok(Err(Failed::Down(down))) => Err(down.reason),
+                Ok(Err(Failed::Probe)) => Err("it ended when it was asked for its era".to_owned()),
+                Err(_) => Err(format!("not ready within {} s", pool.entry.startup_timeout.as_secs_f32())),
+            },
+        };
+        let live = match opened {
+            Ok(live) => live,
+            Err(reason) => {
+                child.end(pool.entry.stop_timeout).await;
+                return Err(reason);
+            }
         };
         live.link.set_mirrored(super::start::mirrored(&server.catalog()));
-        let (pool, key, instance) = (Arc::downgrade(pool), key.clone(), instance.clone());
-        tokio::spawn(watch(pool, key, instance, live.clone()));
+        pool.tasks.spawn(watch(Arc::downgrade(pool), key.clone(), instance.clone(), live.clone()));
+        drop(open);
         Ok(live)
     }
 
@@ -196,6 +213,12 @@ impl Pool {
     /// Ends every instance; their calls fail.
     pub(super) fn end(&self) {
         self.ended.cancel();
+    }
+
+    /// Waits until nothing of any instance is left, once they are ended.
+    pub(super) async fn gone(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Instance>>> {

@@ -21,6 +21,9 @@ use tokio::time::timeout;
 /// How many lines of its log are looked through for its last words, and how many are quoted.
 const LAST_LINES: usize = 20;
 const LAST_WORDS: usize = 3;
+/// How much of one such line is quoted, and how long the reason of a failure may be, in characters.
+const WORDS_CHARS_MAX: usize = 500;
+const REASON_CHARS_MAX: usize = 2000;
 /// How long the end of a pipe waits for the end of its process, which says why.
 const EXIT_WAIT: Duration = Duration::from_millis(200);
 
@@ -91,13 +94,18 @@ impl Down {
         let needs_auth = matches!(error, ConnectError::NeedsAuth { .. });
         let hopeless = needs_auth || matches!(error, ConnectError::Unauthorized { .. });
         let ending = if hopeless { Ending::Hopeless } else { Ending::Failure };
-        Self { ending, reason: error.to_string(), hint: Some(error.hint().to_owned()), needs_auth }
+        Self {
+            ending,
+            reason: cut(&error.to_string(), REASON_CHARS_MAX),
+            hint: Some(error.hint().to_owned()),
+            needs_auth,
+        }
     }
 
     /// The server refuses every call until a person has signed in.
     pub(super) fn signed_out(error: &Error) -> Self {
         let hint = error.hint.as_ref().map(|hint| hint.clone().into_owned());
-        Self { ending: Ending::Hopeless, reason: error.message.clone().into_owned(), hint, needs_auth: true }
+        Self { ending: Ending::Hopeless, reason: cut(&error.message, REASON_CHARS_MAX), hint, needs_auth: true }
     }
 }
 
@@ -155,11 +163,19 @@ impl Child {
     }
 }
 
+/// Not more than so many characters: a stranger's words are shown with every status and refusal.
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// Adds the last lines of stderr since then to a reason: they usually say what is wrong.
 pub(super) fn with_last_words(server: &Core, since: SystemTime, reason: String) -> String {
     let lines = server.log.tail(LAST_LINES);
     let said = |line: &&Arc<supervisor::Line>| line.stream == Stream::Stderr && line.at >= since;
-    let words = lines.iter().filter(said).map(|line| line.shown().trim().to_owned());
+    let words = lines.iter().filter(said).map(|line| cut(line.shown().trim(), WORDS_CHARS_MAX));
     let words: Vec<String> = words.filter(|words| !words.is_empty()).collect();
     match &words[words.len().saturating_sub(LAST_WORDS)..] {
         [] => reason,
@@ -245,7 +261,7 @@ async fn begin(
     if error.kind == ErrorKind::NeedsAuth {
         return Err(Down::signed_out(&error));
     }
-    let reason = format!("its lists could not be read: {error}");
+    let reason = cut(&format!("its lists could not be read: {error}"), REASON_CHARS_MAX);
     Err(Down { ending: Ending::Failure, reason, hint: None, needs_auth: false })
 }
 
@@ -353,4 +369,17 @@ fn named(headers: &[(String, SecretString)]) -> Result<Vec<(http::HeaderName, Se
             .map_err(|_| ConnectError::Handshake { message: format!("`{name}` is no header name") })
     });
     named.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_stays_short_whatever_a_server_says() {
+        let error = Error::new(ErrorKind::NeedsAuth, "ü".repeat(1 << 20));
+        let down = Down::signed_out(&error);
+        assert_eq!(down.reason.chars().count(), REASON_CHARS_MAX + 1);
+        assert_eq!(cut("short", 5), "short");
+    }
 }

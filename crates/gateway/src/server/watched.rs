@@ -2,6 +2,7 @@
 //! `config::FileWatcher`; this waits until they are quiet.
 
 use super::Core;
+use super::quiet::Quiet;
 use config::{FileWatcher, WatchError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// Changes within this time are one.
 const QUIET: Duration = Duration::from_millis(200);
+/// How long changes without end may put a start off.
+const QUIET_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Paths that wait; more of them are the same news.
 const PATHS_MAX: usize = 16;
 
@@ -22,8 +25,9 @@ pub(super) struct Watched {
     starting: Option<JoinHandle<Result<FileWatcher, WatchError>>>,
     watcher: Option<FileWatcher>,
     paths: mpsc::Receiver<PathBuf>,
-    /// The file that changed first, and when everything has been quiet for long enough.
-    news: Option<(PathBuf, Instant)>,
+    /// The file that changed first.
+    news: Option<PathBuf>,
+    quiet: Quiet,
 }
 
 impl Watched {
@@ -32,7 +36,8 @@ impl Watched {
         let (changed, paths) = mpsc::channel(PATHS_MAX);
         let files = entry.watch.clone();
         let starting = files.map(|files| tokio::task::spawn_blocking(move || FileWatcher::start(&files, changed)));
-        Self { server: server.clone(), starting, watcher: None, paths, news: None }
+        let quiet = Quiet::new(QUIET, QUIET_WAIT_MAX, Instant::now());
+        Self { server: server.clone(), starting, watcher: None, paths, news: None, quiet }
     }
 
     /// Waits for a change, and until nothing more changes; the file that changed first. Nothing is
@@ -55,14 +60,18 @@ impl Watched {
         loop {
             let heard = match &self.news {
                 None => self.paths.recv().await,
-                Some((_, quiet)) => timeout_at(*quiet, self.paths.recv()).await.ok().flatten(),
+                Some(_) if self.quiet.due() <= Instant::now() => None,
+                Some(_) => timeout_at(self.quiet.due(), self.paths.recv()).await.ok().flatten(),
             };
             match (heard, self.news.take()) {
                 (Some(path), news) => {
-                    let first = news.map_or(path, |(first, _)| first);
-                    self.news = Some((first, Instant::now() + QUIET));
+                    self.news = Some(news.unwrap_or(path));
+                    self.quiet.stir(Instant::now());
                 }
-                (None, Some((first, _))) => return first,
+                (None, Some(first)) => {
+                    self.quiet.acted();
+                    return first;
+                }
                 // The watcher has ended.
                 (None, None) => return std::future::pending().await,
             }

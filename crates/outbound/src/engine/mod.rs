@@ -13,11 +13,15 @@ use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 pub use streams::Attached;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 /// The largest answer that is read whole, in bytes: a list of containers.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long an answer may take that waits for nothing but the engine.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(60);
 /// The longest line of progress while an image is fetched, in bytes.
 const PROGRESS_BYTES_MAX: usize = 256 * 1024;
 
@@ -215,9 +219,18 @@ impl Engine {
 
     /// Sends a request and reads the whole answer as JSON; null where there is none.
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, EngineError> {
-        let response = self.send(method, path, body).await?;
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let bytes = body.map_err(EngineError::broken)?.to_bytes();
+        let asked = async {
+            let response = self.send(method, path, body).await?;
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+            Ok(body.map_err(EngineError::broken)?.to_bytes())
+        };
+        let bytes = match timeout(ANSWER_TIME_MAX, asked).await {
+            Ok(answered) => answered?,
+            Err(_) => {
+                let waited = ANSWER_TIME_MAX.as_secs();
+                return Err(EngineError::Broken { reason: format!("no answer within {waited} s") });
+            }
+        };
         if bytes.is_empty() {
             return Ok(Value::Null);
         }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use rustix::cmsg_space;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,8 @@ pub(crate) fn send_all(socket: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<(
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
-    fds: VecDeque<OwnedFd>,
+    /// One for each frame that came with descriptors; none where they did not all arrive.
+    fds: VecDeque<Option<[OwnedFd; FDS_PER_SPAWN]>>,
 }
 
 impl Inbox {
@@ -156,12 +157,18 @@ impl Inbox {
         let received =
             recvmsg(socket, &mut [IoSliceMut::new(&mut self.bytes[start..])], &mut ancillary, receive_flags());
         self.bytes.truncate(start + received.as_ref().map_or(0, |message| message.bytes));
+        let mut arrived = Vec::new();
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(fds) = message {
-                self.fds.extend(fds);
+                arrived.extend(fds);
             }
         }
-        Ok(received?.bytes)
+        let received = received?;
+        // The system keeps back what we have no room for. The next frame must not get what is left.
+        if !arrived.is_empty() || received.flags.contains(ReturnFlags::CTRUNC) {
+            self.fds.push_back(arrived.try_into().ok());
+        }
+        Ok(received.bytes)
     }
 
     /// The next whole frame, if there is one.
@@ -184,10 +191,7 @@ impl Inbox {
 
     /// The descriptors of the spawn request that was just read.
     pub(crate) fn take_fds(&mut self) -> Option<[OwnedFd; FDS_PER_SPAWN]> {
-        let stdin = self.fds.pop_front()?;
-        let stdout = self.fds.pop_front()?;
-        let stderr = self.fds.pop_front()?;
-        Some([stdin, stdout, stderr])
+        self.fds.pop_front().flatten()
     }
 }
 
@@ -241,6 +245,29 @@ mod tests {
         assert_eq!(inbox.fill(&theirs).unwrap(), 1);
         assert!(inbox.take_fds().is_some());
         assert!(inbox.take_fds().is_none());
+    }
+
+    #[test]
+    fn descriptors_that_did_not_all_arrive_are_not_taken_for_those_of_the_next_frame() {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let (ours, theirs) = pair();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let fds = [reader.as_fd(), writer.as_fd(), writer.as_fd()];
+        for _ in 0..2 {
+            send(ours.as_fd(), b"x", &fds, SendFlags::empty()).unwrap();
+        }
+        let mut inbox = Inbox::default();
+        let usual = getrlimit(Resource::Nofile);
+        // Room for one more: the first free number.
+        let next = std::os::fd::AsRawFd::as_raw_fd(&reader.try_clone().unwrap());
+        let little = Rlimit { current: Some(u64::try_from(next).unwrap() + 1), ..usual };
+        setrlimit(Resource::Nofile, little).unwrap();
+        let first = inbox.fill(&theirs);
+        setrlimit(Resource::Nofile, usual).unwrap();
+        assert_eq!(first.unwrap(), 1);
+        assert_eq!(inbox.fill(&theirs).unwrap(), 1);
+        assert!(inbox.take_fds().is_none(), "not all of the first arrived");
+        assert!(inbox.take_fds().is_some() && inbox.take_fds().is_none());
     }
 
     #[test]

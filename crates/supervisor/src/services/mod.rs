@@ -152,6 +152,11 @@ impl Needs {
         self.directory.lock().values().map(|one| one.shared.status()).collect()
     }
 
+    /// Whether there is a service of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.directory.lock().contains_key(name)
+    }
+
     /// What a service printed.
     pub fn log_of(&self, name: &str) -> Option<ServerLog> {
         self.directory.lock().get(name).map(|one| one.shared.log.clone())

@@ -5,6 +5,7 @@ use e2e::{
     Client, Home, Listening, Page, SOON, Switchboard, await_some, built, command, eventually, misbehave, script,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -314,4 +315,25 @@ fn capabilities_are_shown() {
     assert!(shown.stdout.contains("one__echo") && shown.stdout.contains("capabilities: tools"), "{shown:?}");
     let unknown = board.cli(&["capabilities", "ones"]);
     assert_eq!(unknown.code, Some(12), "expected a name to be refused: {unknown:?}");
+}
+
+#[test]
+fn an_instance_that_hangs_is_found_beside_others_that_do_not() {
+    let keys = "replicas = 3\nhealth.recover_pause = \"0s\"\nrequest_timeout = \"2s\"\n";
+    let board = Switchboard::start(&(misbehave("many", "ok", "dual") + keys + OFTEN + IMPATIENT));
+    let client = board.modern();
+    let pids = || -> BTreeSet<String> {
+        let asked = (0..30).map(|_| client.call("many__pid", json!({})));
+        asked.filter_map(|result| result["content"][0]["text"].as_str().map(str::to_owned)).collect()
+    };
+    eventually(SOON, "three instances", || pids().len() == 3);
+    let first = board.server("many")["pid"].to_string();
+    let hung = pids().into_iter().find(|pid| *pid != first).unwrap();
+    let stopped = command("kill").args(["-STOP", &hung]).status().unwrap();
+    assert!(stopped.success());
+    eventually(SOON, "the one that hangs to be ended", || !std::path::Path::new(&format!("/proc/{hung}")).exists());
+    on_level(&board, "many", "healthy");
+    eventually(SOON, "three instances again", || pids().len() == 3);
+    assert!(pids().contains(&first), "expected the others to be left alone");
+    assert!(log(&board, "many").contains("did not answer a check within 300 ms"), "{}", log(&board, "many"));
 }

@@ -3,7 +3,7 @@
 
 use e2e::{
     Client, Home, Legacy, Listening, Modern, SOON, Switchboard, await_some, built, command, entry, entry_at,
-    eventually, misbehave,
+    eventually, misbehave, script,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -173,4 +173,21 @@ fn idle_instances_end() {
     assert_eq!(instances(), Some(1));
     eventually(SOON, "the instance to end", || instances() == Some(0));
     pid(&client);
+}
+
+#[test]
+fn a_server_has_ended_when_every_instance_of_it_has() {
+    let home = Home::new("");
+    // The first one ends with its input; those of callers must be killed.
+    let first = home.place("first");
+    let text = format!("mkdir {} && exec $SERVER ok dual; exec $SERVER stubborn dual", first.display());
+    home.write_config(&(script("one", &text) + "isolation = \"session\"\nstop_timeout = \"800ms\"\n"));
+    let board = home.start();
+    let instances: Vec<String> = [board.legacy(), board.legacy()].iter().map(|client| pid(client)).collect();
+    assert_ne!(instances[0], instances[1]);
+    let lives = |pid: &String| std::path::Path::new(&format!("/proc/{pid}")).exists();
+    assert!(instances.iter().all(lives));
+    let stopped = board.cli(&["stop", "one"]);
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    assert!(!instances.iter().any(lives), "expected nothing of it to be left");
 }
