@@ -9,7 +9,7 @@ use crate::report::Report;
 use control::said::Servers;
 use std::ffi::OsString;
 use std::path::Path;
-use table::{Does, Flag, Verb};
+use table::{Does, Flag, STATES, Verb};
 pub(crate) use table::{PROGRAMS, Program};
 
 /// A command line in our words.
@@ -223,6 +223,10 @@ impl Reading {
             Does::Instead(words) => self.instead = Some(words),
             Does::Set(name) => self.set.push((name, value)),
             Does::Server => self.server = Some(value),
+            Does::State => {
+                let ours = STATES.iter().find(|(theirs, _)| *theirs == value).map(|(_, ours)| *ours);
+                self.added.extend(["--state".to_owned(), ours.unwrap_or(&value).to_owned()]);
+            }
             Does::Nothing => {}
             Does::Later(what) => {
                 let message = format!("`{} … {name}`: {what} is not there yet", program.name);

@@ -8,10 +8,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::config::Reach;
 use crate::environment::Environment;
 use crate::raw::RawServer;
 use crate::read::Value;
@@ -71,6 +71,17 @@ pub(crate) struct Project<'a> {
     pub(crate) dotenv: &'a BTreeMap<String, String>,
 }
 
+/// What an entry runs on this machine.
+#[derive(Debug, Default)]
+pub(crate) struct Running<'a> {
+    /// Command lines: the program, what installs it, what checks it.
+    pub(crate) lines: Vec<Vec<String>>,
+    /// Where they run.
+    pub(crate) cwd: Option<&'a Path>,
+    /// Variables of the program, with those of its file.
+    pub(crate) env: Option<&'a BTreeMap<String, SecretString>>,
+}
+
 /// What a file is to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -94,7 +105,8 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The most files of one entry that are looked at.
 const FILES_MAX: usize = 32;
 
-/// Keys that change neither what runs nor where it goes.
+/// Keys that change neither what runs nor where it goes. What is not here needs a new approval when
+/// it changes: also limits, which a person counted on, and places in a group, which take over calls.
 const HARMLESS: &[&str] = &[
     "description",
     "tags",
@@ -108,6 +120,26 @@ const HARMLESS: &[&str] = &[
     "prefix",
     "record_arguments",
     "record_results",
+    "restart",
+    "restart_delay",
+    "restart_delay_max",
+    "max_restarts",
+    "restart_window",
+    "stable_after",
+    "start",
+    "idle_timeout",
+    "watch",
+    "install_timeout",
+    "health",
+    "connect_timeout",
+    "max_concurrent",
+    "response_max",
+    "rate_limit",
+    "breaker",
+    "retry",
+    "cache",
+    // Of services.
+    "linger",
 ];
 
 // === impl Approvals ===
@@ -142,16 +174,21 @@ impl Approvals {
 impl Subject {
     /// What is to be approved of an entry. `known` is what was approved: programs of the system
     /// with the same stamp are not read again.
-    pub(crate) fn of(raw: &RawServer, reach: &Reach, project: &Project<'_>, known: Option<&Subject>) -> Subject {
+    pub(crate) fn of(raw: &RawServer, runs: &Running<'_>, project: &Project<'_>, known: Option<&Subject>) -> Subject {
         let mut keys = BTreeMap::new();
         for (name, field) in &raw.fields {
             if !HARMLESS.contains(name) {
                 keys.insert((*name).to_owned(), shown(&field.value));
             }
         }
+        // Which tools are offered is harmless, what may be called twice is not.
+        if let Some(Value::Section(tools)) = raw.fields.get("tools").map(|field| &field.value)
+            && let Some(safe) = tools.get("safe")
+        {
+            keys.insert("tools.safe".to_owned(), shown(&safe.value));
+        }
         let mut files = Vec::new();
-        let written: Vec<String> =
-            ["command", "args", "url", "cwd"].iter().filter_map(|key| keys.get(*key)).cloned().collect();
+        let written: Vec<String> = keys.values().cloned().collect();
         for reference in written.iter().flat_map(|text| references(text)) {
             let name = reference.strip_prefix("env:").unwrap_or(reference).split(":-").next().unwrap_or_default();
             match (reference.strip_prefix("file:"), project.dotenv.get(name)) {
@@ -166,22 +203,36 @@ impl Subject {
                 _ => {}
             }
         }
-        if let Reach::Stdio { command, args, env, cwd, .. } = reach {
-            let folder = cwd.clone().unwrap_or_else(|| project.roots.first().cloned().unwrap_or_default());
+        if let Some(env) = runs.env {
             let names: Vec<&str> = env.keys().map(String::as_str).collect();
             keys.remove("env");
             if !names.is_empty() {
                 keys.insert("env".to_owned(), names.join(", "));
             }
-            let path = project.environment.vars.get("PATH").map(String::as_str).unwrap_or_default();
-            let search: Vec<PathBuf> = std::env::split_paths(path).collect();
+        }
+        let folder = runs.cwd.map(Path::to_path_buf);
+        let folder = folder.unwrap_or_else(|| project.roots.first().cloned().unwrap_or_default());
+        let path = project.environment.vars.get("PATH").map(String::as_str).unwrap_or_default();
+        let search: Vec<PathBuf> = std::env::split_paths(path).collect();
+        let lines = runs.lines.iter().filter_map(|line| line.split_first());
+        let all = lines.flat_map(|(command, args)| {
             let program = program(command, &folder, &search).map(|path| (path, Role::Program));
             let arguments = args.iter().map(|arg| (folder.join(arg_path(arg)), Role::Argument));
-            for (path, role) in program.into_iter().chain(arguments).take(FILES_MAX) {
-                files.extend(seal(&path, role, &project.roots, known));
-            }
+            program.into_iter().chain(arguments).collect::<Vec<_>>()
+        });
+        for (path, role) in all.take(FILES_MAX) {
+            files.extend(seal(&path, role, &project.roots, known).filter(|file| !files.contains(file)));
         }
         Subject { keys, files }
+    }
+
+    /// Takes in what is to be approved of a service that the entry needs.
+    pub(crate) fn with_service(&mut self, name: &str, service: &Subject) {
+        let keys = service.keys.iter();
+        self.keys.extend(keys.map(|(key, value)| (format!("services.{name}.{key}"), value.clone())));
+        let new = service.files.iter().filter(|file| !self.files.contains(file));
+        let new: Vec<Sealed> = new.cloned().collect();
+        self.files.extend(new);
     }
 
     /// What it is, a line each, for a person who is asked.

@@ -16,7 +16,7 @@ use crate::load::{Document, severity_for};
 use crate::names::reduce;
 use crate::quantity::{show_bytes, show_duration};
 use crate::raw::RawServer;
-use crate::read::{Field, Fields, Value as Read, duration_or_default, number_or_default, text_of, texts_of};
+use crate::read::{Field, Fields, Manner, Value as Read, duration_or_default, number_or_default, text_of, texts_of};
 use crate::server::{Work, owned};
 use crate::tree::{Entry, Kind};
 
@@ -265,7 +265,20 @@ impl Work<'_> {
     }
 
     fn membership(&mut self) -> Option<Membership> {
-        let group = text_of(self.field("group"))?;
+        let Some(group) = text_of(self.field("group")) else {
+            for idle in ["priority", "weight"] {
+                if let Some(field) = self.declaration.raw.fields.get(idle) {
+                    // Other tools may mean something else by it.
+                    let severity = match self.declaration.raw.manner {
+                        Manner::Own => Severity::Warning,
+                        Manner::Foreign => Severity::Note,
+                    };
+                    self.say(severity, field.key_span, &format!("`{idle}` says nothing without `group`"))
+                        .hint("set the same `group` for servers that stand in for each other");
+                }
+            }
+            return None;
+        };
         let name = reduce(&group.text);
         if name.is_empty() {
             self.problem(group.span, "the name of its `group` has no letter or digit")

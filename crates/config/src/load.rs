@@ -138,6 +138,15 @@ pub fn load(sources: &Sources) -> Loaded {
     let declared = merge(raws, &documents, &sources.approvals, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
     let defaults = defaults(&settings, &documents);
+    let around = Surroundings {
+        documents: &documents,
+        environment,
+        dotenv: &dotenv,
+        settings: &settings,
+        approvals: &sources.approvals,
+        listen: config.listen.address,
+    };
+    config.services = check_services(&services, &around, &mut report, &mut files);
     for (name, (at, raw)) in &declared {
         let declaration = Declaration {
             document: &documents[*at],
@@ -147,6 +156,7 @@ pub fn load(sources: &Sources) -> Loaded {
             settings: &settings,
             defaults: &defaults,
             approvals: &sources.approvals,
+            services: &config.services,
             listen: config.listen.address,
             what: "server",
         };
@@ -157,9 +167,7 @@ pub fn load(sources: &Sources) -> Loaded {
     refuse_like_names(&mut config, &declared, &documents, &mut report);
     let raws = declared.values().map(|(at, raw)| (*at, raw));
     host::refuse_like_ports(&mut config, raws, &documents, &mut report);
-    let approvals = &sources.approvals;
-    let around = Surroundings { documents: &documents, environment, dotenv: &dotenv, settings: &settings, approvals };
-    check_services(&services, &around, &mut config, &mut report, &mut files);
+    crate::services::approve_needed(&mut config);
     check_depends(&mut config, &declared, &services, &documents, &mut report);
     crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
     // In a file with syntax errors, what is missing may only not have been understood.
@@ -283,9 +291,9 @@ pub(crate) fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMa
 
 pub(crate) type Declared = BTreeMap<String, (usize, RawServer)>;
 
-/// Sections that a project must not set: where we listen, what is searched, and how the servers
-/// of others behave.
-const NOT_OF_PROJECTS: &[&str] = &["listen", "discovery", "defaults"];
+/// Sections, and keys of none, that a project must not set: where we listen, what is searched, how
+/// the servers of others behave, who runs their containers, and what they are told is theirs to read.
+const NOT_OF_PROJECTS: &[&str] = &["listen", "discovery", "defaults", "container_engine", "roots"];
 
 /// Later layers win, one setting at a time.
 fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut Report) -> Settings {
@@ -293,8 +301,11 @@ fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut R
     for (at, raw) in raws.iter_mut().enumerate() {
         let document = &documents[at];
         for (key, field) in std::mem::take(&mut raw.settings) {
-            if document.layer == Layer::Project && NOT_OF_PROJECTS.contains(&key.0) {
-                let message = format!("`{}.{}` of a project is not used", key.0, key.1);
+            let (section, name) = key;
+            let whole = if section.is_empty() { name } else { section };
+            if document.layer == Layer::Project && NOT_OF_PROJECTS.contains(&whole) {
+                let dot = if section.is_empty() { "" } else { "." };
+                let message = format!("`{section}{dot}{name}` of a project is not used");
                 report
                     .at(&document.source, Severity::Warning, field.key_span, message)
                     .hint("set it in your own file, or name this file with --config");

@@ -97,7 +97,10 @@ fn read_translated(source: &Source, translated: Translated, report: &mut Report)
     translated.say(source, report);
     let mut raw = RawConfig::default();
     for section in &translated.settings {
-        read_setting(source, section, &mut raw, report);
+        match section.key.as_str() {
+            "services" => crate::services::read_services(source, section, &mut raw, report),
+            _ => read_setting(source, section, &mut raw, report),
+        }
     }
     let Some(first) = translated.servers.first() else {
         return raw;

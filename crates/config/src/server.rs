@@ -6,10 +6,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::approval::{Approvals, Project, Subject, Verdict};
+use secrecy::SecretString;
+
+use crate::approval::{Approvals, Project, Running, Subject, Verdict};
 use crate::config::{Approval, EraChoice, Isolation, Prefix, Restart, Server, ToolFilter};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::environment::Environment;
+use crate::health::HealthCheck;
 use crate::host::{self, Runs};
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
 use crate::load::{Document, severity_for};
@@ -18,6 +21,8 @@ use crate::origin::{Origin, RawExtra};
 use crate::raw::RawServer;
 use crate::reach::{is_ourselves, reach, written};
 use crate::read::{Field, Located, Manner, Settings, Value, duration_or_default, flag_of, text_of, texts_of};
+use crate::service::Service;
+use crate::services::of_others;
 use crate::variables::Variables;
 
 /// A server as written, with what is needed to resolve it.
@@ -32,6 +37,8 @@ pub(crate) struct Declaration<'a> {
     pub(crate) defaults: &'a [(&'static str, Field, Origin)],
     /// What a person approved.
     pub(crate) approvals: &'a Approvals,
+    /// Services that a server may need.
+    pub(crate) services: &'a BTreeMap<String, Service>,
     /// Where we listen ourselves.
     pub(crate) listen: SocketAddr,
     /// `server` or `service`, for messages.
@@ -70,7 +77,9 @@ pub(crate) fn check_server(
     let server = work.assemble(reduced, reach, approval);
     let mut server = Server { hosted, ..server };
     if approval == Approval::Pending {
-        work.refuse_steering_variables(&server);
+        if let Some(Runs { env, .. }) = server.runs() {
+            work.refuse_steering_variables(env);
+        }
         work.judge(&mut server);
     }
     (!work.broken).then_some(server)
@@ -106,33 +115,48 @@ impl<'a> Work<'a> {
         raw.fields.get(name).or_else(|| default().filter(|_| !raw.keys.iter().any(|key| key == name)))
     }
 
-    fn refuse_steering_variables(&mut self, server: &Server) {
-        let Some(Runs { env, .. }) = server.runs() else {
-            return;
-        };
+    pub(crate) fn refuse_steering_variables(&mut self, env: &BTreeMap<String, SecretString>) {
         let steers =
             |name: &&String| STEERING.contains(&name.as_str()) || name.starts_with("LD_") || name.starts_with("DYLD_");
         for name in env.keys().filter(steers).cloned().collect::<Vec<_>>() {
             let span = self.declaration.raw.name_span;
             self.problem(span, &format!("a project must not set the variable {name}"))
-                .hint("declare the server in your own file if it needs this: switchboard add");
+                .hint("declare it in your own file if it needs this: switchboard add");
         }
+    }
+
+    /// What is to be approved of the entry, which runs this.
+    pub(crate) fn sealed(&self, running: Running<'_>, known: Option<&Subject>) -> Subject {
+        let declaration = self.declaration;
+        let environment = declaration.environment;
+        // A whole home is nobody's project.
+        let home = environment.home.as_deref();
+        let parts = [running.cwd.map(Into::into), Some(declaration.document.folder.clone())].into_iter().flatten();
+        let roots: Vec<PathBuf> =
+            parts.filter(|root: &PathBuf| Some(root.as_path()) != home && root.parent().is_some()).collect();
+        let project = Project { roots, environment, dotenv: declaration.dotenv };
+        Subject::of(declaration.raw, &running, &project, known)
     }
 
     /// Compares what stands there with what a person approved.
     fn judge(&mut self, server: &mut Server) {
         let declaration = self.declaration;
         let (document, raw) = (declaration.document, declaration.raw);
-        let environment = declaration.environment;
         let record = declaration.approvals.find(&raw.name, &document.file);
-        let cwd = server.runs().and_then(|runs| runs.cwd).map(Into::into);
-        // A whole home is nobody's project.
-        let home = environment.home.as_deref();
-        let parts = [cwd, Some(document.folder.clone())].into_iter().flatten();
-        let roots: Vec<PathBuf> =
-            parts.filter(|root| Some(root.as_path()) != home && root.parent().is_some()).collect();
-        let project = Project { roots, environment, dotenv: declaration.dotenv };
-        let subject = Subject::of(raw, &server.reach, &project, record.map(|record| &record.subject));
+        let mut running = Running::default();
+        if let Some(Runs { command, args, env, cwd, .. }) = server.runs() {
+            running.lines.push([&[command.to_owned()], args].concat());
+            (running.cwd, running.env) = (cwd, Some(env));
+        }
+        running.lines.push(server.install.clone());
+        if let HealthCheck::Command { argv, .. } = &server.health.check {
+            running.lines.push(argv.clone());
+        }
+        let mut subject = self.sealed(running, record.map(|record| &record.subject));
+        for service in of_others(&server.depends_on, declaration.services) {
+            let sealed = service.subject.iter();
+            sealed.for_each(|sealed| subject.with_service(&service.name, sealed));
+        }
         self.files.extend(subject.files.iter().filter(|file| file.inside).map(|file| file.path.clone()));
         match declaration.approvals.judge(&raw.name, &document.file, &subject) {
             Verdict::New => {}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::approval::Subject;
 use crate::config::Approval;
 use crate::fingerprint::Parts;
 use crate::origin::Origin;
@@ -28,8 +29,10 @@ pub struct Service {
     pub stop_timeout: Duration,
     /// How long it goes on when nobody needs it any more.
     pub linger: Duration,
-    /// Whether a person approved it on this machine.
+    /// Whether a person approved it on this machine: with a server that needs it.
     pub approval: Approval,
+    /// What is to be approved of it, where others declared it.
+    pub subject: Option<Box<Subject>>,
     /// Where it was declared.
     pub origin: Origin,
 }

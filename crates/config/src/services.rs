@@ -2,11 +2,11 @@
 //! names fit together is said by `depends`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use secrecy::SecretString;
 
-use crate::approval::Approvals;
+use crate::approval::{Approvals, Running};
 use crate::config::{Approval, Config, Reach};
 use crate::diagnostic::{Report, Source, Span};
 use crate::environment::Environment;
@@ -78,16 +78,17 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) dotenv: &'a BTreeMap<String, String>,
     pub(crate) settings: &'a Settings,
     pub(crate) approvals: &'a Approvals,
+    pub(crate) listen: SocketAddr,
 }
 
-/// Checks and resolves every service into `config`.
+/// Checks and resolves every service.
 pub(crate) fn check_services(
     declared: &DeclaredServices,
     around: &Surroundings<'_>,
-    config: &mut Config,
     report: &mut Report,
     files: &mut Vec<std::path::PathBuf>,
-) {
+) -> BTreeMap<String, Service> {
+    let (mut resolved, none) = (BTreeMap::new(), BTreeMap::new());
     for (name, (at, raw)) in declared {
         let document = &around.documents[*at];
         let declaration = Declaration {
@@ -98,14 +99,44 @@ pub(crate) fn check_services(
             settings: around.settings,
             defaults: &[],
             approvals: around.approvals,
-            listen: config.listen.address,
+            services: &none,
+            listen: around.listen,
             what: "service",
         };
         let severity = severity_for(document.approval());
         let mut work = Work { declaration: &declaration, report, files, severity, enabled: true, broken: false };
-        let service = service(&mut work);
+        let mut service = service(&mut work);
+        seal(&mut work, &mut service);
         if !work.broken {
-            config.services.insert(name.clone(), service);
+            resolved.insert(name.clone(), service);
+        }
+    }
+    resolved
+}
+
+/// The services of others that a server needs, by name: those that it names, and what they need.
+pub(crate) fn of_others<'a>(needed: &[String], services: &'a BTreeMap<String, Service>) -> Vec<&'a Service> {
+    let mut open: Vec<&String> = needed.iter().collect();
+    let mut all: BTreeMap<&str, &Service> = BTreeMap::new();
+    while let Some(name) = open.pop() {
+        let Some(service) = services.get(name) else { continue };
+        if all.insert(&service.name, service).is_none() {
+            open.extend(&service.depends_on);
+        }
+    }
+    all.into_values().filter(|service| service.subject.is_some()).collect()
+}
+
+/// A service of others is approved with a server that needs it: what was approved of the server
+/// holds all of the service.
+pub(crate) fn approve_needed(config: &mut Config) {
+    let approved = config.servers.values().filter(|server| server.subject.is_some());
+    let approved = approved.filter(|server| server.approval == Approval::Approved);
+    let needed = approved.flat_map(|server| of_others(&server.depends_on, &config.services));
+    let names: Vec<String> = needed.map(|service| service.name.clone()).collect();
+    for name in names {
+        if let Some(service) = config.services.get_mut(&name) {
+            service.approval = Approval::Approved;
         }
     }
 }
@@ -123,8 +154,28 @@ fn service(work: &mut Work<'_>) -> Service {
         stop_timeout: duration_or_default(work.field("stop_timeout"), SERVICE_KEYS, "stop_timeout"),
         linger: duration_or_default(work.field("linger"), SERVICE_KEYS, "linger"),
         approval: declaration.document.approval(),
+        subject: None,
         origin: declaration.document.origin(raw.name_span.start),
     }
+}
+
+/// What a person approves of a service that others declare. It must not set what steers programs.
+fn seal(work: &mut Work<'_>, service: &mut Service) {
+    if service.approval == Approval::Approved {
+        return;
+    }
+    let mut lines = Vec::new();
+    let mut running = Running::default();
+    if let ServiceKind::Command { command, args, env, cwd } = &service.kind {
+        work.refuse_steering_variables(env);
+        lines.push([std::slice::from_ref(command), args].concat());
+        (running.cwd, running.env) = (cwd.as_deref(), Some(env));
+    }
+    if let Some(Check::Command(words)) = &service.ready.check {
+        lines.push(words.clone());
+    }
+    let subject = work.sealed(Running { lines, ..running }, None);
+    service.subject = Some(Box::new(subject));
 }
 
 fn kind(work: &mut Work<'_>) -> ServiceKind {

@@ -33,8 +33,18 @@ pub async fn pump_at(mut source: impl AsyncRead + Unpin, log: ServerLog, stream:
     let mut intake = Intake::new(bytes_per_second, Instant::now());
     let mut buffer = vec![0; READ_BYTES];
     let (mut since, mut read) = (Instant::now(), 0);
-    // A read error is the end, like a closed pipe.
-    while let Ok(count @ 1..) = source.read(&mut buffer).await {
+    loop {
+        let silent = intake.dropped == 0;
+        let count = tokio::select! {
+            biased;
+            // A read error is the end, like a closed pipe.
+            read = source.read(&mut buffer) => match read {
+                Ok(count @ 1..) => count,
+                _ => break,
+            },
+            // Who says nothing more is spoken of, too.
+            () = sleep_until(intake.spoken + REMARK_PERIOD), if !silent => 0,
+        };
         let now = Instant::now();
         intake.take(&buffer[..count], now, |line| log.push(stream, line));
         if let Some(dropped) = intake.remark(now) {
@@ -181,6 +191,19 @@ mod tests {
         let line = &log.tail(usize::MAX)[0];
         assert_eq!((line.text.len(), line.cut), (LINE_BYTES_MAX, true));
         assert_eq!(log.tail(usize::MAX).len(), 2, "the line and what was dropped");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_dropped_is_said_although_nothing_follows() {
+        let log = ServerLog::in_memory();
+        let (mut program, stderr) = tokio::io::duplex(64 * 1024);
+        let reading = tokio::spawn(pump_at(stderr, log.clone(), Stream::Stderr, 1024));
+        tokio::io::AsyncWriteExt::write_all(&mut program, &b"a burst\n".repeat(500)).await.unwrap();
+        tokio::time::sleep(2 * REMARK_PERIOD).await;
+        let last = log.tail(1).remove(0).text.clone();
+        assert!(last.contains("bytes of its stderr were dropped"), "{last}");
+        drop(program);
+        reading.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

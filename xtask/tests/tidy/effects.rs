@@ -1,5 +1,5 @@
 //! Every key of the configuration is shown to have an effect: it has a row in
-//! `tests/e2e/tests/it/effects.rs`, or a test that is named here looks at what it does.
+//! `tests/e2e/tests/it/effects.rs` and its folder, or a test that is named here looks at what it does.
 //!
 //! A key without either fails, and so does a row without a key. New keys get a row there, or here.
 
@@ -7,7 +7,12 @@ use crate::files::{none, read};
 use serde_json::Value;
 
 /// Where keys have rows with two values.
-const ROWS: &str = "tests/e2e/tests/it/effects.rs";
+const ROWS: &[&str] = &[
+    "tests/e2e/tests/it/effects.rs",
+    "tests/e2e/tests/it/effects/guards.rs",
+    "tests/e2e/tests/it/effects/life.rs",
+    "tests/e2e/tests/it/effects/limits.rs",
+];
 
 /// Tests that look at what a key does: key, file, test; `*` where it is all of the file.
 const TESTS: &[(&str, &str, &str)] = &[
@@ -78,36 +83,145 @@ const TESTS: &[(&str, &str, &str)] = &[
         "crates/outbound/tests/oauth/rules.rs",
         "a_sign_in_without_a_browser_says_everything_that_it_must",
     ),
+    ("limits.probes_max", "tests/e2e/tests/it/health.rs", "so_many_checks_run_at_once_and_no_more"),
+    (
+        "limits.calls_per_server_max",
+        "tests/e2e/tests/it/faults/pipes.rs",
+        "f_02_a_server_that_hangs_is_told_to_cancel_and_its_place_is_free_again",
+    ),
+    (
+        "limits.calls_waiting_max",
+        "tests/e2e/tests/it/guards.rs",
+        "calls_wait_for_a_place_in_their_order_and_no_more_than_may",
+    ),
+    ("container_engine", "tests/e2e/tests/it/containers.rs", "an_absent_image_and_an_absent_engine_say_what_to_do"),
+    ("services", "tests/e2e/tests/it/needs.rs", "each_check_finds_out_that_a_service_is_ready"),
+    ("servers.builtin", "tests/e2e/tests/it/why.rs", "an_agent_asks_the_builtin_server"),
+    ("servers.allow_changes", "tests/e2e/tests/it/why.rs", "an_agent_asks_the_builtin_server"),
+    ("servers.max_restarts", "tests/e2e/tests/it/life.rs", "a_crash_loop_says_why"),
+    ("servers.start", "tests/e2e/tests/it/life.rs", "a_lazy_server_is_listed_asleep_and_many_callers_wake_it_once"),
+    ("servers.idle_timeout", "tests/e2e/tests/it/life.rs", "an_idle_server_sleeps_and_a_call_wakes_it"),
+    ("servers.replicas", "tests/e2e/tests/it/life.rs", "one_of_three_dies_and_nobody_else_notices"),
+    ("servers.pin", "tests/e2e/tests/it/life.rs", "a_pinned_caller_stays_where_it_is"),
+    ("servers.watch", "tests/e2e/tests/it/life.rs", "a_changed_file_starts_it_anew"),
+    ("servers.resources.memory", "tests/e2e/tests/it/host.rs", "who_wants_too_much_memory_is_ended_and_told_so"),
+    ("servers.resources.cpu", "tests/e2e/tests/it/host.rs", "the_processor_is_shared_out"),
+    ("servers.resources.processes", "tests/e2e/tests/it/host.rs", "a_fork_bomb_ends_at_its_limit"),
+    ("servers.port", "tests/e2e/tests/it/host.rs", "a_port_that_is_taken_is_found_before_the_start"),
+    ("servers.install", "tests/e2e/tests/it/host.rs", "what_is_to_be_installed_is_installed_once"),
+    (
+        "servers.tools.safe",
+        "tests/e2e/tests/it/guards.rs",
+        "a_safe_call_survives_the_end_of_its_instance_and_an_unsafe_one_does_not",
+    ),
+    ("servers.health.degraded_at", "tests/e2e/tests/it/health.rs", "a_slow_server_is_degraded_and_left_alone"),
+    ("servers.health.recover", "tests/e2e/tests/it/health.rs", "a_program_says_how_well_a_server_is"),
+    ("servers.health_check.command", "tests/e2e/tests/it/health.rs", "a_program_says_how_well_a_server_is"),
+    ("servers.health_check.http", "tests/e2e/tests/it/health.rs", "a_page_and_a_tool_say_how_well_a_server_is"),
+    ("servers.health_check.tool", "tests/e2e/tests/it/health.rs", "a_page_and_a_tool_say_how_well_a_server_is"),
+    ("servers.image", "tests/e2e/tests/it/containers.rs", "a_server_in_a_container_speaks_on_its_stdin_and_stdout"),
+    (
+        "servers.container.network",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_on_its_stdin_and_stdout",
+    ),
+    (
+        "servers.container.read_only",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_on_its_stdin_and_stdout",
+    ),
+    (
+        "servers.container.volumes",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_on_its_stdin_and_stdout",
+    ),
+    (
+        "servers.container.memory",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_on_its_stdin_and_stdout",
+    ),
+    (
+        "servers.container.cpu",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_on_its_stdin_and_stdout",
+    ),
+    (
+        "servers.container.pids",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_on_its_stdin_and_stdout",
+    ),
+    (
+        "servers.container.pull",
+        "tests/e2e/tests/it/containers.rs",
+        "an_absent_image_and_an_absent_engine_say_what_to_do",
+    ),
+    (
+        "servers.container.port",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_http_and_a_service_is_one_too",
+    ),
+    (
+        "servers.container.path",
+        "tests/e2e/tests/it/containers.rs",
+        "a_server_in_a_container_speaks_http_and_a_service_is_one_too",
+    ),
+    ("servers.depends_on", "tests/e2e/tests/it/needs.rs", "a_slow_dependency_is_named_while_it_is_waited_for"),
+    (
+        "servers.connect_timeout",
+        "tests/e2e/tests/it/guards.rs",
+        "a_server_that_does_not_finish_its_connection_is_told_from_a_slow_one",
+    ),
+    (
+        "servers.max_concurrent",
+        "tests/e2e/tests/it/guards.rs",
+        "calls_wait_for_a_place_in_their_order_and_no_more_than_may",
+    ),
+    ("servers.response_max", "tests/e2e/tests/it/guards.rs", "a_result_that_is_too_large_fails_alone"),
+    (
+        "servers.breaker.failures",
+        "tests/e2e/tests/it/guards.rs",
+        "a_breaker_opens_after_failures_and_closes_after_successes",
+    ),
+    (
+        "servers.breaker.pause",
+        "tests/e2e/tests/it/guards.rs",
+        "a_breaker_opens_after_failures_and_closes_after_successes",
+    ),
+    ("servers.retry.delay", "crates/gateway/src/guards/retry.rs", "pauses_double_and_what_the_server_asks_for_is_kept"),
+    (
+        "servers.retry.delay_max",
+        "crates/gateway/src/guards/retry.rs",
+        "pauses_double_and_what_the_server_asks_for_is_kept",
+    ),
+    ("servers.cache.tools", "tests/e2e/tests/it/guards.rs", "results_are_kept_and_given_again_until_they_are_cleared"),
+    ("servers.group", "tests/e2e/tests/it/guards.rs", "a_group_is_one_server_and_its_members_stand_in_for_each_other"),
+    (
+        "servers.priority",
+        "tests/e2e/tests/it/guards.rs",
+        "a_group_is_one_server_and_its_members_stand_in_for_each_other",
+    ),
+    (
+        "servers.oauth.allow_private",
+        "crates/outbound/src/guard.rs",
+        "loopback_and_private_networks_are_opened_each_by_its_own_reason",
+    ),
 ];
 
 /// Keys that are read (`keys.rs` says so) and whose effect no test looks at: never one more.
-const UNSEEN: &[&str] = &[
-    "limits.response_bytes_max",
-    "limits.connections_max",
-    "limits.session_subscriptions_max",
-    "limits.session_events_max",
-    "limits.session_event_bytes_max",
-    "limits.calls_per_server_max",
-    "limits.calls_waiting_max",
-    "limits.log_file_bytes_max",
-    "limits.log_files_max",
-    "limits.records_queue_max",
-    "servers.headers",
-    "servers.oauth.allow_private",
-];
+const UNSEEN: &[&str] = &["limits.session_events_max", "limits.session_event_bytes_max", "limits.records_queue_max"];
 
 #[test]
 fn every_key_has_a_test_that_looks_at_its_effect() {
     let keys = keys();
     assert!(keys.len() > 60, "only {} keys were found", keys.len());
-    let rows = read(ROWS);
+    let rows: String = ROWS.iter().map(|file| read(file)).collect();
     let mut problems = Vec::new();
     for key in &keys {
         let row = rows.contains(&format!("\"{key}\""));
         let test = TESTS.iter().any(|(named, ..)| named == key);
         let unseen = UNSEEN.contains(&key.as_str());
         match (row || test, unseen) {
-            (false, false) => problems.push(format!("`{key}`: no row in {ROWS}, no test here")),
+            (false, false) => problems.push(format!("`{key}`: no row in {}, no test here", ROWS[0])),
             (true, true) => problems.push(format!("`{key}` is looked at now: take it out of UNSEEN")),
             _ => {}
         }

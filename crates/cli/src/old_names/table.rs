@@ -50,6 +50,8 @@ pub(super) enum Does {
     Set(&'static str),
     /// Its value is the server.
     Server,
+    /// Its value is a state, in their words.
+    State,
     /// We always do so, or nobody ever did.
     Nothing,
     /// It comes later.
@@ -70,6 +72,9 @@ const fn valued(names: &'static [&'static str], does: Does) -> Flag {
 const fn later(name: &'static str, was: &'static str, why: &'static str) -> Program {
     Program { name, was, server_first: false, later: Some(why), verbs: &[] }
 }
+
+/// Their words for states, and ours.
+pub(super) const STATES: &[(&str, &str)] = &[("running", "ready"), ("error", "failed")];
 
 /// Every program.
 pub(crate) const PROGRAMS: &[Program] = &[
@@ -186,7 +191,7 @@ const MANAGER: &[Verb] = &[
     Verb {
         word: "list-servers",
         alone: Some(&["list"]),
-        flags: &[valued(&["--status"], Does::Add(&["--state", "{}"])), flag(&["--config"], Does::Nothing)],
+        flags: &[valued(&["--status"], Does::State), flag(&["--config"], Does::Nothing)],
         ..VERB
     },
     Verb { word: "start-server", with: Some(&["start", "{server}"]), ..VERB },

@@ -20,6 +20,8 @@ use crate::origin::Layer;
 use crate::raw::{RawConfig, RawServer};
 use crate::read::Settings;
 use crate::server::{Declaration, check_server};
+use crate::service::Service;
+use crate::services::{Surroundings, check_services};
 use crate::settings::discovery;
 
 /// What a search brought.
@@ -124,13 +126,14 @@ pub fn discover(sources: &Sources, folders: &[PathBuf]) -> Search {
     };
     let mut search = Search::default();
     let dotenv = read_environment_file(&environment.cwd.join(".env"), &mut Report::default());
-    for brought in collect(sources, &folders, &mut search.remarks) {
-        for problem in brought.report.diagnostics.iter().filter(|one| one.severity == Severity::Error) {
+    for Brought { document, mut raw, report } in collect(sources, &folders, &mut search.remarks) {
+        for problem in report.diagnostics.iter().filter(|one| one.severity == Severity::Error) {
             let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
-            search.remarks.push(format!("{}{line}: {}", brought.document.file.display(), problem.message));
+            search.remarks.push(format!("{}{line}: {}", document.file.display(), problem.message));
         }
-        for raw in &brought.raw.servers {
-            if let Some(found) = judge(&brought.document, raw, &config, sources, &dotenv) {
+        let services = services(&document, &mut raw, &config, sources, &dotenv);
+        for raw in &raw.servers {
+            if let Some(found) = judge(&document, raw, &services, &config, sources, &dotenv) {
                 add(found, &mut search.found);
             }
         }
@@ -240,10 +243,34 @@ pub(crate) fn join(
     }
 }
 
+/// The services that the servers of a file may need: those that are configured, then its own.
+fn services(
+    document: &Document,
+    raw: &mut RawConfig,
+    config: &Config,
+    sources: &Sources,
+    dotenv: &BTreeMap<String, String>,
+) -> BTreeMap<String, Service> {
+    let documents = std::slice::from_ref(document);
+    let declared = crate::services::take(std::slice::from_mut(raw), documents);
+    let around = Surroundings {
+        documents,
+        environment: &sources.environment,
+        dotenv,
+        settings: &Settings::default(),
+        approvals: &sources.approvals,
+        listen: config.listen.address,
+    };
+    let mut services = check_services(&declared, &around, &mut Report::default(), &mut Vec::new());
+    services.extend(config.services.iter().map(|(name, service)| (name.clone(), service.clone())));
+    services
+}
+
 /// How an entry stands; `None` for this switchboard itself.
 fn judge(
     document: &Document,
     raw: &RawServer,
+    services: &BTreeMap<String, Service>,
     config: &Config,
     sources: &Sources,
     dotenv: &BTreeMap<String, String>,
@@ -257,6 +284,7 @@ fn judge(
         settings: &Settings::default(),
         defaults: &[],
         approvals: &sources.approvals,
+        services,
         listen: config.listen.address,
         what: "server",
     };

@@ -3,7 +3,6 @@
 
 use super::{Effect, FieldRow, Translated, as_text, set, texts};
 use crate::diagnostic::Source;
-use crate::keys::{TOP_KEYS, find};
 use crate::shell_words::{Line, split};
 use crate::tree::{Entry, Kind, Node, entry};
 
@@ -20,7 +19,12 @@ pub const FIELDS: &[FieldRow] = &[
     FieldRow { field: "port", effect: Effect::Together("`port`, and `url` on it") },
     FieldRow { field: "env_file", effect: Effect::Together("`env_file`, stronger than `env` as it was there") },
     FieldRow { field: "env", effect: Effect::Together("`env`, with `$NAME` and `${NAME}` expanded") },
-    FieldRow { field: "dependencies", effect: Effect::Together("`services` and `depends_on`") },
+    FieldRow {
+        field: "dependencies",
+        effect: Effect::Together(
+            "`services` and `depends_on`; another service of the same name gets the server's name in front",
+        ),
+    },
     FieldRow { field: "install", effect: Effect::Key("install") },
     FieldRow { field: "health_check", effect: Effect::Together("`health_check`: a URL is asked, a command is run") },
 ];
@@ -46,7 +50,7 @@ pub(super) fn translate(tree: &Node) -> Translated {
     let mut translated = Translated { env_file_wins: true, ..Translated::default() };
     for one in tree.entries() {
         let fields = match &one.value.kind {
-            Kind::Table(fields) => server(&one.key, fields, &mut translated).map(Kind::Table),
+            Kind::Table(fields) => server(&one.key, fields, tree.entries(), &mut translated).map(Kind::Table),
             other => Some(other.clone()),
         };
         if let Some(kind) = fields {
@@ -57,8 +61,10 @@ pub(super) fn translate(tree: &Node) -> Translated {
     translated
 }
 
-fn server(name: &str, fields: &[Entry], translated: &mut Translated) -> Option<Vec<Entry>> {
+/// The keys of one entry. `taken` are the names of all.
+fn server(name: &str, fields: &[Entry], taken: &[Entry], translated: &mut Translated) -> Option<Vec<Entry>> {
     let mut ours = Vec::new();
+    let mut needs = Vec::new();
     let line = match entry(fields, "command") {
         Some(from) => Some((from, words(name, from, translated)?)),
         None => None,
@@ -82,10 +88,13 @@ fn server(name: &str, fields: &[Entry], translated: &mut Translated) -> Option<V
             "port" => port(name, one, &mut ours, translated),
             "install" => translated.put(&mut ours, "install", one, one.value.kind.clone(), name),
             "health_check" => health_check(name, one, &mut ours, translated),
-            "dependencies" => dependencies(name, one, &mut ours, translated),
+            "dependencies" => needs.extend(dependencies(name, one, taken, translated)),
             // Keys of ours may stand beside those of the launcher.
             _ => ours.push(one.clone()),
         }
+    }
+    if let Some(from) = entry(fields, "dependencies") {
+        set(&mut ours, "depends_on", from, texts(from, needs));
     }
     Some(ours)
 }
@@ -158,32 +167,76 @@ fn health_check(name: &str, from: &Entry, ours: &mut Vec<Entry>, translated: &mu
     }
 }
 
-fn dependencies(name: &str, from: &Entry, ours: &mut Vec<Entry>, translated: &mut Translated) {
-    if find(TOP_KEYS, "services").is_none() {
-        translated.unused(from, &from.key, name, "this version has no `services`");
-        return;
-    }
-    let needed = from.value.entries().iter().map(|one| one.key.clone());
-    translated.put(ours, "depends_on", from, texts(from, needed), name);
+/// Each dependency as a service of ours; the names that they got.
+fn dependencies(server: &str, from: &Entry, taken: &[Entry], translated: &mut Translated) -> Vec<String> {
+    let mut names = Vec::new();
     for one in from.value.entries() {
-        let fields = one.value.entries();
-        let mut service = Vec::new();
-        for key in ["image", "name", "env", "ports"] {
-            if let Some(field) = entry(fields, key) {
-                set(&mut service, key, field, field.value.kind.clone());
+        let service = Kind::Table(dependency(server, one, translated));
+        // Two servers may have meant two things by one name; what they agree on is started once.
+        let declared = entry(&translated.settings, "services").map(|services| services.value.entries());
+        let other = declared.and_then(|services| entry(services, &one.key));
+        let shared = other
+            .is_none_or(|other| other.value.to_json() == Node { kind: service.clone(), ..one.value.clone() }.to_json());
+        let name = match shared && entry(taken, &one.key).is_none() {
+            true => one.key.clone(),
+            false => format!("{server}-{}", one.key),
+        };
+        set(&mut translated.settings, "services", from, Kind::Table(Vec::new()));
+        let services = translated.settings.iter_mut().find(|section| section.key == "services");
+        if let Some(Kind::Table(services)) = services.map(|section| &mut section.value.kind) {
+            set_whole(services, &name, one, service);
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// A key that may hold dots.
+fn set_whole(entries: &mut Vec<Entry>, key: &str, from: &Entry, kind: Kind) {
+    if entry(entries, key).is_none() {
+        let value = Node { span: from.value.span, kind };
+        entries.push(Entry { key: key.to_owned(), key_span: from.key_span, value });
+    }
+}
+
+/// The keys of a service.
+fn dependency(server: &str, one: &Entry, translated: &mut Translated) -> Vec<Entry> {
+    let mut service = Vec::new();
+    let whose = format!("{server}.{}", one.key);
+    for field in one.value.entries() {
+        match field.key.as_str() {
+            // It follows from what stands beside it.
+            "type" => {}
+            "image" | "name" => set(&mut service, &field.key, field, field.value.kind.clone()),
+            "env" => environment(&mut service, field),
+            "ports" => set(&mut service, "ports", field, ports(field)),
+            "check_url" => set(&mut service, "ready.http", field, field.value.kind.clone()),
+            "command" => {
+                if let Some(line) = words(&whose, field, translated) {
+                    let mut words = line.words.iter().cloned();
+                    set(&mut service, "command", field, Kind::Text(words.next().unwrap_or_default()));
+                    set(&mut service, "args", field, texts(field, words));
+                    for (variable, value) in line.assignments {
+                        set(&mut service, "env", field, Kind::Table(Vec::new()));
+                        add_variable(&mut service, field, &variable, value);
+                    }
+                }
+            }
+            other => {
+                translated.unused(field, &format!("dependencies.{other}"), server, "it is not a key that is known")
             }
         }
-        if let Some(command) = entry(fields, "command")
-            && let Some(line) = words(name, command, translated)
-        {
-            let mut words = line.words.into_iter();
-            set(&mut service, "command", command, Kind::Text(words.next().unwrap_or_default()));
-            set(&mut service, "args", command, texts(command, words));
+    }
+    service
+}
+
+/// `{"5432": "5432"}` as `HOST:CONTAINER`.
+fn ports(from: &Entry) -> Kind {
+    match &from.value.kind {
+        Kind::Table(pairs) => {
+            texts(from, pairs.iter().filter_map(|pair| Some(format!("{}:{}", pair.key, as_text(&pair.value)?))))
         }
-        if let Some(check) = entry(fields, "check_url") {
-            set(&mut service, "ready.http", check, check.value.kind.clone());
-        }
-        set(&mut translated.settings, &format!("services.{}", one.key), one, Kind::Table(service));
+        other => other.clone(),
     }
 }
 

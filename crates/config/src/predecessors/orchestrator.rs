@@ -47,10 +47,13 @@ pub const FIELDS: &[FieldRow] = &[
     row("auth_token", Together("the header `Authorization: Bearer …` of a remote server")),
     row("validate_ssl", Unused("certificates are always checked; add your own authority to those of the system")),
     row("max_concurrent_requests", Key("max_concurrent")),
-    row("request_rate_limit", Key("calls_per_second")),
+    row("request_rate_limit", Key("rate_limit.calls_per_second")),
     row("memory_limit_mb", Mebibytes("resources.memory")),
     row("cpu_limit_percent", Key("resources.cpu")),
-    row("priority", Key("priority")),
+    row(
+        "priority",
+        Unused("it orders servers that stand in for each other; say which do with `group` in a file of our own"),
+    ),
     row("enabled", Key("enabled")),
 ];
 
@@ -85,7 +88,7 @@ pub const GROUPS: &[FieldRow] = &[
         "health_monitoring.metrics_collection_interval",
         Unused("figures are kept as calls happen; nothing is collected on a timer"),
     ),
-    row("recovery.global_auto_recovery", Key("defaults.recover")),
+    row("recovery.global_auto_recovery", Together("`restart` and `health.recover` of `[defaults]`")),
     row(
         "recovery.recovery_check_interval",
         Unused("a recovery begins when a probe fails or a process ends, not on a timer"),
@@ -136,7 +139,23 @@ pub(super) fn translate(tree: &Node) -> Translated {
             }
         }
     }
+    share_health(&mut translated);
     translated
+}
+
+/// A server that says something of its own about its health still means the rest of what was said
+/// for all: in our files a section of a server stands for itself.
+fn share_health(translated: &mut Translated) {
+    let defaults = entry(&translated.settings, "defaults").map(|defaults| defaults.value.entries());
+    let shared = defaults.and_then(|defaults| entry(defaults, "health")).map(|health| health.value.entries().to_vec());
+    for server in &mut translated.servers {
+        let Kind::Table(ours) = &mut server.value.kind else { continue };
+        if entry(ours, "health").is_some() {
+            for one in shared.iter().flatten() {
+                set(ours, &format!("health.{}", one.key), one, one.value.kind.clone());
+            }
+        }
+    }
 }
 
 fn setting(group: &str, field: &Entry, translated: &mut Translated) {
@@ -149,6 +168,15 @@ fn setting(group: &str, field: &Entry, translated: &mut Translated) {
                 (kind, _) => kind.clone(),
             };
             translated.put_setting(path, field, kind, &name);
+        }
+        // Its recovery was what restarted a server that had ended, and one that was not well.
+        Some(Together(_)) => {
+            let word = match field.value.kind {
+                Kind::Flag(false) => "never",
+                _ => "always",
+            };
+            set(&mut translated.settings, "defaults.restart", field, Kind::Text(word.to_owned()));
+            set(&mut translated.settings, "defaults.health.recover", field, field.value.kind.clone());
         }
         Some(Unused(why)) => translated.unused(field, &name, "", why),
         _ => translated.unused(field, &name, "", "it is not a key that is known"),
@@ -269,8 +297,10 @@ fn one(name: &str, from: &Entry, ours: &mut Vec<Entry>, translated: &mut Transla
             translated.put(ours, path, from, Kind::Text(word.to_owned()), name);
         }
         (Some(Mebibytes(path) | Words(path, ..)), kind) => translated.put(ours, path, from, kind.clone(), name),
-        // Certificates are checked, as it asks.
+        // Certificates are checked, as it asks; the rest asks for nothing.
         (Some(Unused(_)), Kind::Flag(true)) if field == "validate_ssl" => {}
+        (Some(Unused(_)), Kind::Integer(100)) if field == "priority" => {}
+        (Some(Unused(_)), Kind::List(none)) if none.is_empty() => {}
         (Some(Unused(why)), _) => translated.unused(from, field, name, why),
         (Some(Together(_)), _) => {}
         (None, _) => translated.unused(from, field, name, "it is not a key that is known"),

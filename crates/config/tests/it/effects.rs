@@ -23,7 +23,27 @@ const SPECIAL: &[(&str, &str, &str)] = &[
     ("disabled", "true", "command = \"x\""),
     ("enabled", "false", "command = \"x\""),
     ("request_timeout_max", "\"20m\"", "command = \"x\""),
-    ("defaults.request_timeout_max", "\"20m\"", ""),
+    ("container_engine", "\"unix:///x\"", ""),
+    ("services", "{ s = { command = \"x\" } }", ""),
+    ("builtin", "\"switchboard\"", ""),
+    ("allow_changes", "true", "builtin = \"switchboard\""),
+    ("restart_delay_max", "\"2m\"", "command = \"x\""),
+    ("install", "\"npm ci\"", "command = \"x\""),
+    ("install_timeout", "\"1s\"", "command = \"x\"\ninstall = \"npm ci\""),
+    ("pin", "\"session\"", "command = \"x\"\nreplicas = 2"),
+    ("priority", "7", "command = \"x\"\ngroup = \"g\""),
+    ("weight", "7", "command = \"x\"\ngroup = \"g\""),
+    ("depends_on", "[\"s\"]", "command = \"x\""),
+    ("resources.memory", "\"32MiB\"", "command = \"x\""),
+    ("resources.open_files", "64", "command = \"x\""),
+    ("health_check.http", "\"http://127.0.0.1/\"", "command = \"x\""),
+    ("health_check.arguments", "{ A = \"b\" }", "command = \"x\"\nhealth_check.tool = \"t\""),
+    ("cache.ttl", "\"1s\"", "command = \"x\"\ncache.tools = [\"x\"]"),
+    ("cache.entries", "9", "command = \"x\"\ncache.tools = [\"x\"]"),
+    ("cache.bytes", "\"2MiB\"", "command = \"x\"\ncache.tools = [\"x\"]"),
+    ("image", "\"y:1\"", ""),
+    ("container.volumes", "[\"v:/v\"]", "image = \"x\""),
+    ("container.path", "\"/other\"", "image = \"x\"\ncontainer.port = 80"),
     ("oauth.issuer", "\"https://issuer/\"", "url = \"http://h/\"\noauth.client_id = \"me\""),
     ("oauth.client_secret", "\"word\"", "url = \"http://h/\"\noauth.client_id = \"me\""),
     ("oauth.client_metadata_url", "\"https://h/m.json\"", "url = \"http://h/\""),
@@ -79,6 +99,19 @@ fn special(key: &str) -> Option<(String, String)> {
     Some((found.1.to_owned(), found.2.to_owned()))
 }
 
+/// A key of `[defaults]` is one of servers: value, lines before, lines of the server.
+fn special_default(key: &str) -> Option<(String, String, String)> {
+    let (value, lines) = special(key.strip_prefix("defaults.")?)?;
+    let (mut before, mut of_server) = (String::new(), String::new());
+    for line in lines.lines().filter(|line| !line.starts_with("command")) {
+        match line.split('=').next().is_some_and(|key| key.contains('.')) {
+            true => before.push_str(&format!("defaults.{line}\n")),
+            false => of_server.push_str(&format!("{line}\n")),
+        }
+    }
+    Some((value, before, of_server))
+}
+
 #[test]
 fn every_setting_shows_in_the_configuration() {
     let mut all = Vec::new();
@@ -89,10 +122,12 @@ fn every_setting_shows_in_the_configuration() {
     keys(&schema, "", &mut all);
     assert!(all.len() > 40);
     for (key, property) in all {
-        let server = "[servers.a]\ncommand = \"x\"\n";
-        let plain = Fixture::named("switchboard.toml", server).good().config;
-        let (value, _) = special(&key).unwrap_or_else(|| (other(&property), String::new()));
-        let set = Fixture::named("switchboard.toml", &format!("{key} = {value}\n{server}"));
+        let own = special(&key).map(|(value, _)| (value, String::new(), String::new()));
+        let special = own.or_else(|| special_default(&key));
+        let (value, before, of_server) = special.unwrap_or_else(|| (other(&property), String::new(), String::new()));
+        let server = format!("[servers.a]\ncommand = \"x\"\n{of_server}");
+        let plain = Fixture::named("switchboard.toml", &format!("{before}{server}")).good().config;
+        let set = Fixture::named("switchboard.toml", &format!("{before}{key} = {value}\n{server}"));
         let config = set.good().config;
         let (mut old, mut new) = (to_json(&plain), to_json(&config));
         for shown in [&mut old, &mut new] {
@@ -111,16 +146,19 @@ fn every_key_of_a_server_shows_and_a_reload_notices_it() {
         let around = match key.split('.').next() {
             Some("oauth") => "url = \"http://h/\"",
             Some("command" | "url") => "",
+            Some("container") => "image = \"x\"",
             _ => "command = \"x\"",
         };
         let (value, around) = special(&key).unwrap_or_else(|| (other(&property), around.to_owned()));
         let before = match key.as_str() {
-            "command" => "command = \"x\"".to_owned(),
+            "command" | "builtin" | "image" => "command = \"x\"".to_owned(),
             "url" => "url = \"http://h/\"".to_owned(),
             _ => around.clone(),
         };
         let load = |lines: &str| {
-            let fixture = Fixture::named("switchboard.toml", &format!("[servers.a]\n{lines}\n")).file("text", "A=b\n");
+            let fixture =
+                Fixture::named("switchboard.toml", &format!("[servers.a]\n{lines}\n[services.s]\ncommand = \"s\"\n"))
+                    .file("text", "A=b\n");
             fixture.good().config
         };
         let (old, new) = (load(&before), load(&format!("{around}\n{key} = {value}")));

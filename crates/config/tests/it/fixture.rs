@@ -68,7 +68,7 @@ impl Fixture {
 
     /// Approves everything that waits, as it stands now.
     pub(crate) fn approve_all(&mut self) {
-        for found in config::discover(&self.sources, &[]).found {
+        for found in config::approvable(&self.sources, &[]) {
             let record = found.standing.is_open().then(|| found.record()).flatten();
             record.into_iter().for_each(|record| self.sources.approvals.put(record));
         }

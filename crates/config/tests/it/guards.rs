@@ -60,3 +60,13 @@ fn what_other_tools_call_a_cache_or_a_priority_is_left_to_them() {
     let guards = &loaded.config.servers["a"].guards;
     assert_eq!((guards.group.as_ref(), guards.retry.attempts, guards.breaker.failures), (None, 3, 2));
 }
+
+#[test]
+fn a_place_in_no_group_is_spoken_of() {
+    let own = Fixture::named("switchboard.toml", "[servers.a]\ncommand = 'x'\npriority = 1\nweight = 2\n");
+    let expected =
+        ["priority", "weight"].map(|key| format!("warning: server `a`: `{key}` says nothing without `group`"));
+    assert_eq!(own.said(), expected);
+    let foreign = Fixture::named("a.json", r#"{"mcpServers": {"a": {"command": "x", "priority": 1}}}"#);
+    assert_eq!(foreign.said(), ["note: server `a`: `priority` says nothing without `group`"]);
+}

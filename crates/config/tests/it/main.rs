@@ -7,6 +7,7 @@
     reason = "what a test builds on must be there; clippy exempts only the test functions themselves"
 )]
 
+mod approval;
 mod client_files;
 mod defaults;
 mod diagnostics;

@@ -122,3 +122,47 @@ fn a_line_that_needs_a_shell_is_refused_with_the_reason() {
         assert!(said.contains("without a shell"), "{said}");
     }
 }
+
+#[test]
+fn dependencies_of_the_launcher_become_services() {
+    let text = r#"{
+        "mem0": {"path": "/", "command": "x", "dependencies": {
+            "db": {"type": "docker", "image": "pg:16", "name": "mem0-pg", "env": {"POSTGRES_DB": "$NAME"}, "ports": {"5432": 5432}},
+            "ollama": {"type": "service", "command": "HOST=here ollama serve", "check_url": "http://localhost:11434/"}}},
+        "other": {"path": "/", "command": "y", "dependencies": {
+            "db": {"type": "docker", "image": "mysql:8"},
+            "ollama": {"type": "service", "command": "HOST=here ollama serve", "check_url": "http://localhost:11434/"},
+            "outside": {"type": "service", "check_url": "http://localhost:1/"}}}}"#;
+    let fixture = Fixture::named(".mcp-servers.json", text).var("NAME", "mem0db");
+    let config = fixture.good().config;
+    assert_eq!(fixture.said(), Vec::<String>::new());
+    assert_eq!(config.servers["mem0"].depends_on, ["db", "ollama"]);
+    assert_eq!(config.servers["other"].depends_on, ["other-db", "ollama", "outside"]);
+    let config::ServiceKind::Container(db) = &config.services["db"].kind else { panic!("a container") };
+    assert_eq!((db.image.as_str(), db.name.as_deref(), db.ports[0].host), ("pg:16", Some("mem0-pg"), 5432));
+    assert_eq!(db.env["POSTGRES_DB"].expose_secret(), "mem0db");
+    let config::ServiceKind::Command { command, args, env, .. } = &config.services["ollama"].kind else {
+        panic!("a program")
+    };
+    assert_eq!((command.as_str(), args.as_slice()), ("ollama", ["serve".to_owned()].as_slice()));
+    assert_eq!(env["HOST"].expose_secret(), "here");
+    let check = Some(config::Check::Http("http://localhost:11434/".to_owned()));
+    assert_eq!(config.services["ollama"].ready.check, check);
+    assert_eq!(config.services["outside"].kind.as_str(), "external");
+    let refused = text.replace("ollama serve", "ollama serve | tee log");
+    assert!(Fixture::named(".mcp-servers.json", &refused).load().has_errors(), "no shell for services either");
+}
+
+#[test]
+fn what_the_manager_said_for_all_holds_for_those_that_say_more() {
+    let text = "health_monitoring: {global_health_check_interval: 7}\nrecovery: {global_auto_recovery: false}\nservers:\n  \
+                a: {command: x, failure_threshold: 9, request_rate_limit: 4, priority: 100}\n  b: {command: y, auto_restart: true}\n";
+    let fixture = Fixture::named("m.yaml", text);
+    let servers = fixture.good().config.servers;
+    assert_eq!(fixture.said(), Vec::<String>::new());
+    let (a, b) = (&servers["a"], &servers["b"]);
+    assert_eq!((a.health.interval.as_secs(), a.health.failures, a.health.recover), (7, 9, false));
+    assert_eq!((b.health.interval.as_secs(), b.health.recover), (7, false));
+    assert_eq!((a.restart, b.restart), (config::Restart::Never, config::Restart::Always));
+    assert_eq!(a.guards.rate_limit.calls_per_second, 4);
+}

@@ -39,6 +39,7 @@ fn each_key_of_the_schema_is_read() {
                 "url = \"https://h/mcp\"\noauth.client_id = \"me\"\n"
             }
             Some("oauth.client_id" | "auth" | "type" | "headers") => "url = \"https://h/mcp\"\n",
+            Some("priority" | "weight") => "command = \"x\"\ngroup = \"g\"\n",
             Some("health_check.arguments") => "command = \"x\"\nhealth_check.tool = \"t\"\n",
             _ => "command = \"x\"\n",
         };

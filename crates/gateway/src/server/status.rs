@@ -155,7 +155,7 @@ impl Status {
         let error = match (self.goal, self.state) {
             (_, S::Pending | S::Disabled) => {
                 let message = format!("the server `{name}` is not running{why}");
-                let hint = "enable it in the configuration, or approve it by naming its file with --config";
+                let hint = self.hint.clone().unwrap_or_else(|| "enable it in the configuration".to_owned());
                 return Error::new(ErrorKind::NotRunning, message).hint(hint);
             }
             (Goal::Stopped, _) => {

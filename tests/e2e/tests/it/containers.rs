@@ -28,7 +28,8 @@ fn service_in(board: &Switchboard, name: &str, state: &str) -> Value {
 fn boxed(name: &str) -> String {
     format!(
         "[servers.{name}]\nimage = \"switchboard-test/misbehave:1\"\nargs = [\"ok\", \"dual\"]\nenv = {{ WHO = \"{name}\" }}\n\
-         container = {{ network = \"none\", read_only = true, memory = \"64MiB\", cpu = 50, pids = 16, pull = \"never\" }}\n"
+         container = {{ network = \"none\", read_only = true, memory = \"64MiB\", cpu = 50, pids = 16, pull = \"never\",\n\
+         volumes = [\"{name}-data:/data:ro\"] }}\n"
     )
 }
 
@@ -55,6 +56,7 @@ fn a_server_in_a_container_speaks_on_its_stdin_and_stdout() {
     let limits =
         json!([host["Memory"], host["NanoCpus"], host["PidsLimit"], host["ReadonlyRootfs"], host["NetworkMode"]]);
     assert_eq!(limits, json!([64 * 1024 * 1024, 500_000_000, 16, true, "none"]));
+    assert_eq!(host["Binds"], json!(["boxed-data:/data:ro"]));
     // Killed from outside: its end is told, and it is started again.
     let killed = docker.cli(&["kill", &ids[0]]);
     assert_eq!(killed.code, Some(0), "{killed:?}");
@@ -77,10 +79,12 @@ fn a_server_in_a_container_speaks_http_and_a_service_is_one_too() {
                 args = [\"http\", \"--host\", \"0.0.0.0\", \"--port\", \"80\"]\ntype = \"http\"\nstop_timeout = 1\n\
                 container = { port = 80, pull = \"never\" }\n";
     let app = misbehave("app", "ok", "dual") + "depends_on = [\"web\"]\n";
-    let board = docker.home(&format!("{http}{app}{}", web(8080))).start();
+    let lost = http.replace("servers.http", "servers.lost").replace("port = 80,", "port = 80, path = \"/nowhere\",");
+    let board = docker.home(&format!("{http}{lost}{app}{}", web(8080))).start();
     let server = board.server_in("http", "ready");
     assert_eq!(server["transport"], "http", "{server}");
     assert!(server["tools"].as_u64() > Some(0), "expected its tools: {server}");
+    await_some(SOON, "the path to be used", || board.server("lost")["reason"].as_str()?.contains("404").then_some(()));
     let said = call(&board, "http.test_simple_text", "{}");
     assert_eq!(said.code, Some(0), "expected an answer over the published port: {said:?}");
     let before = board.server_in("app", "ready");

@@ -18,8 +18,8 @@ fn servers() -> String {
 }
 
 /// A daemon in the background; it is ended with the test.
-struct Background {
-    home: Home,
+pub(crate) struct Background {
+    pub(crate) home: Home,
 }
 
 impl Background {
@@ -388,7 +388,7 @@ fn the_service_file_is_shown_before_it_is_written() {
 
 /// A command under an old name, in this home.
 #[track_caller]
-fn old(home: &Home, words: &[&str]) -> Ended {
+pub(crate) fn old(home: &Home, words: &[&str]) -> Ended {
     let mut old = command(home.place("bin").join(words[0]));
     old.env_clear().env("HOME", home.folder()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
     old.env("SWITCHBOARD_DATA", home.data()).env("SWITCHBOARD_CONFIG", home.config());

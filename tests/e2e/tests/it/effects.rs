@@ -2,9 +2,18 @@
 //! outside and must differ between them. `xtask/tests/tidy/effects.rs` fails for a key that neither
 //! has a row here nor a test of its own: a new key gets its row here.
 
+mod guards;
+mod life;
+mod limits;
+
 use e2e::{Client as _, Home, SOON, Switchboard, await_some, built, misbehave};
 use serde_json::{Value, json};
 use std::fs;
+use std::sync::Mutex;
+use std::thread;
+
+/// How many rows are looked at side by side: most of their time is waiting.
+const SIDE_BY_SIDE: usize = 4;
 
 /// A key, two texts of configuration that differ in it alone, and what is looked at.
 struct Row {
@@ -26,7 +35,8 @@ fn of_server(key: &'static str, lines: [&str; 2], see: fn(&Switchboard) -> Value
 /// A program that writes down what it got before it becomes a server.
 fn of_program(key: &'static str, lines: [&str; 2], see: fn(&Switchboard) -> Value) -> Row {
     let server = built("mcp-misbehave");
-    let script = format!("{{ env; pwd; echo \"$@\"; }} > \"$HOME/got\"; exec \"{}\" ok dual", server.display());
+    let script =
+        format!("{{ env; pwd; ulimit -n; echo \"$@\"; }} > \"$HOME/got\"; exec \"{}\" ok dual", server.display());
     let entry = "[servers.good]\ncommand = \"sh\"\n";
     let with_args = |line: &str| match line.starts_with("args") {
         true => format!("{entry}args = [\"-c\", '{script}', \"sh\", {}]\n", line.trim_start_matches("args = ")),
@@ -179,22 +189,37 @@ fn rows() -> Vec<Row> {
         of_program("servers.env_file", ["", "env_file = \"words.env\""], got),
         of_program("servers.inherit_env", ["", "inherit_env = [\"NO_COLOR\"]"], got),
         of_program("servers.cwd", ["", "cwd = \"/\""], got),
+        of_program("servers.resources.open_files", ["", "resources.open_files = 99"], got),
     ]
+}
+
+/// Starts a switchboard with either text of each row; both must not look alike.
+#[track_caller]
+fn differ(rows: Vec<Row>) {
+    let rows = Mutex::new(rows);
+    let look = || {
+        let mut idle = Vec::new();
+        loop {
+            let Some(Row { key, texts, see }) = rows.lock().unwrap().pop() else { return idle };
+            let seen = texts.map(|text| {
+                let home = Home::new(&text);
+                fs::write(home.place("words.env"), "WORD=from-file\n").unwrap();
+                let board = home.start();
+                see(&board)
+            });
+            if seen[0] == seen[1] {
+                idle.push(format!("{key}: {} both times", seen[0]));
+            }
+        }
+    };
+    let idle: Vec<String> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..SIDE_BY_SIDE).map(|_| scope.spawn(look)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(idle.is_empty(), "these keys change nothing that can be seen: {idle:#?}");
 }
 
 #[test]
 fn every_key_changes_something_that_can_be_seen() {
-    let mut idle = Vec::new();
-    for Row { key, texts, see } in rows() {
-        let seen = texts.map(|text| {
-            let home = Home::new(&text);
-            fs::write(home.place("words.env"), "WORD=from-file\n").unwrap();
-            let board = home.start();
-            see(&board)
-        });
-        if seen[0] == seen[1] {
-            idle.push(format!("{key}: {} both times", seen[0]));
-        }
-    }
-    assert!(idle.is_empty(), "these keys change nothing that can be seen: {idle:#?}");
+    differ(rows());
 }

@@ -27,6 +27,7 @@ mod matrix;
 mod needs;
 mod one_bad_server;
 mod parked;
+mod predecessors;
 mod real_transports;
 mod reload;
 mod rounds;
