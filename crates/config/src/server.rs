@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::approval::{Approvals, Project, Subject, Verdict};
 use crate::config::{Approval, EraChoice, Isolation, Origin, Prefix, RawExtra, Restart, Server, ToolFilter};
-use crate::diagnostic::{Diagnostic, Report, Severity, Span};
+use crate::diagnostic::{Diagnostic, Report, Severity, Span, visible};
 use crate::environment::Environment;
 use crate::host::{self, Runs};
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
@@ -84,16 +84,28 @@ const STEERING: &[&str] = &[
     "PYTHONSTARTUP",
     "PYTHONPATH",
     "PYTHONHOME",
+    "PYTHONUSERBASE",
     "BASH_ENV",
     "ENV",
     "PERL5OPT",
     "PERL5LIB",
     "RUBYOPT",
     "RUBYLIB",
+    "CLASSPATH",
     "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "DOTNET_STARTUP_HOOKS",
+    "GIT_SSH",
     "GIT_SSH_COMMAND",
     "GIT_EXTERNAL_DIFF",
+    "GIT_PROXY_COMMAND",
+    "HOME",
+    "SHELL",
 ];
+
+/// The same, by how they begin: libraries of the loader, and where programs are fetched from.
+const STEERING_STARTS: &[&str] = &["LD_", "DYLD_", "GIT_CONFIG", "NPM_CONFIG_", "UV_", "PIP_"];
 
 // === impl Work ===
 
@@ -109,8 +121,11 @@ impl<'a> Work<'a> {
         let Some(Runs { env, .. }) = server.runs() else {
             return;
         };
-        let steers =
-            |name: &&String| STEERING.contains(&name.as_str()) || name.starts_with("LD_") || name.starts_with("DYLD_");
+        // npm reads its variables in either case.
+        let steers = |name: &&String| {
+            let name = name.to_ascii_uppercase();
+            STEERING.contains(&name.as_str()) || STEERING_STARTS.iter().any(|start| name.starts_with(start))
+        };
         for name in env.keys().filter(steers).cloned().collect::<Vec<_>>() {
             let span = self.declaration.raw.name_span;
             self.problem(span, &format!("a project must not set the variable {name}"))
@@ -130,8 +145,8 @@ impl<'a> Work<'a> {
         let parts = [cwd, Some(document.folder.clone())].into_iter().flatten();
         let roots: Vec<PathBuf> =
             parts.filter(|root| Some(root.as_path()) != home && root.parent().is_some()).collect();
-        let project = Project { roots, environment, dotenv: declaration.dotenv };
-        let subject = Subject::of(raw, &server.reach, &project, record.map(|record| &record.subject));
+        let project = Project { roots, folder: &document.folder, environment, dotenv: declaration.dotenv };
+        let subject = Subject::of(raw, server, &project, record.map(|record| &record.subject));
         self.files.extend(subject.files.iter().filter(|file| file.inside).map(|file| file.path.clone()));
         match declaration.approvals.judge(&raw.name, &document.file, &subject) {
             Verdict::New => {}
@@ -223,6 +238,10 @@ impl<'a> Work<'a> {
         if reduced.is_empty() {
             self.problem(raw.name_span, "the name has no letter or digit")
                 .hint("public names are made of a-z, 0-9 and -");
+        }
+        if visible(&raw.name) != raw.name {
+            self.problem(raw.name_span, "the name holds characters that cannot be seen")
+                .hint("it is shown to people: letters, digits and marks such as - only");
         }
         reduced
     }
