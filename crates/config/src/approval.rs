@@ -189,6 +189,14 @@ impl Subject {
         Subject { keys, files }
     }
 
+    /// What of the project's files is not what it was when this was looked at, a line each. It reads
+    /// the files again.
+    pub fn altered(&self) -> Vec<String> {
+        let inside = self.files.iter().filter(|file| file.inside);
+        let again = inside.filter_map(|file| seal(&file.path, Role::Argument, std::slice::from_ref(&file.path), None));
+        self.differences(&Subject { keys: self.keys.clone(), files: again.collect() })
+    }
+
     /// What it is, a line each, for a person who is asked.
     pub fn lines(&self) -> Vec<String> {
         let keys = self.keys.iter().map(|(key, value)| format!("{key}: {value}"));

@@ -147,6 +147,19 @@ fn a_script_a_link_and_a_missing_file_count() {
 }
 
 #[test]
+fn the_last_look_before_a_start_sees_what_has_changed_since() {
+    let mut fixture = project();
+    fixture.approve_all();
+    let server = fixture.good().config.servers["a"].clone();
+    let subject = server.subject.as_ref().expect("it is not a person's own");
+    assert!(subject.altered().is_empty(), "{:?}", subject.altered());
+    let fixture = fixture.file("server.js", "two");
+    assert!(subject.altered()[0].contains("server.js: sha256 "), "{:?}", subject.altered());
+    std::fs::remove_file(fixture.path("server.js")).expect("gone");
+    assert!(subject.altered()[0].contains("is not now"), "{:?}", subject.altered());
+}
+
+#[test]
 fn a_program_of_the_system_that_changed_is_a_warning() {
     let mut fixture =
         Fixture::new().file("p/.mcp.json", r#"{"mcpServers": {"a": {"command": "prog"}}}"#).file("bin/prog", "one");

@@ -5,7 +5,7 @@ use super::machine::Finding;
 use crate::era::is_input_required;
 use crate::server::Environment;
 use crate::upstream::Connection;
-use config::{HealthCheck, Reach};
+use config::HealthCheck;
 use http::{HeaderMap, Method};
 use outbound::relay::{Payload, Relay, RelayError, Target};
 use protocol::{Call, CallContext, Era, Error, ErrorKind, Object, Principal, Text};
@@ -87,10 +87,7 @@ async fn command(argv: &[String], entry: &config::Server, environment: &Environm
     let Some((program, args)) = argv.split_first() else {
         return Finding::Failed("the check names no program".to_owned());
     };
-    let cwd = match &entry.reach {
-        Reach::Stdio { cwd, .. } => cwd.clone(),
-        _ => None,
-    };
+    let cwd = entry.runs().and_then(|runs| runs.cwd).map(Into::into);
     let env = config::check_environment(entry, &environment.process);
     let request =
         SpawnRequest { program: program.clone(), args: args.to_vec(), env, cwd, limits: ProcessLimits::default() };

@@ -48,6 +48,8 @@ use pool::Pool;
 
 mod sleep;
 
+mod unaltered;
+
 mod watched;
 
 mod running;

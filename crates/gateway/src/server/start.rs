@@ -2,7 +2,7 @@
 //! lists, all within the startup time. What follows from a failure is the owner's business.
 
 use super::needs::Lease;
-use super::{Core, Environment, container, hosted, install, launch, lister};
+use super::{Core, Environment, container, hosted, install, launch, lister, unaltered};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
@@ -165,6 +165,7 @@ pub(super) async fn attempt(
     child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
     let lease = Box::pin(environment.needs.acquire(&entry, child)).await?;
+    Box::pin(unaltered::check(&entry)).await?;
     Box::pin(install::once(&server, &entry, &environment, child)).await?;
     let startup = entry.startup_timeout;
     let mut since = SystemTime::now();
