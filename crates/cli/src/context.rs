@@ -76,7 +76,7 @@ impl Context {
     /// # Errors
     /// Without a data folder.
     pub(crate) fn client(&self) -> Result<Client, Report> {
-        Ok(Client::new(self.data_folder()?, self.command("run")))
+        Ok(Client::new(self.data_folder()?, self.command("start")))
     }
 
     /// A line for the shell that runs a command on the same data folder.

@@ -12,9 +12,11 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::diagnostic::visible;
 use crate::environment::Environment;
 use crate::raw::RawServer;
 use crate::read::Value;
+use crate::variables::input_variable;
 
 /// Everything that a person approved on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +68,8 @@ pub struct Sealed {
 pub(crate) struct Project<'a> {
     /// Folders whose files belong to it.
     pub(crate) roots: Vec<PathBuf>,
+    /// The folder of its file.
+    pub(crate) folder: &'a Path,
     pub(crate) environment: &'a Environment,
     /// `.env` of the working folder.
     pub(crate) dotenv: &'a BTreeMap<String, String>,
@@ -102,8 +106,10 @@ pub enum Verdict {
 
 /// The most bytes of a file that are read for its hash.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// The most files of one entry that are looked at.
-const FILES_MAX: usize = 32;
+/// The most files of one entry that are looked at; who approves more is told so.
+const FILES_MAX: usize = 256;
+/// Where what a project's file runs under a name stands, beside the command that runs it.
+pub(crate) const SCRIPT: &str = "script";
 
 /// Keys that change neither what runs nor where it goes. What is not here needs a new approval when
 /// it changes: also limits, which a person counted on, and places in a group, which take over calls.
@@ -116,8 +122,6 @@ const HARMLESS: &[&str] = &[
     "request_timeout",
     "request_timeout_max",
     "stop_timeout",
-    "tools",
-    "prefix",
     "record_arguments",
     "record_results",
     "restart",
@@ -181,47 +185,36 @@ impl Subject {
                 keys.insert((*name).to_owned(), shown(&field.value));
             }
         }
-        // Which tools are offered is harmless, what may be called twice is not.
-        if let Some(Value::Section(tools)) = raw.fields.get("tools").map(|field| &field.value)
-            && let Some(safe) = tools.get("safe")
-        {
-            keys.insert("tools.safe".to_owned(), shown(&safe.value));
+        for script in raw.extra.iter().filter(|extra| extra.key == SCRIPT) {
+            keys.insert(SCRIPT.to_owned(), visible(script.value.text().unwrap_or_default()));
         }
-        let mut files = Vec::new();
-        let written: Vec<String> = keys.values().cloned().collect();
-        for reference in written.iter().flat_map(|text| references(text)) {
-            let name = reference.strip_prefix("env:").unwrap_or(reference).split(":-").next().unwrap_or_default();
-            match (reference.strip_prefix("file:"), project.dotenv.get(name)) {
-                (Some(path), _) => {
-                    let path = project.roots.first().map_or_else(|| path.into(), |root| root.join(path));
-                    files.extend(seal(&path, Role::Argument, std::slice::from_ref(&path), known));
-                }
-                (None, Some(value)) if !project.environment.vars.contains_key(name) => {
-                    let hash = hex(&Sha256::digest(value));
-                    keys.insert(format!("{name} of .env"), format!("sha256 {}", short(&hash)));
-                }
-                _ => {}
-            }
-        }
+        let mut files: Vec<Sealed> = Vec::new();
+        refer(&mut keys, &mut files, project, known);
         if let Some(env) = runs.env {
             let names: Vec<&str> = env.keys().map(String::as_str).collect();
             keys.remove("env");
             if !names.is_empty() {
-                keys.insert("env".to_owned(), names.join(", "));
+                keys.insert("env".to_owned(), visible(&names.join(", ")));
             }
         }
-        let folder = runs.cwd.map(Path::to_path_buf);
-        let folder = folder.unwrap_or_else(|| project.roots.first().cloned().unwrap_or_default());
+        let folder = runs.cwd.unwrap_or(project.folder);
         let path = project.environment.vars.get("PATH").map(String::as_str).unwrap_or_default();
         let search: Vec<PathBuf> = std::env::split_paths(path).collect();
-        let lines = runs.lines.iter().filter_map(|line| line.split_first());
-        let all = lines.flat_map(|(command, args)| {
-            let program = program(command, &folder, &search).map(|path| (path, Role::Program));
+        let mut named: Vec<(PathBuf, Role)> = Vec::new();
+        for (command, args) in runs.lines.iter().filter_map(|line| line.split_first()) {
+            let program = program(command, folder, &search).map(|path| (path, Role::Program));
             let arguments = args.iter().map(|arg| (folder.join(arg_path(arg)), Role::Argument));
-            program.into_iter().chain(arguments).collect::<Vec<_>>()
-        });
-        for (path, role) in all.take(FILES_MAX) {
-            files.extend(seal(&path, role, &project.roots, known).filter(|file| !files.contains(file)));
+            for one in program.into_iter().chain(arguments) {
+                if !named.contains(&one) {
+                    named.push(one);
+                }
+            }
+        }
+        if named.len() > FILES_MAX {
+            keys.insert("files".to_owned(), format!("only the first {FILES_MAX} words are looked at as files"));
+        }
+        for (path, role) in named.into_iter().take(FILES_MAX) {
+            files.extend(seal(&path, role, &project.roots, known));
         }
         Subject { keys, files }
     }
@@ -235,12 +228,20 @@ impl Subject {
         self.files.extend(new);
     }
 
+    /// What of the project's files is not what it was when this was looked at, a line each. It reads
+    /// the files again.
+    pub fn altered(&self) -> Vec<String> {
+        let inside = self.files.iter().filter(|file| file.inside);
+        let again = inside.filter_map(|file| seal(&file.path, Role::Argument, std::slice::from_ref(&file.path), None));
+        self.differences(&Subject { keys: self.keys.clone(), files: again.collect() })
+    }
+
     /// What it is, a line each, for a person who is asked.
     pub fn lines(&self) -> Vec<String> {
         let keys = self.keys.iter().map(|(key, value)| format!("{key}: {value}"));
         let files = self.files.iter().map(|file| {
             let role = if file.inside { "in the project" } else { "of the system" };
-            format!("{}: sha256 {} ({role})", file.path.display(), file.sha256)
+            format!("{}: sha256 {} ({role})", visible(&file.path.display().to_string()), file.sha256)
         });
         keys.chain(files).collect()
     }
@@ -295,6 +296,26 @@ impl Subject {
     }
 }
 
+/// Adds what is referred to by `${…}` in what is approved and can be changed in the project: files,
+/// and variables of its `.env`.
+fn refer(keys: &mut BTreeMap<String, String>, files: &mut Vec<Sealed>, project: &Project<'_>, known: Option<&Subject>) {
+    let written: Vec<String> = keys.values().cloned().collect();
+    for reference in written.iter().flat_map(|text| references(text)) {
+        if let Some(path) = reference.strip_prefix("file:") {
+            let path = project.environment.resolve(path, project.folder);
+            files.extend(seal(&path, Role::Argument, std::slice::from_ref(&path), known));
+            continue;
+        }
+        let input = reference.strip_prefix("input:").map(input_variable);
+        let plain = reference.strip_prefix("env:").unwrap_or(reference).split(":-").next().unwrap_or_default();
+        let name = input.as_deref().unwrap_or(plain);
+        if let Some(value) = project.dotenv.get(name).filter(|_| !project.environment.vars.contains_key(name)) {
+            let hash = hex(&Sha256::digest(value));
+            keys.insert(format!("{name} of .env"), format!("sha256 {}", short(&hash)));
+        }
+    }
+}
+
 fn short(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
@@ -305,20 +326,20 @@ fn shown(value: &Value) -> String {
         Value::Flag(flag) => flag.to_string(),
         Value::Count(number) => number.to_string(),
         Value::Duration(duration) => crate::quantity::show_duration(*duration),
-        Value::Text(text) => text.text.clone(),
+        Value::Text(text) => visible(&text.text),
         Value::Texts(texts) => {
             let quoted = |text: &str| match text.contains([' ', ',']) || text.is_empty() {
                 true => format!("{text:?}"),
-                false => text.to_owned(),
+                false => visible(text),
             };
             texts.iter().map(|text| quoted(&text.text)).collect::<Vec<_>>().join(" ")
         }
         Value::Map(map) => {
             let mut names: Vec<&str> = map.iter().map(|(name, _)| name.text.as_str()).collect();
             names.sort_unstable();
-            names.join(", ")
+            visible(&names.join(", "))
         }
-        Value::Object(object) => serde_json::Value::Object(object.clone()).to_string(),
+        Value::Object(object) => visible(&serde_json::Value::Object(object.clone()).to_string()),
         Value::Section(fields) => {
             let inner = fields.iter().filter(|(name, _)| !name.contains("secret"));
             inner.map(|(name, field)| format!("{name}={}", shown(&field.value))).collect::<Vec<_>>().join(" ")

@@ -134,17 +134,26 @@ impl Diagnostic {
     }
 }
 
-/// The text with control characters written out, so that a file cannot drive the terminal.
-fn visible(text: &str) -> String {
+/// The text with everything written out that a screen does not show as it is, such as ends of lines,
+/// what controls a terminal, what turns the direction of writing, what has no width: a file must
+/// neither drive the terminal nor show a person something else than what runs.
+pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if is_unseen(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);
         }
     }
     shown
+}
+
+fn is_unseen(character: char) -> bool {
+    let odd = matches!(character, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    character.is_control() || odd
 }
 
 /// All diagnostics as text, an empty line between two.

@@ -63,7 +63,7 @@ pub use config::{
     Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use depends::{Needs, circle, heights};
-pub use diagnostic::{Diagnostic, Severity, Span, render};
+pub use diagnostic::{Diagnostic, Severity, Span, render, visible};
 pub use discover::{Found, Search, Standing, approvable, discover};
 pub use environment::{Environment, LISTEN_VARIABLE};
 pub use explain::{Explained, explain};

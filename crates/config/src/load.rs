@@ -291,9 +291,9 @@ pub(crate) fn read_environment_file(path: &Path, report: &mut Report) -> BTreeMa
 
 pub(crate) type Declared = BTreeMap<String, (usize, RawServer)>;
 
-/// Sections, and keys of none, that a project must not set: where we listen, what is searched, how
-/// the servers of others behave, who runs their containers, and what they are told is theirs to read.
-const NOT_OF_PROJECTS: &[&str] = &["listen", "discovery", "defaults", "container_engine", "roots"];
+/// What a project must not set: where we listen, what is searched, how the servers of others
+/// behave, what is kept of their calls, which folders they are shown, and who runs containers.
+const NOT_OF_PROJECTS: &[&str] = &["listen", "discovery", "defaults", "records", "roots", "container_engine"];
 
 /// Later layers win, one setting at a time.
 fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut Report) -> Settings {
@@ -301,11 +301,10 @@ fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut R
     for (at, raw) in raws.iter_mut().enumerate() {
         let document = &documents[at];
         for (key, field) in std::mem::take(&mut raw.settings) {
-            let (section, name) = key;
-            let whole = if section.is_empty() { name } else { section };
-            if document.layer == Layer::Project && NOT_OF_PROJECTS.contains(&whole) {
-                let dot = if section.is_empty() { "" } else { "." };
-                let message = format!("`{section}{dot}{name}` of a project is not used");
+            let top = if key.0.is_empty() { key.1 } else { key.0 };
+            if document.layer == Layer::Project && NOT_OF_PROJECTS.contains(&top) {
+                let whole = if key.0.is_empty() { top.to_owned() } else { format!("{}.{}", key.0, key.1) };
+                let message = format!("`{whole}` of a project is not used");
                 report
                     .at(&document.source, Severity::Warning, field.key_span, message)
                     .hint("set it in your own file, or name this file with --config");

@@ -132,6 +132,9 @@ fn program(work: &mut Work<'_>, command: &Located) -> Program {
     let mut program = work.expand(command);
     if program.trim().is_empty() {
         work.problem(command.span, "`command` is empty");
+    } else if program.starts_with('-') {
+        work.problem(command.span, &format!("`{program}` is a flag and no program"))
+            .hint("the program comes first, its arguments behind it");
     }
     let first = program.split_whitespace().next().unwrap_or_default();
     if args.is_empty() && first != program && !first.contains(['/', '\\']) {

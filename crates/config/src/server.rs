@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::approval::{Approvals, Project, Running, Subject, Verdict};
 use crate::config::{Approval, EraChoice, Isolation, Prefix, Restart, Server, ToolFilter};
-use crate::diagnostic::{Diagnostic, Report, Severity, Span};
+use crate::diagnostic::{Diagnostic, Report, Severity, Span, visible};
 use crate::environment::Environment;
 use crate::health::HealthCheck;
 use crate::host::{self, Runs};
@@ -94,16 +94,28 @@ const STEERING: &[&str] = &[
     "PYTHONSTARTUP",
     "PYTHONPATH",
     "PYTHONHOME",
+    "PYTHONUSERBASE",
     "BASH_ENV",
     "ENV",
     "PERL5OPT",
     "PERL5LIB",
     "RUBYOPT",
     "RUBYLIB",
+    "CLASSPATH",
     "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "_JAVA_OPTIONS",
+    "DOTNET_STARTUP_HOOKS",
+    "GIT_SSH",
     "GIT_SSH_COMMAND",
     "GIT_EXTERNAL_DIFF",
+    "GIT_PROXY_COMMAND",
+    "HOME",
+    "SHELL",
 ];
+
+/// The same, by how they begin: libraries of the loader, and where programs are fetched from.
+const STEERING_STARTS: &[&str] = &["LD_", "DYLD_", "GIT_CONFIG", "NPM_CONFIG_", "UV_", "PIP_"];
 
 // === impl Work ===
 
@@ -116,8 +128,11 @@ impl<'a> Work<'a> {
     }
 
     pub(crate) fn refuse_steering_variables(&mut self, env: &BTreeMap<String, SecretString>) {
-        let steers =
-            |name: &&String| STEERING.contains(&name.as_str()) || name.starts_with("LD_") || name.starts_with("DYLD_");
+        // npm reads its variables in either case.
+        let steers = |name: &&String| {
+            let name = name.to_ascii_uppercase();
+            STEERING.contains(&name.as_str()) || STEERING_STARTS.iter().any(|start| name.starts_with(start))
+        };
         for name in env.keys().filter(steers).cloned().collect::<Vec<_>>() {
             let span = self.declaration.raw.name_span;
             self.problem(span, &format!("a project must not set the variable {name}"))
@@ -134,7 +149,7 @@ impl<'a> Work<'a> {
         let parts = [running.cwd.map(Into::into), Some(declaration.document.folder.clone())].into_iter().flatten();
         let roots: Vec<PathBuf> =
             parts.filter(|root: &PathBuf| Some(root.as_path()) != home && root.parent().is_some()).collect();
-        let project = Project { roots, environment, dotenv: declaration.dotenv };
+        let project = Project { roots, folder: &declaration.document.folder, environment, dotenv: declaration.dotenv };
         Subject::of(declaration.raw, &running, &project, known)
     }
 
@@ -248,6 +263,10 @@ impl<'a> Work<'a> {
         if reduced.is_empty() {
             self.problem(raw.name_span, "the name has no letter or digit")
                 .hint("public names are made of a-z, 0-9 and -");
+        }
+        if visible(&raw.name) != raw.name {
+            self.problem(raw.name_span, "the name holds characters that cannot be seen")
+                .hint("it is shown to people: letters, digits and marks such as - only");
         }
         reduced
     }

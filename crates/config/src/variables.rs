@@ -161,7 +161,7 @@ impl Variables<'_> {
 }
 
 /// The variable that stands for an input of VS Code: its id in capitals.
-fn input_variable(id: &str) -> String {
+pub(crate) fn input_variable(id: &str) -> String {
     id.to_ascii_uppercase().replace(|character: char| !character.is_ascii_alphanumeric(), "_")
 }
 

@@ -63,7 +63,7 @@ impl Gateway {
         let Target { mut server, own, action, route } = target;
         let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
         policy::authorize(&call.context.principal, action, resource)?;
-        server.guards.admit(&server.name, &call.context, &own)?;
+        server.guards.admit(&server.name, &call, action, &own)?;
         let kept = action == Action::CallTool && server.guards.keeps(&own);
         let era = server.catalog().era.map_or("-", protocol::Era::as_str);
         record.routed(&server.name, own, era);

@@ -3,10 +3,9 @@
 
 use super::change::tell_daemon;
 use crate::context::Context;
-use crate::printer::{harmless, one_line};
 use crate::report::Report;
 use crate::store_files;
-use config::{Found, Standing};
+use config::{Found, Standing, visible};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
@@ -107,20 +106,21 @@ fn wanted(args: &Args, all: Vec<Found>, context: &Context) -> Result<Vec<Found>,
     Ok(wanted)
 }
 
-/// Everything that a person must see.
+/// Everything that a person must see, whole: what is cut off is where harm would be.
 fn described(found: &Found) -> String {
-    let mut lines = vec![format!("{}  ({}:{})", found.name, found.file.display(), found.line)];
+    let place = format!("{}:{}", found.file.display(), found.line);
+    let mut lines = vec![format!("{}  ({})", visible(&found.name), visible(&place))];
     let subject = found.subject.iter().flat_map(|subject| subject.lines());
-    lines.extend(subject.map(|line| format!("  {}", one_line(&line, 2000))));
+    lines.extend(subject.map(|line| format!("  {}", visible(&line))));
     if found.standing == Standing::Pending {
         lines.push("  it is not what was approved:".to_owned());
     }
-    lines.extend(found.lines.iter().map(|line| format!("    {}", one_line(line, 2000))));
-    harmless(&lines.join("\n"))
+    lines.extend(found.lines.iter().map(|line| format!("    {}", visible(line))));
+    lines.join("\n")
 }
 
 fn agrees(found: &Found, context: &Context) -> Result<bool, Report> {
-    context.printer.complain(&format!("approve `{}`? [y/N] ", found.name));
+    context.printer.complain(&format!("approve `{}`? [y/N] ", visible(&found.name)));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     read.map_err(|error| Report::failed("the answer cannot be read").cause(error))?;

@@ -53,7 +53,7 @@ fn all(found: &Capabilities, printer: &Printer) {
         return;
     }
     if found.servers.is_empty() {
-        printer.say("no servers are declared; how to add one: switchboard run");
+        printer.say("no servers are declared; add one: switchboard add NAME -- COMMAND, or see what there is: switchboard discover");
         return;
     }
     let header = ["SERVER", "STATE", "HEALTH", "ERA", "TOOLS", "PROMPTS", "RESOURCES", "TEMPLATES", "CAPABILITIES"];

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::printer::{count, one_line};
 use crate::report::Report;
 use bytes::Bytes;
-use config::{Found, Standing};
+use config::{Found, Standing, visible};
 use control::said::Reloaded;
 use std::path::PathBuf;
 
@@ -49,15 +49,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         return Ok(());
     }
     let row = |found: &Found| {
-        let place = format!("{}:{}", found.file.display(), found.line);
-        vec![found.name.clone(), found.standing.as_str().to_owned(), one_line(&found.target, 60), place]
+        let place = visible(&format!("{}:{}", found.file.display(), found.line));
+        vec![visible(&found.name), found.standing.as_str().to_owned(), one_line(&found.target, 60), place]
     };
     let rows: Vec<Vec<String>> = search.found.iter().map(row).collect();
     printer.table(&["NAME", "IS", "COMMAND OR URL", "DECLARED AT"], &rows);
     for found in &search.found {
-        found.lines.iter().for_each(|line| printer.line(&format!("{}: {}", found.name, one_line(line, 300))));
+        found.lines.iter().for_each(|line| printer.line(&format!("{}: {}", visible(&found.name), one_line(line, 300))));
         if !found.also.is_empty() {
-            printer.line(&format!("{}: the first one counts; also at {}", found.name, found.also.join(", ")));
+            let (name, also) = (visible(&found.name), visible(&found.also.join(", ")));
+            printer.line(&format!("{name}: the first one counts; also at {also}"));
         }
     }
     let open = search.found.iter().filter(|found| found.standing.is_open()).count();

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     if context.printer.json {
         context.printer.document(&serde_json::json!({ "servers": listed }));
     } else if none_declared {
-        context.printer.say("no servers are declared; how to add one: switchboard run");
+        context.printer.say("no servers are declared; add one: switchboard add NAME -- COMMAND, or see what there is: switchboard discover");
     } else {
         let rows: Vec<Vec<String>> = listed.iter().map(Listed::row).collect();
         context.printer.table(&["SERVER", "STATE", "TRANSPORT", "TARGET", "DECLARED AT"], &rows);

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::approval::SCRIPT;
 use crate::tree::{Entry, Kind, Node, entry};
 
 /// Words that say that a script is a server.
@@ -36,7 +37,7 @@ pub(super) fn python(tree: &Node, folder: &Path) -> Vec<Entry> {
             true => vec![made.display().to_string()],
             false => vec!["uv".to_owned(), "run".to_owned(), script.key.clone()],
         };
-        servers.push(server(script, &words));
+        servers.push(running(script, server(script, &words)));
     }
     servers
 }
@@ -47,7 +48,7 @@ pub(super) fn node(tree: &Node) -> Vec<Entry> {
     for script in under(tree, &["scripts"]) {
         if says_mcp(&script.key) && entry(&servers, &script.key).is_none() {
             let words = ["npm", "run", "--silent", &script.key].map(str::to_owned);
-            servers.push(server(script, &words));
+            servers.push(running(script, server(script, &words)));
         }
     }
     servers
@@ -105,6 +106,14 @@ fn server(place: &Entry, words: &[String]) -> Entry {
         fields.push(field(place, "args", Kind::List(args.iter().map(text).collect())));
     }
     Entry { value: Node { span: place.value.span, kind: Kind::Table(fields) }, ..place.clone() }
+}
+
+/// With what the file says that the name runs: it is approved with the command.
+fn running(script: &Entry, mut found: Entry) -> Entry {
+    if let (Some(line), Kind::Table(fields)) = (script.value.text(), &mut found.value.kind) {
+        fields.push(field(script, SCRIPT, Kind::Text(line.to_owned())));
+    }
+    found
 }
 
 fn field(place: &Entry, key: &str, kind: Kind) -> Entry {

@@ -147,6 +147,19 @@ fn a_script_a_link_and_a_missing_file_count() {
 }
 
 #[test]
+fn the_last_look_before_a_start_sees_what_has_changed_since() {
+    let mut fixture = project();
+    fixture.approve_all();
+    let server = fixture.good().config.servers["a"].clone();
+    let subject = server.subject.as_ref().expect("it is not a person's own");
+    assert!(subject.altered().is_empty(), "{:?}", subject.altered());
+    let fixture = fixture.file("server.js", "two");
+    assert!(subject.altered()[0].contains("server.js: sha256 "), "{:?}", subject.altered());
+    std::fs::remove_file(fixture.path("server.js")).expect("gone");
+    assert!(subject.altered()[0].contains("is not now"), "{:?}", subject.altered());
+}
+
+#[test]
 fn a_program_of_the_system_that_changed_is_a_warning() {
     let mut fixture =
         Fixture::new().file("p/.mcp.json", r#"{"mcpServers": {"a": {"command": "prog"}}}"#).file("bin/prog", "one");
@@ -163,7 +176,7 @@ fn a_program_of_the_system_that_changed_is_a_warning() {
 
 #[test]
 fn a_project_cannot_steer_programs_or_settings() {
-    for name in ["LD_PRELOAD", "NODE_OPTIONS", "PYTHONSTARTUP", "PATH"] {
+    for name in ["LD_PRELOAD", "NODE_OPTIONS", "PYTHONSTARTUP", "PATH", "npm_config_registry", "GIT_CONFIG_COUNT"] {
         let text = format!(r#"{{"mcpServers": {{"a": {{"command": "x", "env": {{"{name}": "y"}}}}}}}}"#);
         let mut fixture = Fixture::new().file(".mcp.json", &text);
         fixture.approve_all();
@@ -175,6 +188,113 @@ fn a_project_cannot_steer_programs_or_settings() {
     let config = fixture.good().config;
     assert!(!config.discovery.auto && config.servers["a"].restart == config::Restart::Always);
     assert_eq!(fixture.said().len(), 2);
+    let text = "roots = [\"file:///\"]\ncontainer_engine = \"/tmp/other.sock\"\n[records]\narguments = true\n";
+    let fixture = Fixture::new().file(USER, "[servers.a]\ncommand = \"x\"\n").file("switchboard.toml", text);
+    let config = fixture.good().config;
+    assert!(config.roots.is_empty() && config.container_engine.is_none() && !config.servers["a"].record_arguments);
+    assert_eq!(fixture.said().len(), 3, "{:?}", fixture.said());
+}
+
+/// Writes the entry `a` of the project.
+fn entry(fixture: Fixture, text: &str) -> Fixture {
+    fixture.file(".mcp.json", &format!(r#"{{"mcpServers": {{"a": {text}}}}}"#))
+}
+
+fn waits(fixture: &Fixture) -> String {
+    fixture.good().config.servers["a"].waits().unwrap_or_default()
+}
+
+#[test]
+fn everything_that_is_run_for_a_server_is_approved() {
+    let table = [
+        // A program that is reached at a port.
+        (r#"{"command": "node", "args": ["run.js"], "type": "http", "port": 4000}"#, "run.js"),
+        (r#"{"command": "node", "install": "sh setup.sh"}"#, "setup.sh"),
+        (r#"{"command": "node", "health_check": {"command": ["./check.sh", "x"]}}"#, "check.sh"),
+        // A file that is referred to is found beside the file that says so, wherever the program runs.
+        (r#"{"command": "node", "cwd": "sub", "args": ["${file:words.txt}"]}"#, "words.txt"),
+    ];
+    for (text, file) in table {
+        let mut fixture = entry(Fixture::new().file("sub/x", "").file(file, "one"), text);
+        fixture.approve_all();
+        assert!(fixture.good().config.servers["a"].is_active(), "{text}: {}", waits(&fixture));
+        let fixture = fixture.file(file, "two");
+        assert!(!fixture.good().config.servers["a"].is_active(), "{text}: {file} changed and nobody was asked");
+        assert!(waits(&fixture).contains(file), "{text}: {}", waits(&fixture));
+    }
+}
+
+#[test]
+fn a_project_cannot_change_afterwards_what_an_approved_entry_may_do() {
+    let table = [
+        (r#"{"command": "x"}"#, r#"{"command": "x", "tools": {"safe": ["*"]}}"#),
+        (r#"{"command": "x", "tools": {"deny": ["drop"]}}"#, r#"{"command": "x"}"#),
+        (r#"{"command": "x"}"#, r#"{"command": "x", "prefix": "never"}"#),
+    ];
+    for (before, after) in table {
+        let mut fixture = entry(Fixture::new(), before);
+        fixture.approve_all();
+        assert!(fixture.good().config.servers["a"].is_active(), "{before}");
+        let fixture = entry(fixture, after);
+        assert!(!fixture.good().config.servers["a"].is_active(), "{before} → {after}");
+    }
+}
+
+#[test]
+fn a_variable_of_the_projects_env_file_is_approved_wherever_it_is_used() {
+    let text = r#"{"command": "x", "install": "${SETUP}"}"#;
+    let mut fixture = entry(Fixture::new().file(".env", "SETUP=true\n"), text);
+    fixture.approve_all();
+    assert!(fixture.good().config.servers["a"].is_active());
+    let fixture = fixture.file(".env", "SETUP=evil\n");
+    assert!(waits(&fixture).contains("SETUP of .env"), "{}", waits(&fixture));
+}
+
+#[test]
+fn what_a_script_of_a_project_runs_is_approved_with_its_name() {
+    let user = "[discovery]\nfolders = [\"~/work\"]\nauto = true\n";
+    let package = |line: &str| format!(r#"{{"scripts": {{"a-mcp": "{line}"}}}}"#);
+    let mut fixture = Fixture::new().file(USER, user).file("home/work/x/package.json", &package("node s.js"));
+    fixture.approve_all();
+    let active = |fixture: &Fixture| fixture.good().config.servers["a-mcp"].is_active();
+    assert!(active(&fixture));
+    let fixture = fixture.file("home/work/x/package.json", &package("node other.js"));
+    assert!(!active(&fixture), "npm runs another line under the same name");
+}
+
+#[test]
+fn a_person_is_shown_all_that_would_run() {
+    let long = "x".repeat(5000);
+    let text = format!(r#"{{"command": "python3", "args": ["-c", "a\nb;evil()", "\u202elive", "{long};harm()"]}}"#);
+    let fixture = entry(Fixture::new(), &text);
+    let found = config::approvable(&fixture.sources, &[]);
+    let lines = found[0].subject.as_ref().expect("usable").lines();
+    let args = lines.iter().find(|line| line.starts_with("args: ")).expect("arguments");
+    assert!(args.contains("\\nb;evil()") && args.contains("\\u{202e}") && args.ends_with(";harm()"), "{args}");
+}
+
+#[test]
+fn a_name_that_would_steer_a_terminal_is_none() {
+    for name in ["a\\u001b[2J", "a\\nb", "a\\u202eb"] {
+        let fixture =
+            Fixture::new().file(".mcp.json", &format!(r#"{{"mcpServers": {{"{name}": {{"command": "x"}}}}}}"#));
+        assert!(fixture.good().config.servers.is_empty(), "{name}");
+    }
+    assert!(
+        Fixture::new()
+            .file(".mcp.json", r#"{"mcpServers": {"Größe ⚙️": {"command": "x"}}}"#)
+            .good()
+            .config
+            .servers
+            .len()
+            == 1
+    );
+}
+
+#[test]
+fn a_flag_is_no_program() {
+    let fixture = Fixture::new().file(USER, "[servers.a]\ncommand = \"--help\"\n");
+    assert!(fixture.load().has_errors() && fixture.said()[0].contains("is a flag"), "{:?}", fixture.said());
 }
 
 #[test]

@@ -132,6 +132,9 @@ async fn turn(control: &Control, name: &str, wish: Wish, wait: Duration) -> Resu
     }
     let mut statuses = server.watch_status();
     let before = statuses.borrow_and_update().state;
+    if wish != Wish::Stop {
+        server.guards.forgive();
+    }
     match wish {
         Wish::Stop => {
             let (done, ended) = oneshot::channel();

@@ -128,6 +128,13 @@ impl Circuit {
         self.state = State::Open { until: now + self.settings.pause };
     }
 
+    fn close(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        // Those that the old instance takes along count as one that was seen.
+        self.deaths = self.deaths.wrapping_add(1) & (u32::MAX >> 1);
+        self.state = State::Closed { failures: 0 };
+    }
+
     fn fast(&self) -> u32 {
         self.deaths << 1 | u32::from(self.state == State::Closed { failures: 0 })
     }
@@ -181,6 +188,13 @@ impl Breaker {
         }
         let mut circuit = self.lock();
         circuit.ended(leave, outcome, Instant::now(), why);
+        self.fast.store(circuit.fast(), Ordering::Release);
+    }
+
+    /// Closes it: the server is another one now. Calls on the way say nothing about it.
+    pub(crate) fn close(&self) {
+        let mut circuit = self.lock();
+        circuit.close();
         self.fast.store(circuit.fast(), Ordering::Release);
     }
 
@@ -274,6 +288,22 @@ mod tests {
         assert!(breaker.is_open() && breaker.admit().is_err());
         tokio::time::advance(SETTINGS.pause).await;
         assert!(!breaker.is_open() && breaker.admit().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_a_person_starts_anew_is_closed_and_calls_of_before_say_nothing() {
+        let breaker = Breaker::new(SETTINGS);
+        let early = breaker.admit().unwrap();
+        for _ in 0..5 {
+            let leave = breaker.admit().unwrap();
+            breaker.ended(leave, Outcome::Failed, "x");
+        }
+        tokio::time::advance(SETTINGS.pause).await;
+        let trial = breaker.admit().unwrap();
+        breaker.close();
+        breaker.ended(trial, Outcome::Failed, "late");
+        breaker.ended(early, Outcome::Died, "the old instance");
+        assert!(!breaker.is_open() && breaker.said().is_none() && breaker.fast.load(Ordering::Acquire) & CALM != 0);
     }
 
     proptest! {

@@ -73,8 +73,9 @@ struct Kept {
 }
 
 impl CacheKey {
-    /// The key of a call of `tool` with `arguments`; `definition` is the digest of the tool. The
-    /// order of keys in the arguments makes no difference.
+    /// The key of a call of `tool` with what is `asked`: the arguments, and what else the answer may
+    /// depend on. `definition` is the digest of the tool of this server. The order of keys makes no
+    /// difference.
     #[must_use]
     pub fn new(
         server: &Arc<str>,
@@ -82,13 +83,16 @@ impl CacheKey {
         definition: &[u8; 32],
         principal: &Principal,
         session: Option<&str>,
-        arguments: Option<&Raw>,
+        asked: [Option<Raw>; 2],
     ) -> Self {
-        let mut arguments: serde_json::Value = arguments.and_then(|raw| raw.read().ok()).unwrap_or_default();
-        arguments.sort_all_objects();
+        let asked = asked.map(|raw| {
+            let mut value: serde_json::Value = raw.and_then(|raw| raw.read().ok()).unwrap_or_default();
+            value.sort_all_objects();
+            value.to_string()
+        });
         let mut hash = Sha256::new();
         hash.update(definition);
-        for part in [&**server, tool, principal.as_str(), session.unwrap_or_default(), &arguments.to_string()] {
+        for part in [&**server, tool, principal.as_str(), session.unwrap_or_default(), &asked[0], &asked[1]] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -190,7 +194,7 @@ mod tests {
 
     fn key(tool: &str, arguments: &str, principal: &str) -> CacheKey {
         let arguments = Raw::parse(arguments.to_owned().into(), 8).unwrap();
-        CacheKey::new(&"s".into(), &tool.into(), &[0; 32], &Principal::new(principal), None, Some(&arguments))
+        CacheKey::new(&"s".into(), &tool.into(), &[0; 32], &Principal::new(principal), None, [Some(arguments), None])
     }
 
     fn result(text: &str) -> Raw {
@@ -203,7 +207,7 @@ mod tests {
         assert_ne!(key("t", "{}", "me"), key("t", "{}", "you"));
         assert_ne!(key("t", "{}", "me"), key("u", "{}", "me"));
         assert_ne!(key("t", r#"{"a":1}"#, "me"), key("t", r#"{"a":2}"#, "me"));
-        let other = CacheKey::new(&"s".into(), &"t".into(), &[1; 32], &Principal::new("me"), None, None);
+        let other = CacheKey::new(&"s".into(), &"t".into(), &[1; 32], &Principal::new("me"), None, [None, None]);
         assert_ne!(other.digest, key("t", "null", "me").digest, "another definition is another tool");
     }
 

@@ -13,7 +13,14 @@ const LEADERS_MAX: u32 = 2;
 
 /// The calls that others may wait for.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<CacheKey, Arc<Flight>>>);
+pub(crate) struct Flights(Mutex<HashMap<CacheKey, Boarded>>);
+
+/// A flight, and how many take part: counted under the lock, since who leaves last clears up.
+#[derive(Debug)]
+struct Boarded {
+    flight: Arc<Flight>,
+    passengers: usize,
+}
 
 #[derive(Debug)]
 struct Flight {
@@ -49,11 +56,15 @@ impl Flights {
     /// Takes part in the call of `key`.
     pub(crate) fn board<'a>(&'a self, key: &'a CacheKey) -> Passenger<'a> {
         let fresh = || Arc::new(Flight { turn: Semaphore::new(1), landed: OnceLock::new(), failed: AtomicU32::new(0) });
-        let flight = self.lock().entry(key.clone()).or_insert_with(fresh).clone();
+        let mut flights = self.lock();
+        let boarded = flights.entry(key.clone()).or_insert_with(|| Boarded { flight: fresh(), passengers: 0 });
+        boarded.passengers += 1;
+        let flight = boarded.flight.clone();
+        drop(flights);
         Passenger { flights: self, key, flight }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CacheKey, Arc<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CacheKey, Boarded>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -86,12 +97,12 @@ impl Lead<'_> {
 impl Drop for Passenger<'_> {
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
-        // Ours and the one in the table.
-        if Arc::strong_count(&self.flight) <= 2 || self.flight.landed.get().is_some() {
-            let same = flights.get(self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight));
-            if same {
-                flights.remove(self.key);
-            }
+        let boarded = flights.get_mut(self.key).filter(|boarded| Arc::ptr_eq(&boarded.flight, &self.flight));
+        let Some(boarded) = boarded else { return };
+        boarded.passengers -= 1;
+        // Who comes after it has landed asks the cache.
+        if boarded.passengers == 0 || self.flight.landed.get().is_some() {
+            flights.remove(self.key);
         }
     }
 }
@@ -102,7 +113,7 @@ mod tests {
     use protocol::Principal;
 
     fn key() -> CacheKey {
-        CacheKey::new(&"s".into(), &"t".into(), &[0; 32], &Principal::new("me"), None, None)
+        CacheKey::new(&"s".into(), &"t".into(), &[0; 32], &Principal::new("me"), None, [None, None])
     }
 
     #[tokio::test]
@@ -116,6 +127,26 @@ mod tests {
         assert!(matches!(waiting.await, Part::Landed(result) if result.as_str() == "\"done\""));
         drop((first, second));
         assert!(flights.lock().is_empty());
+    }
+
+    #[test]
+    fn those_who_leave_at_once_leave_nothing_behind() {
+        let (flights, key) = (Flights::default(), key());
+        let together = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..2000 {
+                        let passenger = flights.board(&key);
+                        together.wait();
+                        drop(passenger);
+                        together.wait();
+                        assert!(flights.lock().is_empty());
+                        together.wait();
+                    }
+                });
+            }
+        });
     }
 
     #[tokio::test]

@@ -29,11 +29,12 @@ pub(crate) use path::Sending;
 
 mod review;
 
+use crate::policy::Action;
 use arc_swap::ArcSwap;
 use breaker::{Breaker, Leave, Outcome};
 use bulkhead::Bulkhead;
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use protocol::{CallContext, Delivery, Error, ErrorKind, Reply, Text};
+use protocol::{Call, Delivery, Error, ErrorKind, Reply, Text};
 use rates::Rates;
 use retry::Budget;
 use std::hash::{BuildHasher as _, RandomState};
@@ -53,6 +54,8 @@ pub struct Guards {
     budget: Arc<Budget>,
     facts: Arc<ArcSwap<ToolFacts>>,
     hits: Arc<Hits>,
+    /// Hash of the entry: results of a server that was another one are not given again.
+    identity: Arc<str>,
     /// `tools.safe`.
     safe: GlobSet,
     /// `cache.tools`; none keeps nothing.
@@ -102,6 +105,7 @@ impl Guards {
             breaker: breaker_before.cloned().unwrap_or_else(|| Arc::new(Breaker::new(*breaker))),
             facts: before.map(|before| before.facts.clone()).unwrap_or_default(),
             hits: before.map(|before| before.hits.clone()).unwrap_or_default(),
+            identity: entry.fingerprint().into(),
             safe: globs(&entry.tools.safe),
             kept: (!cache.tools.is_empty()).then(|| globs(&cache.tools)),
         }
@@ -112,12 +116,15 @@ impl Guards {
         Self::of(entry, self.waiting_max, Some(self))
     }
 
-    /// Whether this client may call `own` of the server called `name` so soon.
+    /// Whether this client may make this `call` of `own` of the server called `name` so soon.
     ///
     /// # Errors
     /// [`ErrorKind::Overloaded`] with the rate that is reached and when to come again.
-    pub(crate) fn admit(&self, name: &str, context: &CallContext, own: &str) -> Result<(), Error> {
+    pub(crate) fn admit(&self, name: &str, call: &Call, action: Action, own: &str) -> Result<(), Error> {
         let Some(rates) = &self.rates else { return Ok(()) };
+        let context = &call.context;
+        // Tools are those that the server lists; URIs and the like are whatever a client writes.
+        let own = if action == Action::CallTool { own } else { call.method.as_str() };
         let client = context.session.as_deref().unwrap_or(context.principal.as_str());
         rates.admit(client, own, Instant::now()).map_err(|exceeded| {
             let (key, most) = (exceeded.key, exceeded.per_second);
@@ -180,6 +187,11 @@ impl Guards {
         self.kept.as_ref().is_some_and(|kept| kept.is_match(own.as_str()))
             && (self.safe.is_match(own.as_str())
                 || self.facts.load().get(own).is_some_and(approved::Fact::is_read_only))
+    }
+
+    /// A person starts the server anew: what failed before says nothing any more.
+    pub fn forgive(&self) {
+        self.breaker.close();
     }
 
     /// A call is sent, for the first time.

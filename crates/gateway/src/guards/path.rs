@@ -14,6 +14,7 @@ use crate::server::Server;
 use crate::tasks::shape;
 use config::Isolation;
 use protocol::{Call, CallContext, Delivery, Error, ErrorKind, Object, Raw, Reply, Text};
+use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -31,6 +32,10 @@ pub(crate) struct Sending<'a> {
     pub(crate) route: Option<&'a Route>,
     pub(crate) started: Instant,
 }
+
+/// How keys of `_meta` end by which calls are told apart.
+const APART: &[&str] =
+    &["progresstoken", "traceparent", "tracestate", "baggage", "traceid", "spanid", "tooluseid", "callid", "requestid"];
 
 /// What came of a call, and where it is parked when it is.
 pub(crate) type Sent = (Reply, Option<Ticket>);
@@ -185,11 +190,25 @@ fn keep(server: &Server) -> Keep {
 fn key(server: &Server, what: Sending<'_>) -> Option<CacheKey> {
     let own = what.own();
     let definition = server.guards.facts.load().get(&own)?.digest;
+    let definition = Sha256::new().chain_update(server.guards.identity.as_bytes()).chain_update(definition).finalize();
     // Where sessions have instances of their own, they may see different things.
     let apart = server.entry.isolation == Isolation::Session;
     let session = what.context.session.as_deref().filter(|_| apart);
-    let arguments = what.params.get("arguments");
-    Some(CacheKey::new(&server.name, &own, &definition, &what.context.principal, session, arguments))
+    let asked = [what.params.get("arguments").cloned(), meta(what.params)];
+    let principal = &what.context.principal;
+    Some(CacheKey::new(&server.name, &own, &definition.into(), principal, session, asked))
+}
+
+/// What a client says beside the arguments, as far as an answer may depend on it: what only tells
+/// calls apart, or follows them through logs, would make every call another one.
+fn meta(params: &Object) -> Option<Raw> {
+    let mut meta = params.object("_meta")?;
+    let tells_apart = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        APART.iter().any(|end| key.ends_with(end))
+    };
+    meta.retain(|key| !tells_apart(key));
+    (!meta.is_empty()).then(|| meta.to_raw())
 }
 
 fn read(result: &Raw) -> Reply {
@@ -200,4 +219,21 @@ fn read(result: &Raw) -> Reply {
 fn is_final(result: &Object) -> bool {
     let failed = result.get("isError").is_some_and(|value| value.as_bytes() == b"true");
     !failed && !era::is_input_required(result) && !shape::is_task(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_tells_calls_apart_does_not_keep_them_apart() {
+        let of = |text: &str| {
+            let params = Object::of(&Raw::parse(text.to_owned().into(), 8).unwrap()).unwrap();
+            meta(&params).map(|meta| meta.as_str().to_owned())
+        };
+        assert_eq!(of("{}"), None);
+        assert_eq!(of(r#"{"_meta":{"progressToken":1,"traceparent":"x","claudecode/toolUseId":"y"}}"#), None);
+        let matters = r#"{"_meta":{"example.com/tenantId":"a","progressToken":1}}"#;
+        assert_eq!(of(matters).as_deref(), Some(r#"{"example.com/tenantId":"a"}"#));
+    }
 }

@@ -51,6 +51,7 @@ use pool::Pool;
 mod sleep;
 
 mod quiet;
+mod unaltered;
 
 mod watched;
 

@@ -3,7 +3,7 @@
 
 use super::complaints::Complaints;
 use super::needs::Lease;
-use super::{Core, Environment, container, hosted, install, launch, lister};
+use super::{Core, Environment, container, hosted, install, launch, lister, unaltered};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
@@ -198,6 +198,7 @@ pub(super) async fn attempt(
     child: &Child,
 ) -> Result<(Live, ServerCatalog, Option<String>), Down> {
     let lease = Box::pin(environment.needs.acquire(&entry, child)).await?;
+    Box::pin(unaltered::check(&entry)).await?;
     Box::pin(install::once(&server, &entry, &environment, child)).await?;
     let startup = entry.startup_timeout;
     let mut since = SystemTime::now();

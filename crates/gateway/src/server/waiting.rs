@@ -35,6 +35,7 @@ impl Core {
                 self.waiting_max, self.name
             );
             return Err(Error::new(ErrorKind::Overloaded, message)
+                .refused()
                 .hint(format!("see why it is not ready: switchboard logs {}", self.name)));
         }
         self.until_ready(context).await

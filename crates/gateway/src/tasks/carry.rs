@@ -7,7 +7,8 @@ use crate::asking::{Asker, Kinds};
 use crate::server::Server;
 use protocol::seal::Sealer;
 use protocol::{
-    Call, CallContext, Era, Error, ErrorKind, Notification, Notifier, Object, Principal, Raw, Reply, Text, meta,
+    Call, CallContext, Delivery, Era, Error, ErrorKind, Notification, Notifier, Object, Principal, Raw, Reply, Text,
+    meta,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,7 @@ async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object, a
     let mut awaited = Awaited { server: server.clone(), context, task: own.to_string(), progress, asker, ended: false };
     let limit = server.entry.request_timeout_max.min(FOR_EVER);
     match tokio::time::timeout(limit, awaited.end(task)).await {
-        Ok(reply) => reply,
+        Ok(reply) => reply.map_err(begun),
         Err(_) => {
             let message =
                 format!("the task at the server `{}` did not end within {} s in all", server.name, limit.as_secs());
@@ -86,6 +87,12 @@ async fn until_done(server: &Arc<Server>, context: &CallContext, task: Object, a
                 .hint("raise `request_timeout_max` of this server if it needs longer"))
         }
     }
+}
+
+/// An error after a task has begun: however far the question about the task came, the call itself
+/// may have been executed, and must not look like one that never arrived.
+fn begun(error: Error) -> Error {
+    Error { delivery: Delivery::Unknown, ..error }
 }
 
 /// A task becomes one of ours: its id says where it is.
@@ -175,4 +182,24 @@ impl Drop for Awaited {
 fn invalid(server: &Server, why: &str) -> Error {
     Error::new(ErrorKind::UpstreamInvalid, format!("server `{}` gave an answer that is not valid: {why}", server.name))
         .hint("report it to whoever makes this server")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guards::retry::Failure;
+
+    #[test]
+    fn a_call_whose_task_has_begun_never_looks_unsent() {
+        let second = Duration::from_secs(1);
+        for error in [
+            Error::new(ErrorKind::UpstreamDown, "x").unsent(),
+            Error::new(ErrorKind::UpstreamDown, "x").unsent().retry_after(second),
+            Error::new(ErrorKind::UpstreamGone, "x").unsent(),
+            Error::new(ErrorKind::Overloaded, "x").refused(),
+        ] {
+            let failure = Failure::of(&begun(error));
+            assert!(!matches!(failure, Failure::Unsent(_) | Failure::Refused), "{failure:?} is sent again");
+        }
+    }
 }
