@@ -150,7 +150,7 @@ impl Owner {
     async fn one_life(&mut self, entry: &Arc<Service>) -> Option<Down> {
         if entry.approval == Approval::Pending {
             let reason = "it waits for approval: a project brought it".to_owned();
-            let hint = "look at it, then approve it by naming its file with --config".to_owned();
+            let hint = "look at it, then declare it in a file of your own, or name its file with --config".to_owned();
             return Some(Down { ending: Ending::Hopeless, reason, hint: Some(hint) });
         }
         let lease = tokio::select! {
