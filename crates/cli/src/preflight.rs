@@ -124,7 +124,8 @@ fn of_service(service: &Service, servers: &[String], search: &mut Search<'_>) ->
 /// The engine, where containers are to be run.
 fn engine(config: &Config, environment: &Environment) -> Option<Finding> {
     let contained = |server: &&Server| server.is_active() && matches!(server.reach, Reach::Container { .. });
-    let mut servers: Vec<String> = config.servers.values().filter(contained).map(|server| server.name.clone()).collect();
+    let mut servers: Vec<String> =
+        config.servers.values().filter(contained).map(|server| server.name.clone()).collect();
     for (service, users) in needed(config) {
         if matches!(service.kind, ServiceKind::Container(_)) {
             servers.extend(users);
@@ -169,9 +170,10 @@ impl Search<'_> {
             return is_program(&folder.join(command));
         }
         // Fifty servers of one program are one look-up.
-        *self.known.entry((command.to_owned(), path.to_owned())).or_insert_with(|| {
-            std::env::split_paths(path).any(|place| is_program(&folder.join(place).join(command)))
-        })
+        *self
+            .known
+            .entry((command.to_owned(), path.to_owned()))
+            .or_insert_with(|| std::env::split_paths(path).any(|place| is_program(&folder.join(place).join(command))))
     }
 }
 

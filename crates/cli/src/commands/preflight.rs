@@ -129,7 +129,10 @@ fn servers(config: &Config, findings: &[Finding], context: &Context) -> Result<V
     for server in config.servers.values().filter(|server| server.enabled) {
         if server.approval == Approval::Pending {
             let message = format!("it waits for approval: it is declared at {}", server.origin);
-            checks.push(Check::person("approval", Some(server), message).hint(format!("look at it and decide: switchboard approve {}", server.name)));
+            checks.push(
+                Check::person("approval", Some(server), message)
+                    .hint(format!("look at it and decide: switchboard approve {}", server.name)),
+            );
             continue;
         }
         let mut wrong = findings.iter().filter(|finding| finding.servers.contains(&server.name)).peekable();

@@ -225,7 +225,8 @@ fn explain(server: &Server, printer: &Printer) {
     if let Some(hint) = server.hint.as_ref().filter(|_| server.health != "healthy") {
         printer.line(&format!("  next: {}", harmless(hint)));
     }
-    for one in server.instance_states.iter().filter(|one| server.instance_states.len() > 1 && one.state != server.state) {
+    for one in server.instance_states.iter().filter(|one| server.instance_states.len() > 1 && one.state != server.state)
+    {
         printer.line(&format!("{}: instance {} is {}", server.name, one.index, instance(one)));
     }
     for missing in &server.not_enforced {

@@ -75,7 +75,11 @@ fn private(root: &Path) -> Option<Finding> {
     }
     if access(root, Access::WRITE_OK).is_err() {
         let message = format!("nothing can be written to the data folder {path}");
-        return Some(Finding::error("data folder", message, format!("chmod u+rwx {path}, or name another: --data DIR")));
+        return Some(Finding::error(
+            "data folder",
+            message,
+            format!("chmod u+rwx {path}, or name another: --data DIR"),
+        ));
     }
     (metadata.mode() & 0o077 != 0).then(|| {
         let message = format!("the data folder {path} is open to other people, and it holds keys");

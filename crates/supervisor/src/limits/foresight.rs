@@ -23,7 +23,9 @@ fn foreseen(limits: ProcessLimits, hierarchies: &Hierarchies) -> Vec<String> {
         Controller::Cpu => limits.cpu_percent.is_some(),
         Controller::Pids => limits.processes.is_some(),
     });
-    wanted.filter_map(|controller| Some(format!("{}: {}", controller.key(), obstacle(controller, hierarchies)?))).collect()
+    wanted
+        .filter_map(|controller| Some(format!("{}: {}", controller.key(), obstacle(controller, hierarchies)?)))
+        .collect()
 }
 
 /// Why this controller cannot be used.
@@ -77,9 +79,10 @@ mod tests {
             ProcessLimits { memory_bytes: Some(1), cpu_percent: Some(1), processes: Some(1), open_files: Some(1) };
         fs::write(folder.path().join("cgroup.controllers"), "memory pids").unwrap();
         fs::write(folder.path().join("cgroup.subtree_control"), "memory").unwrap();
-        assert_eq!(foreseen(limits, &hierarchies), [
-            "cpu: no cgroup with the controller `cpu` is offered to this process"
-        ]);
+        assert_eq!(
+            foreseen(limits, &hierarchies),
+            ["cpu: no cgroup with the controller `cpu` is offered to this process"]
+        );
         fs::write(folder.path().join("cgroup.type"), "domain").unwrap();
         fs::write(folder.path().join("cgroup.procs"), "1\n").unwrap();
         let said = foreseen(limits, &hierarchies);
