@@ -2,7 +2,7 @@
 //! `switchboard`, which tells the same to an agent.
 
 use crate::health::refusing;
-use e2e::{Client as _, Home, SOON, Switchboard, await_some, entry_at, eventually, misbehave};
+use e2e::{Client as _, Home, SOON, Switchboard, await_some, entry_at, eventually, kill, misbehave};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -379,4 +379,125 @@ fn doctor_finds_what_was_broken_on_purpose() {
     let clean = Home::new("");
     let clean = clean.cli(&["doctor", "--listen", "127.0.0.1:0"]);
     assert!(clean.stdout.contains("0 errors"), "{}", clean.stdout);
+}
+
+#[test]
+fn doctor_and_preflight_look_at_what_servers_need() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let runtimes = ["npx", "uvx", "python3", "docker"];
+    let config = format!(
+        "container_engine = \"unix:///no/such/engine.sock\"\n[servers.boxed]\nimage = \"nothing\"\n\
+         [servers.app]\ncommand = \"/bin/sh\"\ndepends_on = [\"db\", \"off\"]\n\
+         [servers.off]\ncommand = \"/bin/sh\"\nenabled = false\n\
+         [servers.ported]\ncommand = \"/bin/sh\"\nport = {port}\n\
+         [services.db]\ncommand = \"no-such-database\"\n"
+    );
+    let servers = runtimes.map(|runtime| format!("[servers.of-{runtime}]\ncommand = {runtime:?}\n"));
+    let home = Home::new(&(config + &servers.concat()));
+    // Nothing is installed here.
+    std::fs::create_dir(home.place("bin")).unwrap();
+    let asked = |args: &[&str]| {
+        let mut command = home.command();
+        command.env("PATH", home.place("bin")).args(args).arg("--json").arg("--config").arg(home.config());
+        e2e::run(command.args(["--listen", "127.0.0.1:0"]), SOON)
+    };
+    let doctor = asked(&["doctor"]);
+    assert_eq!(doctor.code, Some(1), "{doctor:?}");
+    let findings = doctor.json()["findings"].as_array().cloned().unwrap();
+    let seeded = [
+        ("programs", "there is no program `npx`", "Node.js"),
+        ("programs", "there is no program `uvx`", "uv"),
+        ("programs", "there is no program `python3`", "Python"),
+        ("programs", "there is no program `docker`", "Docker"),
+        ("programs", "the service `db`, which `app` needs, cannot start: there is no program", "install it"),
+        ("container engine", "/no/such/engine.sock", "docker info"),
+        ("dependencies", "the server `app` needs `off`, which is switched off", "switchboard enable off"),
+        ("ports", "is to listen on port", "another `port`"),
+    ];
+    for (check, message, fix) in seeded {
+        let of = |finding: &&Value, key: &str, words: &str| finding[key].as_str().unwrap_or_default().contains(words);
+        let found = findings.iter().find(|one| one["check"] == check && of(one, "message", message));
+        let found = found.unwrap_or_else(|| panic!("`{message}` was not found: {findings:#?}"));
+        assert!(of(&found, "fix", fix), "expected `{fix}` in {found}");
+    }
+    let preflight = |server: &str| {
+        let ended = asked(&["preflight", server]);
+        let checks = ended.json()["checks"].as_array().cloned().unwrap();
+        let bad = checks.iter().filter(|check| check["exit"] != 0);
+        let whats: Vec<_> = bad.filter_map(|check| check["what"].as_str().map(str::to_owned)).collect();
+        (ended.code, whats.join(" "))
+    };
+    assert_eq!(preflight("boxed"), (Some(10), "engine".to_owned()));
+    assert_eq!(preflight("app"), (Some(11), "depends program".to_owned()));
+    assert_eq!(preflight("of-npx"), (Some(11), "program".to_owned()));
+}
+
+#[test]
+fn doctor_asks_the_running_daemon() {
+    let config = misbehave("limited", "ok", "dual")
+        + "resources = { memory = \"512MiB\", cpu = 100, processes = 50 }\n"
+        + &misbehave("flaky", "lie-ids", "dual")
+        + "request_timeout = \"100ms\"\nbreaker = { failures = 1, pause = \"10m\" }\n"
+        + &misbehave("growing", "change-list", "dual")
+        + &misbehave("app", "ok", "dual")
+        + "depends_on = [\"db\"]\n[services.db]\ncommand = \"no-such-database\"\n";
+    let board = Home::new(&("[catalog]\nfirst_list_wait = \"100ms\"\n".to_owned() + &config)).start();
+    for name in ["limited", "flaky", "growing"] {
+        board.server_in(name, "ready");
+    }
+    board.server_in("app", "failed");
+    let client = board.modern();
+    client.failure("flaky__lost", json!({}));
+    client.call("growing__grow", json!({}));
+    eventually(SOON, "a changed tool", || board.server("growing")["changed_tools"] != Value::Null);
+    let findings = board.cli(&["doctor", "--json"]).json()["findings"].as_array().cloned().unwrap();
+    let has = |check: &str, words: &str| {
+        findings.iter().any(|one| one["check"] == check && one.to_string().contains(words) && !one["fix"].is_null())
+    };
+    assert!(has("servers", "the server `app` is failed"), "{findings:#?}");
+    assert!(has("servers", "its breaker is open"), "{findings:#?}");
+    assert!(has("services", "the service `db` is failed"), "{findings:#?}");
+    assert!(has("tools", "switchboard approve-tools growing"), "{findings:#?}");
+    // Which limits hold depends on the host; that a missing one is told does not.
+    let limited = board.server("limited");
+    for missing in limited["not_enforced"].as_array().unwrap() {
+        assert!(has("sandbox", missing.as_str().unwrap()), "expected {missing} in {findings:#?}");
+    }
+    let sandboxed = findings.iter().filter(|one| one["check"] == "sandbox").count();
+    assert_eq!(sandboxed, limited["not_enforced"].as_array().unwrap().len(), "{findings:#?}");
+}
+
+#[test]
+fn status_says_which_instance_is_in_which_state() {
+    let config =
+        misbehave("many", "ok", "dual").replace("100ms", "10m") + "restart_delay_max = \"10m\"\nreplicas = 3\n";
+    let board = Switchboard::start(&config);
+    let instances = || board.server("many")["instance_states"].as_array().cloned().unwrap_or_default();
+    eventually(SOON, "three instances", || instances().iter().filter(|one| one["state"] == "ready").count() == 3);
+    kill(u32::try_from(instances()[1]["pid"].as_u64().unwrap()).unwrap());
+    eventually(SOON, "the second one to be down", || instances()[1]["state"] == "backoff");
+    let table = board.cli(&["status"]).stdout;
+    assert!(table.contains("ready (2 of 3)"), "{table}");
+    assert!(table.contains("many: instance 2 is backoff, 0 calls now"), "{table}");
+    let one = board.cli(&["status", "many"]).stdout;
+    assert!(one.contains("  instance 1   ready, process ") && one.contains("  instance 2   backoff, "), "{one}");
+    let state = gate_with(&board, &["many"], "state", "pass");
+    assert!(state["says"].as_str().unwrap().starts_with("ready: 2 of 3 instances"), "{state}");
+    gate_with(&board, &["many"], "health", "warn");
+}
+
+#[test]
+fn why_knows_what_was_found_and_is_not_listed() {
+    let home = Home::new("[discovery]\nfolders = [\"project\"]\ninterval = 1\n");
+    std::fs::create_dir_all(home.place("project")).unwrap();
+    let entry = r#"{"mcpServers": {"brought": {"command": "sh"}}}"#;
+    std::fs::write(home.place("project").join(".mcp.json"), entry).unwrap();
+    let board = home.start();
+    eventually(SOON, "it to be found", || board.cli(&["why", "brought"]).code == Some(1));
+    let text = board.cli(&["why", "brought"]).stdout;
+    assert!(
+        text.contains("FAIL approval") && text.contains("next: look at it and decide: switchboard approve"),
+        "{text}"
+    );
 }
