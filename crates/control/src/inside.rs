@@ -85,7 +85,7 @@ impl Server {
             Tool::List => Ok(list(&snapshot)),
             Tool::Status => status(&snapshot, &arguments),
             Tool::Logs => logs(&snapshot, &arguments),
-            Tool::Why => reasons(&snapshot, &arguments, call),
+            Tool::Why => reasons(&gateway, &arguments, call),
             Tool::Search => Ok(search(&snapshot, &arguments)),
             Tool::Restart => tell(&snapshot, &arguments, Command::Restart),
         };
@@ -150,10 +150,10 @@ fn logs(snapshot: &Snapshot, arguments: &Arguments) -> Result<Value, Problem> {
     Ok(json!({ "server": &*server.name, "lines": lines.collect::<Vec<_>>() }))
 }
 
-fn reasons(snapshot: &Snapshot, arguments: &Arguments, call: &Call) -> Result<Value, Problem> {
+fn reasons(gateway: &Gateway, arguments: &Arguments, call: &Call) -> Result<Value, Problem> {
     let own = &call.context.principal;
     let principal = arguments.principal.as_deref().map_or_else(|| own.clone(), protocol::Principal::new);
-    Ok(valued(&why::explain(snapshot, needed(&arguments.name, "name")?, &principal)?))
+    Ok(valued(&why::explain(gateway, needed(&arguments.name, "name")?, &principal)?))
 }
 
 /// Tools whose name or description holds every word, those with more of them in the name first.

@@ -312,7 +312,7 @@ pub struct Why {
 /// One gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
-    /// `configuration`, `enabled`, `approval`, `state`, …
+    /// `configuration`, `enabled`, `approval`, `wanted`, `dependencies`, `state`, `breaker`, …
     pub gate: String,
     /// Whether a call comes through.
     pub verdict: Verdict,

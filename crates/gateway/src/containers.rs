@@ -57,23 +57,57 @@ struct Left(Arc<Mutex<BTreeSet<String>>>);
 /// Asks over HTTP.
 pub(crate) struct HttpProbe;
 
+/// Where the engine of this machine listens: what `place` names, else `DOCKER_HOST`, else a usual
+/// place. Whether anybody answers there is not asked.
+///
+/// # Errors
+/// There is none, or it is no Unix socket; with what to do.
+pub fn engine_socket(place: Option<&str>, environment: &config::Environment) -> Result<PathBuf, ContainerError> {
+    let (place, usual) = places(place, environment);
+    socket(place.as_deref(), &usual)
+}
+
+/// What names the engine, and where it is looked for where nothing does.
+fn places(place: Option<&str>, environment: &config::Environment) -> (Option<String>, Vec<PathBuf>) {
+    let variable = |name: &str| environment.vars.get(name).filter(|value| !value.is_empty()).cloned();
+    let mut usual = vec![PathBuf::from("/var/run/docker.sock")];
+    usual.extend(variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("podman/podman.sock")));
+    usual.push(PathBuf::from("/run/podman/podman.sock"));
+    (place.map(str::to_owned).or_else(|| variable("DOCKER_HOST")), usual)
+}
+
+fn socket(place: Option<&str>, usual: &[PathBuf]) -> Result<PathBuf, ContainerError> {
+    let hint = || Some("start Docker or Podman, or name its socket: container_engine = \"unix:///path\"".to_owned());
+    match place {
+        Some(place) => {
+            let path = place.strip_prefix("unix://").unwrap_or(place);
+            if path.starts_with('/') {
+                return Ok(PathBuf::from(path));
+            }
+            let reason = format!("the container engine `{place}` is no Unix socket, and only those are spoken to");
+            Err(failed(reason, hint(), false))
+        }
+        None => match usual.iter().find(|path| path.exists()) {
+            Some(path) => Ok(path.clone()),
+            None => Err(failed("no container engine was found on this machine".to_owned(), hint(), true)),
+        },
+    }
+}
+
 // === impl MachineEngine ===
 
 impl MachineEngine {
     /// The engine that `place` names, else the one of `DOCKER_HOST` or a usual place. Containers are
     /// marked as belonging to the data folder.
     pub(crate) fn new(place: Option<&str>, environment: &config::Environment, data: &Path) -> Self {
-        let variable = |name: &str| environment.vars.get(name).filter(|value| !value.is_empty()).cloned();
-        let mut usual = vec![PathBuf::from("/var/run/docker.sock")];
-        usual.extend(variable("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("podman/podman.sock")));
-        usual.push(PathBuf::from("/run/podman/podman.sock"));
+        let (place, usual) = places(place, environment);
         let mut digest = Sha256::new_with_prefix(data.as_os_str().as_encoded_bytes());
         // Beside the engine's socket, several containers may have a folder of that name, and each another.
         digest.update(std::fs::metadata(data).map_or(0, |data| data.ino()).to_be_bytes());
         let digest = digest.finalize();
         let own = std::process::id();
         Self(Arc::new(Inner {
-            place: place.map(str::to_owned).or_else(|| variable("DOCKER_HOST")),
+            place,
             usual,
             data: digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
             process: format!("{own}-{}", started(own).unwrap_or_default()),
@@ -121,24 +155,7 @@ impl Probe for HttpProbe {
 
 impl Inner {
     fn engine(&self) -> Result<Engine, ContainerError> {
-        let hint =
-            || Some("start Docker or Podman, or name its socket: container_engine = \"unix:///path\"".to_owned());
-        let socket = match &self.place {
-            Some(place) => {
-                let path = place.strip_prefix("unix://").unwrap_or(place);
-                if !path.starts_with('/') {
-                    let reason =
-                        format!("the container engine `{place}` is no Unix socket, and only those are spoken to");
-                    return Err(failed(reason, hint(), false));
-                }
-                PathBuf::from(path)
-            }
-            None => match self.usual.iter().find(|path| path.exists()) {
-                Some(path) => path.clone(),
-                None => return Err(failed("no container engine was found on this machine".to_owned(), hint(), true)),
-            },
-        };
-        Ok(Engine::at(socket))
+        socket(self.place.as_deref(), &self.usual).map(Engine::at)
     }
 
     async fn engine_cleaned(&self) -> Result<Engine, ContainerError> {

@@ -27,6 +27,7 @@ pub mod policy;
 pub mod server;
 
 mod containers;
+pub use containers::engine_socket;
 pub mod health;
 
 pub mod upstream;

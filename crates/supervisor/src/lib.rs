@@ -18,7 +18,7 @@ mod usage;
 
 pub use descriptors::raise_descriptor_limit;
 pub use guard::{MARKER_VARIABLE, SpawnFailure};
-pub use limits::ProcessLimits;
+pub use limits::{ProcessLimits, not_enforceable};
 pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};
 pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts};
 pub use server_log::{Line, ServerLog, Stream};

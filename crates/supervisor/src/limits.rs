@@ -6,7 +6,10 @@ pub(crate) mod group;
 pub(crate) mod hierarchy;
 pub(crate) mod stale;
 
+mod foresight;
 mod rlimit;
+
+pub use foresight::not_enforceable;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! `switchboard approve`: a person looks at exactly what would run, and says yes or no. The one
 //! place where something that others declared becomes something that runs.
 
+use super::approve_tools;
 use super::change::tell_daemon;
 use crate::context::Context;
 use crate::report::Report;
@@ -21,12 +22,16 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The servers
-    #[arg(value_name = "NAME", required_unless_present = "all")]
+    #[arg(value_name = "NAME", required_unless_present_any = ["all", "tools"])]
     names: Vec<String>,
 
     /// Everything that waits, one after the other
     #[arg(long, conflicts_with = "names")]
     all: bool,
+
+    /// The tools of this running server as they are now, as `approve-tools` does
+    #[arg(long, value_name = "SERVER", conflicts_with_all = ["names", "all", "yes", "folders"])]
+    tools: Option<String>,
 
     /// Do not ask
     #[arg(short, long)]
@@ -42,6 +47,9 @@ pub(crate) struct Args {
 /// # Errors
 /// For an unknown name, or when nobody can be asked.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
+    if let Some(server) = &args.tools {
+        return approve_tools::approve(server, context);
+    }
     let printer = &context.printer;
     let asked = wanted(args, config::approvable(&context.sources(), &args.folders), context)?;
     if asked.is_empty() {

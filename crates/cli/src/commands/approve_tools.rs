@@ -22,8 +22,12 @@ pub(crate) struct Args {
 /// # Errors
 /// Without a daemon, an unknown server, or one that was never listed.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
+    approve(&args.server, context)
+}
+
+pub(super) fn approve(server: &str, context: &Context) -> Result<(), Report> {
     let client = context.client()?;
-    let path = format!("/api/servers/{}/approve-tools", encoded(&args.server));
+    let path = format!("/api/servers/{}/approve-tools", encoded(server));
     let approved: ToolsApproved = context.block_on(client.post(&path, Bytes::new()))?;
     let (printer, server) = (&context.printer, &approved.server);
     if printer.json {

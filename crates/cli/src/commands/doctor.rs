@@ -7,8 +7,9 @@ use crate::report::Report;
 
 /// Look for what is wrong on this machine, with the fix for each
 ///
-/// Checks the configuration, the programs and folders of servers, ports, the data folder, what the
-/// host can enforce, the configuration files of AI clients, and the running daemon. Changes nothing.
+/// Checks the configuration, the programs and folders of servers and of what they need, the container
+/// engine, ports, the data folder, the limits that the host can enforce, the configuration files of AI
+/// clients, and the running daemon. Changes nothing.
 /// Ends with 1 when something must be mended.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}

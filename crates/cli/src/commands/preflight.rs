@@ -2,7 +2,7 @@
 //! nothing: the daemon's folder and addresses, programs, approvals, sign-ins.
 
 use crate::context::Context;
-use crate::preflight::{self, is_missing};
+use crate::preflight::{self, Finding};
 use crate::printer::Paint;
 use crate::report::Report;
 use config::{Approval, Config, Server};
@@ -23,10 +23,11 @@ const PERSON: u8 = 11;
 /// Check whether everything would run, and start nothing
 ///
 /// Looks at the configuration, the data folder and who holds it, the addresses to listen on,
-/// programs, approvals and sign-ins. Ends with 0 when all is well, with 2 when the configuration is
-/// wrong, with 10 when trying later may help (an address or the folder is held by something that
-/// may go), with 11 when a person is needed (a program is missing, an approval, a sign-in), and with
-/// 12 for a server that is not declared.
+/// programs of servers and of what they need, the container engine, approvals and sign-ins. Ends with
+/// 0 when all is well, with 2 when the configuration is wrong, with 10 when trying later may help (an
+/// address or the folder is held by something that may go, the engine does not answer), with 11 when
+/// a person is needed (a program is missing, an approval, a sign-in), and with 12 for a server that is
+/// not declared.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these servers
@@ -36,7 +37,7 @@ pub(crate) struct Args {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Check {
-    /// `data`, `listen`, `program`, `approval` or `sign-in`.
+    /// `data`, `listen`, `program`, `engine`, `depends`, `approval` or `sign-in`.
     what: &'static str,
     /// The server that it is about.
     server: Option<String>,
@@ -58,6 +59,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
             return Err(problem.hint("see what is declared: switchboard list").into());
         }
     }
+    // Before some are left out: they may depend on each other.
+    let findings = preflight::check(&config, &context.environment);
     config
         .servers
         .retain(|_, server| args.servers.is_empty() || args.servers.iter().any(|name| is_called(server, name)));
@@ -66,7 +69,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     if running.is_none() {
         checks.extend([Some(config.listen.address), config.listen.tcp].into_iter().flatten().map(address));
     }
-    checks.extend(servers(&config, context)?);
+    checks.extend(servers(&config, &findings, context)?);
     let exit = checks.iter().map(|check| check.exit).max().unwrap_or(0);
     show(&checks, exit, context);
     match exit {
@@ -121,21 +124,22 @@ fn address(address: SocketAddr) -> Check {
     }
 }
 
-fn servers(config: &Config, context: &Context) -> Result<Vec<Check>, Report> {
-    let findings = preflight::check(config, &context.environment);
+fn servers(config: &Config, findings: &[Finding], context: &Context) -> Result<Vec<Check>, Report> {
     let mut checks = Vec::new();
     for server in config.servers.values().filter(|server| server.enabled) {
         if server.approval == Approval::Pending {
             let message = format!("it waits for approval: it is declared at {}", server.origin);
-            checks.push(Check::person("approval", Some(server), message).hint("look at it, then approve it"));
+            checks.push(
+                Check::person("approval", Some(server), message)
+                    .hint(format!("look at it and decide: switchboard approve {}", server.name)),
+            );
             continue;
         }
-        match findings.iter().find(|finding| is_missing(finding, server)) {
-            Some(finding) => {
-                checks.push(Check::person("program", Some(server), finding.message.clone()).hint(finding.hint.clone()));
-            }
-            None => checks.push(Check::well("program", Some(server), "what it runs or reaches is there".to_owned())),
+        let mut wrong = findings.iter().filter(|finding| finding.servers.contains(&server.name)).peekable();
+        if wrong.peek().is_none() {
+            checks.push(Check::well("program", Some(server), "what it runs or reaches is there".to_owned()));
         }
+        checks.extend(wrong.map(|finding| Check::found(server, finding)));
         checks.extend(sign_in(server, context)?);
     }
     Ok(checks)
@@ -205,6 +209,11 @@ impl Check {
 
     fn person(what: &'static str, server: Option<&Server>, message: String) -> Self {
         Self::new(what, server, PERSON, message)
+    }
+
+    fn found(server: &Server, finding: &Finding) -> Self {
+        let exit = if finding.passes { LATER } else { PERSON };
+        Self::new(finding.what, Some(server), exit, finding.message.clone()).hint(finding.hint.clone())
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {

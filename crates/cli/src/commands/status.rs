@@ -6,7 +6,7 @@ use crate::client::encoded;
 use crate::context::Context;
 use crate::printer::{Paint, Printer, count, harmless, one_line};
 use crate::report::Report;
-use control::said::{Server, Service, Status};
+use control::said::{Instance, Server, Service, Status};
 use std::collections::BTreeMap;
 
 /// How many changed tools are named.
@@ -129,6 +129,9 @@ fn detail(server: &Server, printer: &Printer) {
             printer.line(&format!("  {what:12} {value}"));
         }
     }
+    for one in server.instance_states.iter().filter(|_| server.instance_states.len() > 1) {
+        printer.line(&format!("  {:12} {}", format!("instance {}", one.index), instance(one)));
+    }
     notes(server, printer);
 }
 
@@ -191,9 +194,14 @@ fn overall(status: &Status) -> String {
 
 fn row(server: &Server) -> Vec<String> {
     let dash = || "-".to_owned();
+    let all = &server.instance_states;
+    let alike = all.iter().filter(|one| one.state == server.state).count();
     vec![
         server.name.clone(),
-        server.state.clone(),
+        match alike < all.len() && all.len() > 1 {
+            true => format!("{} ({alike} of {})", server.state, all.len()),
+            false => server.state.clone(),
+        },
         server.health.clone(),
         duration(server.in_state_ms),
         server.era.clone().unwrap_or_else(dash),
@@ -217,6 +225,10 @@ fn explain(server: &Server, printer: &Printer) {
     if let Some(hint) = server.hint.as_ref().filter(|_| server.health != "healthy") {
         printer.line(&format!("  next: {}", harmless(hint)));
     }
+    for one in server.instance_states.iter().filter(|one| server.instance_states.len() > 1 && one.state != server.state)
+    {
+        printer.line(&format!("{}: instance {} is {}", server.name, one.index, instance(one)));
+    }
     for missing in &server.not_enforced {
         printer.line(&format!("{}: this host cannot enforce resources.{}", server.name, harmless(missing)));
     }
@@ -227,6 +239,14 @@ fn explain(server: &Server, printer: &Printer) {
         printer.line(&changed_tools(server));
     }
     notes(server, printer);
+}
+
+/// How one of several instances is.
+fn instance(one: &Instance) -> String {
+    let process = one.pid.map(|pid| format!(", process {pid}")).unwrap_or_default();
+    let reason = one.reason.as_deref().map(|reason| format!(": {}", harmless(reason))).unwrap_or_default();
+    let (calls, restarts) = (count(one.in_flight, "call"), one.restarts);
+    format!("{}{process}, {calls} now, restarted {restarts} times{reason}", one.state)
 }
 
 /// What was counted and is seldom wanted.

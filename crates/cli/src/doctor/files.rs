@@ -4,6 +4,7 @@
 use super::{Finding, programs};
 use crate::context::Context;
 use config::{Loaded, Reach};
+use rustix::fs::{Access, access};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
@@ -71,6 +72,14 @@ fn private(root: &Path) -> Option<Finding> {
     if metadata.uid() != me {
         let message = format!("the data folder {path} belongs to another user ({})", metadata.uid());
         return Some(Finding::error("data folder", message, "name one of your own: --data DIR"));
+    }
+    if access(root, Access::WRITE_OK).is_err() {
+        let message = format!("nothing can be written to the data folder {path}");
+        return Some(Finding::error(
+            "data folder",
+            message,
+            format!("chmod u+rwx {path}, or name another: --data DIR"),
+        ));
     }
     (metadata.mode() & 0o077 != 0).then(|| {
         let message = format!("the data folder {path} is open to other people, and it holds keys");

@@ -3,7 +3,7 @@
 use super::Finding;
 use config::{Config, Reach};
 use rustix::process::{Resource, getrlimit};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use supervisor::port_holder;
 
 /// Descriptors that a server takes: three pipes, and some for its clients.
@@ -51,7 +51,23 @@ fn proc_file_system() -> Option<Finding> {
 
 /// Whether the address of the listener is free; only asked when no daemon of ours has it.
 pub(super) fn address(config: &Config) -> Option<Finding> {
-    let address = config.listen.address;
+    in_use(config.listen.address, "--listen 127.0.0.1:0")
+}
+
+/// The same of the plain TCP listener, and the ports that servers of this machine are to listen on.
+pub(super) fn ports(config: &Config) -> Vec<Finding> {
+    let own = config.listen.tcp.and_then(|address| in_use(address, "listen.tcp"));
+    let servers = config.servers.values().filter(|server| server.is_active());
+    let taken = servers.filter_map(|server| {
+        let port = server.listens_on()?;
+        let holder = port_holder::in_the_way(port)?;
+        let message = format!("the server `{}` is to listen on port {port}, and {holder} does", server.name);
+        Some(Finding::error("ports", message, format!("end that, or set another `port` at {}", server.origin)))
+    });
+    own.into_iter().chain(taken).collect()
+}
+
+fn in_use(address: SocketAddr, choose: &str) -> Option<Finding> {
     let error = TcpListener::bind(address).err()?;
     let who = match port_holder::find(address) {
         Some(holder) => format!("{} (process {}) listens there", holder.name, holder.pid),
@@ -60,7 +76,7 @@ pub(super) fn address(config: &Config) -> Option<Finding> {
     Some(Finding::error(
         "address",
         format!("{address} cannot be listened on: {who}"),
-        "end it, or choose another: --listen 127.0.0.1:0",
+        format!("end it, or choose another: {choose}"),
     ))
 }
 

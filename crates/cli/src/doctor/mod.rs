@@ -5,6 +5,7 @@ mod clients;
 mod files;
 mod host;
 mod running;
+mod sandbox;
 
 use crate::context::Context;
 use crate::preflight;
@@ -77,8 +78,13 @@ fn configuration(loaded: &Loaded) -> Vec<Finding> {
     found.collect()
 }
 
-/// Programs of servers that are not there.
+/// Programs, engines and servers that others need and that are not there.
 fn programs(context: &Context, loaded: &Loaded) -> Vec<Finding> {
     let missing = preflight::check(&loaded.config, &context.environment).into_iter();
-    missing.map(|missing| Finding::error("programs", missing.message, missing.hint)).collect()
+    let check = |what: &str| match what {
+        "program" => "programs",
+        "engine" => "container engine",
+        _ => "dependencies",
+    };
+    missing.map(|missing| Finding::error(check(missing.what), missing.message, missing.hint)).collect()
 }

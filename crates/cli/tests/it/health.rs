@@ -33,7 +33,7 @@ fn what_is_not_in_use_fails_nobody() {
     assert_eq!(health["overall"], "healthy", "{health}");
     let off = health["servers"].as_array().unwrap().iter().find(|server| server["name"] == "off").unwrap();
     assert_eq!((&off["level"], &off["active"]), (&"unknown".into(), &false.into()), "{off}");
-    assert!(off["action"].as_str().unwrap().contains("enabled = true"), "{off}");
+    assert!(off["action"].as_str().unwrap().contains("switchboard enable off"), "{off}");
 }
 
 #[test]

@@ -206,6 +206,8 @@ macro_rules! snapshot {
                 (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[TIME]"),
                 (r"memory [\d.]+ MiB \(guard [\d.]+ MiB\)", "memory [SIZE] (guard [SIZE])"),
                 (r"up \d+s", "up [AGE]"),
+                // Between half and all of the delay.
+                (r"tried again in \d+ s", "tried again in [AGE]"),
                 (r"(stopped|ready), for \d+s", "$1, for [AGE]"),
                 (r"backup-\d{8}-\d{6}", "backup-[TIME]"),
                 (

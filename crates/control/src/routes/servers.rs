@@ -4,6 +4,7 @@ use super::guards::cache_of;
 use crate::{Control, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, State};
+use config::Layer;
 use gateway::catalog::{Kind, View};
 use gateway::health::Level;
 use gateway::server::{Command, InstanceStatus, Server, ServerState, Status};
@@ -145,7 +146,11 @@ fn described(server: &Server, instance: &InstanceStatus) -> said::Instance {
 /// What a person can do where the state itself says no more.
 pub(crate) fn action(server: &Server, state: ServerState) -> Option<String> {
     match state {
-        ServerState::Disabled => Some(format!("set enabled = true at {}", server.entry.origin)),
+        // The file of another tool is not ours to change.
+        ServerState::Disabled if server.entry.origin.layer == Layer::Found => {
+            Some(format!("switch it on at {}", server.entry.origin))
+        }
+        ServerState::Disabled => Some(format!("use it again: switchboard enable {}", server.name)),
         ServerState::Pending => Some(format!("look at it and decide: switchboard approve {}", server.name)),
         ServerState::NeedsAuth => Some(format!("switchboard auth login {}", server.name)),
         ServerState::Stopped => Some(format!("switchboard start {}", server.name)),

@@ -19,11 +19,16 @@ pub(crate) async fn explain(
     State(control): State<Control>,
     Query(asked): Query<Asked>,
 ) -> Result<Json<said::Reasons>, Problem> {
-    let snapshot = control.parts.gateway.snapshot();
+    let gateway = &control.parts.gateway;
     let principal = asked.principal.map_or_else(|| control.principal.clone(), |name| Principal::new(&name));
     let reasons = match asked.name {
-        Some(name) => vec![why::explain(&snapshot, &name, &principal)?],
-        None => why::every(&snapshot, &principal),
+        Some(name) => vec![why::explain(gateway, &name, &principal).or_else(|unknown| {
+            // What discovery found and is not listed is no server yet, but there is something to say.
+            let found = control.parts.found.borrow();
+            let found = found.iter().find(|found| found.name == name);
+            found.map(|found| why::not_listed(found, &principal)).ok_or(unknown)
+        })?],
+        None => why::every(gateway, &principal),
     };
     Ok(Json(said::Reasons { reasons }))
 }

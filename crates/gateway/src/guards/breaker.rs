@@ -47,8 +47,9 @@ pub(crate) struct Circuit {
     state: State,
     round: u32,
     deaths: u32,
-    /// Why it opened last.
+    /// Why it opened last, and when.
     why: String,
+    opened: Option<Instant>,
 }
 
 /// The breaker of one server.
@@ -65,7 +66,7 @@ const CALM: u32 = 1;
 
 impl Circuit {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Closed { failures: 0 }, round: 0, deaths: 0, why: String::new() }
+        Self { settings, state: State::Closed { failures: 0 }, round: 0, deaths: 0, why: String::new(), opened: None }
     }
 
     /// May a call be made now? If not: how long until that may change.
@@ -125,6 +126,10 @@ impl Circuit {
 
     fn open(&mut self, now: Instant, why: &str) {
         why.clone_into(&mut self.why);
+        // One that opens again after a trial has been open all the while.
+        if matches!(self.state, State::Closed { .. }) {
+            self.opened = Some(now);
+        }
         self.state = State::Open { until: now + self.settings.pause };
     }
 
@@ -142,15 +147,20 @@ impl Circuit {
     /// In words, unless it is closed.
     fn said(&self, now: Instant) -> Option<String> {
         let (count, why) = (self.settings.failures, &self.why);
+        let seconds = self.opened.map_or(0, |opened| now.saturating_duration_since(opened).as_secs());
         match &self.state {
             State::Closed { .. } => None,
             State::Open { until } => {
                 let left = until.saturating_duration_since(now).as_secs_f32().ceil();
-                Some(format!("open: {count} failures in a row, the last: {why}; calls are tried again in {left} s"))
+                Some(format!(
+                    "open for {seconds} s: {count} failures in a row, the last: {why}; calls are tried again in {left} s"
+                ))
             }
             State::Trying { succeeded, .. } => {
                 let trials = self.settings.trials;
-                Some(format!("half-open: {succeeded} of {trials} trial calls succeeded; it had opened because: {why}"))
+                Some(format!(
+                    "half-open: {succeeded} of {trials} trial calls succeeded; it opened {seconds} s ago because: {why}"
+                ))
             }
         }
     }

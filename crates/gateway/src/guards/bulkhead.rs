@@ -41,6 +41,11 @@ impl Bulkhead {
         self.most.saturating_sub(self.places.available_permits()) + self.waiting.load(Ordering::Relaxed)
     }
 
+    /// How many calls may wait for a place.
+    pub(crate) fn waiting_max(&self) -> usize {
+        self.waiting_max
+    }
+
     /// A place, when one is free and nobody waits for it.
     pub(crate) fn try_enter(&self) -> Option<SemaphorePermit<'_>> {
         self.places.try_acquire().ok()

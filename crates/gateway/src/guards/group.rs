@@ -6,13 +6,13 @@ use crate::catalog::{Member, Route};
 use crate::gateway::Snapshot;
 use crate::server::Server;
 use crate::server::ServerState;
-use protocol::{Error, ErrorKind, Raw, Text};
+use protocol::{Error, ErrorKind, Object, Raw, Text};
 use std::sync::Arc;
 
 /// A member, as far as the choice cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Candidate {
-    /// 0 for well, 1 for soon, 2 for not now.
+    /// A [`Fitness`] as a number.
     ailing: u8,
     priority: u32,
     weight: u32,
@@ -80,18 +80,64 @@ pub(crate) fn of_uri(snapshot: &Snapshot, server: &Server, uri: &Text) -> Option
 }
 
 fn candidate(member: &Member, server: &Server) -> Candidate {
-    let ailing = match server.link() {
-        _ if server.guards.is_open() => 2,
-        Some(_) => 0,
+    let outstanding = server.guards.outstanding();
+    Candidate { ailing: fitness(server) as u8, priority: member.priority, weight: member.weight, outstanding }
+}
+
+/// How fit a server is for a call.
+fn fitness(server: &Server) -> Fitness {
+    match server.link() {
+        _ if server.guards.is_open() => Fitness::Unfit,
+        Some(_) => Fitness::Well,
         None => match server.status().state {
             // A call wakes it.
-            ServerState::Asleep | ServerState::Ready => 0,
-            ServerState::Starting => 1,
-            _ => 2,
+            ServerState::Asleep | ServerState::Ready => Fitness::Well,
+            ServerState::Starting => Fitness::Soon,
+            _ => Fitness::Unfit,
         },
+    }
+}
+
+/// Whether a member of a group can serve a call now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fitness {
+    /// It is ready, or wakes.
+    Well = 0,
+    /// It is starting.
+    Soon = 1,
+    /// It is down or left alone.
+    Unfit = 2,
+}
+
+/// A member of a group as whoever explains it sees it.
+#[derive(Debug, Clone)]
+pub struct GroupMember {
+    /// The server.
+    pub server: Arc<Server>,
+    /// Whether it can serve now.
+    pub fitness: Fitness,
+    /// Lower is asked first.
+    pub priority: u32,
+}
+
+/// The members of the group of `server` in the order in which they are asked now; those that have the
+/// tool `own`, where one is named. Empty for a server without a group.
+#[must_use]
+pub fn members(snapshot: &Snapshot, server: &Server, own: Option<&Text>) -> Vec<GroupMember> {
+    let Some(group) = &server.entry.guards.group else { return Vec::new() };
+    let named = |tool: &Raw, own: &Text| Object::of(tool).ok().and_then(|tool| tool.text("name")).as_ref() == Some(own);
+    let offers = |other: &Server| {
+        own.is_none_or(|own| other.rules.offers(own) && other.catalog().tools.iter().any(|tool| named(tool, own)))
     };
-    let outstanding = server.guards.outstanding();
-    Candidate { ailing, priority: member.priority, weight: member.weight, outstanding }
+    let mut members: Vec<GroupMember> = Vec::new();
+    for other in snapshot.servers.values().filter(|other| other.entry.is_active() && offers(other)) {
+        if let Some(own) = other.entry.guards.group.as_ref().filter(|own| own.name == group.name) {
+            members.push(GroupMember { server: other.clone(), fitness: fitness(other), priority: own.priority });
+        }
+    }
+    // A stable sort: equals stay in the order of their names.
+    members.sort_by_key(|member| (member.fitness, member.priority));
+    members
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub use approved::{ApprovedServer, ApprovedTools, digest};
 use approved::{Standing, ToolFacts};
 
 pub(crate) mod group;
+pub use group::{Fitness, GroupMember, members};
 
 mod path;
 pub(crate) use path::Sending;
@@ -126,15 +127,21 @@ impl Guards {
         // Tools are those that the server lists; URIs and the like are whatever a client writes.
         let own = if action == Action::CallTool { own } else { call.method.as_str() };
         let client = context.session.as_deref().unwrap_or(context.principal.as_str());
-        rates.admit(client, own, Instant::now()).map_err(|exceeded| {
-            let (key, most) = (exceeded.key, exceeded.per_second);
-            let left = exceeded.after.as_millis().max(1);
-            let message = format!("the server `{name}` takes {most} calls a second (`rate_limit.{key}` of its entry)");
-            Error::new(ErrorKind::Overloaded, message)
-                .refused()
-                .retry_after(exceeded.after)
-                .hint(format!("call again in {left} ms, or raise `rate_limit.{key}` of `{name}`"))
-        })
+        rates.admit(client, own, Instant::now()).map_err(|exceeded| too_often(name, exceeded))
+    }
+
+    /// Whether `client` could call `own` of the server called `name` now; nothing where no rate is
+    /// limited. To explain, not for calls.
+    #[must_use]
+    pub fn rate(&self, name: &str, client: &str, own: &str) -> Option<Result<(), Error>> {
+        let rates = self.rates.as_ref()?;
+        Some(rates.look(client, own, Instant::now()).map_err(|exceeded| too_often(name, exceeded)))
+    }
+
+    /// How many calls are let in at once, and how many more may wait.
+    #[must_use]
+    pub fn places(&self) -> (usize, usize) {
+        (self.bulkhead.most(), self.bulkhead.waiting_max())
     }
 
     /// Leave for one call to the server called `name`; none when it has to wait for a place.
@@ -200,7 +207,8 @@ impl Guards {
     }
 
     /// Whether the server is left alone now.
-    pub(crate) fn is_open(&self) -> bool {
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         self.breaker.is_open()
     }
 
@@ -260,6 +268,16 @@ impl Drop for Pass<'_> {
             self.breaker.ended(leave, Outcome::Unknown, "");
         }
     }
+}
+
+fn too_often(name: &str, exceeded: rates::Exceeded) -> Error {
+    let (key, most) = (exceeded.key, exceeded.per_second);
+    let left = exceeded.after.as_millis().max(1);
+    let message = format!("the server `{name}` takes {most} calls a second (`rate_limit.{key}` of its entry)");
+    Error::new(ErrorKind::Overloaded, message)
+        .refused()
+        .retry_after(exceeded.after)
+        .hint(format!("call again in {left} ms, or raise `rate_limit.{key}` of `{name}`"))
 }
 
 /// What a reply says about the server: timeouts, lost instances, connections that fail and HTTP 5xx

@@ -87,6 +87,31 @@ impl Rates {
     /// May `client` call `tool` now? A refused call takes from no bucket.
     pub(crate) fn admit(&self, client: &str, tool: &str, now: Instant) -> Result<(), Exceeded> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let filled = self.taken(&buckets, client, tool, now)?;
+        buckets.server = filled[0].or(buckets.server);
+        if let Some(bucket) = filled[1] {
+            put(&mut buckets.clients, client, bucket);
+        }
+        if let Some(bucket) = filled[2] {
+            put(&mut buckets.tools, tool, bucket);
+        }
+        Ok(())
+    }
+
+    /// The same question, of somebody who does not call: nothing is taken.
+    pub(crate) fn look(&self, client: &str, tool: &str, now: Instant) -> Result<(), Exceeded> {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        self.taken(&buckets, client, tool, now).map(drop)
+    }
+
+    /// What is left of the server, the client and the tool after one call more.
+    fn taken(
+        &self,
+        buckets: &Buckets,
+        client: &str,
+        tool: &str,
+        now: Instant,
+    ) -> Result<[Option<Bucket>; 3], Exceeded> {
         let RateLimit { calls_per_second, burst, calls_per_second_per_client, calls_per_second_per_tool } =
             self.settings;
         let rows = [
@@ -108,14 +133,7 @@ impl Rates {
             }
             filled[at] = Some(Bucket { tokens: bucket.tokens - 1.0, ..bucket });
         }
-        buckets.server = filled[0].or(buckets.server);
-        if let Some(bucket) = filled[1] {
-            put(&mut buckets.clients, client, bucket);
-        }
-        if let Some(bucket) = filled[2] {
-            put(&mut buckets.tools, tool, bucket);
-        }
-        Ok(())
+        Ok(filled)
     }
 }
 
@@ -156,7 +174,10 @@ mod tests {
     fn a_refusal_names_the_limit_and_the_time_and_takes_nothing() {
         let (rates, now) = (rates(100, 2, 0, 1), Instant::now());
         assert_eq!(rates.admit("a", "x", now), Ok(()));
+        assert_eq!(rates.look("a", "x", now), Ok(()));
+        assert_eq!(rates.look("a", "x", now), Ok(()), "to look takes nothing");
         assert_eq!(rates.admit("a", "x", now), Ok(()));
+        assert_eq!(rates.look("a", "x", now), Err(rates.admit("a", "x", now).unwrap_err()));
         let refused = rates.admit("a", "y", now).unwrap_err();
         assert_eq!((refused.key, refused.per_second), ("calls_per_second", 100));
         assert!(refused.after <= Duration::from_millis(11), "{refused:?}");

@@ -2,8 +2,8 @@
 //! watched and ended like a process: the handle is the same.
 
 use super::complaints::Complaints;
-use super::start::{Child, Down, Failed, Live};
-use super::{Core, Environment};
+use super::start::{Child, Down, Failed, Live, ended};
+use super::{Cause, Core, Environment};
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, UpstreamEvent};
 use config::{Container, ContainerEndpoint, PublishedPort};
 use std::net::{IpAddr, Ipv4Addr};
@@ -43,13 +43,13 @@ pub(super) async fn connect(
             let place = ports.iter().find(|(port, _)| *port == endpoint.port);
             let Some((_, address)) = place else {
                 let reason = format!("port {} of the container is not published", endpoint.port);
-                return Err(Failed::Down(Down { ending: Ending::Failure, reason, hint: None, needs_auth: false }));
+                return Err(Failed::Down(Down { ending: Ending::Failure, reason, hint: None, cause: Cause::Other }));
             };
             let url = format!("http://{address}{}", endpoint.path);
             tokio::select! {
                 biased;
                 exit = handle.wait() => {
-                    Err(ConnectError::Unreachable { message: format!("the container ended: {exit}") })
+                    return Err(Failed::Down(ended("the container", &exit, &server.name)));
                 }
                 link = knock(&url, options, events) => link,
             }
@@ -83,5 +83,5 @@ async fn knock(
 
 fn down(error: ContainerError) -> Failed {
     let ending = if error.can_pass { Ending::Failure } else { Ending::Hopeless };
-    Failed::Down(Down { ending, reason: error.reason, hint: error.hint, needs_auth: false })
+    Failed::Down(Down { ending, reason: error.reason, hint: error.hint, cause: Cause::Other })
 }

@@ -1,11 +1,11 @@
 //! A server that is a program of ours and spoken to at a URL: the program is started, then its
 //! URL is tried until it answers. It does not decide when to give up: the attempt has its time.
 
-use super::start::{Child, Down, Failed, Live, reached};
+use super::start::{Child, Failed, Live, ended, reached};
 use super::{Core, Environment, launch};
 use crate::upstream::{ConnectError, ConnectOptions, Connection, UpstreamEvent};
 use std::time::Duration;
-use supervisor::{Ending, Stream};
+use supervisor::Stream;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -33,12 +33,7 @@ pub(super) async fn connect(
         exit = process.wait() => {
             // Nobody has its stderr open any more: what it said last is on its way.
             complaints.read_out().await;
-            return Err(Failed::Down(Down {
-                ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
-                reason: format!("the process ended before it listened: {exit}"),
-                hint: exit.hint().map(str::to_owned),
-                needs_auth: false,
-            }));
+            return Err(Failed::Down(ended("the process", &exit, &server.name)));
         }
         connected = knock(entry, options, events) => connected,
     };

@@ -3,7 +3,7 @@
 //! holds hashes only. Servers that share folder and command share the step.
 
 use super::start::{Child, Down, with_last_words};
-use super::{Core, Environment, launch};
+use super::{Cause, Core, Environment, launch};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs;
@@ -108,7 +108,7 @@ async fn run(
             ending: Ending::Hopeless,
             reason: format!("its install step failed: {why}"),
             hint: Some(format!("mend it: run `{shown}`{place}, see: switchboard logs {name}")),
-            needs_auth: false,
+            cause: Cause::Install,
         }
     };
     let mut words = entry.install.iter().cloned();

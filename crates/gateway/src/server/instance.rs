@@ -8,7 +8,7 @@ use super::needs::trouble;
 use super::outdated::Outdated;
 use super::pool::Pool;
 use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
-use super::{Core, Environment, InstanceStatus};
+use super::{Cause, Core, Environment, InstanceStatus};
 use crate::DRAIN_TIME_MAX;
 use crate::catalog::ServerCatalog;
 use crate::upstream::UpstreamEvent;
@@ -152,7 +152,7 @@ impl Instance {
 
     /// Takes a step, if it is one, and reports where it is now.
     async fn go(&mut self, event: Event, reason: &str) {
-        self.step(event, reason, None, None, false).await;
+        self.step(event, reason, None, None, Cause::Other).await;
     }
 
     async fn step(
@@ -161,7 +161,7 @@ impl Instance {
         reason: &str,
         hint: Option<String>,
         next_try: Option<Instant>,
-        needs_auth: bool,
+        cause: Cause,
     ) {
         let state = match self.status.state.next(event) {
             Ok(state) => state,
@@ -172,7 +172,7 @@ impl Instance {
         };
         self.status = InstanceStatus {
             state,
-            needs_auth,
+            cause,
             reason: (!reason.is_empty()).then(|| reason.into()),
             hint: hint.map(Into::into),
             since: SystemTime::now(),
@@ -239,7 +239,7 @@ impl Instance {
                 self.gone("").await;
                 Left::Told
             }
-            Some(Err(down)) if down.needs_auth && sign_in && self.is_signed_in().await => {
+            Some(Err(down)) if down.cause == Cause::SignIn && sign_in && self.is_signed_in().await => {
                 self.go(Event::Stop, "").await;
                 self.gone("").await;
                 Left::Told
@@ -333,7 +333,7 @@ impl Instance {
             return Some(Left::Told);
         }
         if let Some(why) = news.sick {
-            let down = Down { ending: Ending::Failure, reason: why.to_string(), hint: None, needs_auth: false };
+            let down = Down { ending: Ending::Failure, reason: why.to_string(), hint: None, cause: Cause::Other };
             return Some(Left::Down(self.end_sick(led, down).await));
         }
         if news.sign_in
@@ -394,7 +394,7 @@ impl Instance {
                     ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
                     reason: with_last_words(&self.server, self.begun, reason),
                     hint: exit.hint().map(str::to_owned),
-                    needs_auth: false,
+                    cause: Cause::Other,
                 }
             }
             (None, process) => {
@@ -403,7 +403,7 @@ impl Instance {
                 } else {
                     "the connection was closed".to_owned()
                 };
-                Down { ending: Ending::Failure, reason, hint: None, needs_auth: false }
+                Down { ending: Ending::Failure, reason, hint: None, cause: Cause::Other }
             }
         };
         led.lane.end(&down.reason);
@@ -439,12 +439,12 @@ impl Instance {
     async fn pause(&mut self, down: Down) {
         let now = Instant::now();
         let (event, until) = match self.restarts.ended(down.ending, now) {
-            _ if down.needs_auth => (Event::GiveUp, None),
+            _ if down.cause == Cause::SignIn => (Event::GiveUp, None),
             Decision::RestartAfter(delay) => (Event::AgainLater, Some(now + delay)),
             Decision::CrashLoop { until } => (Event::TooOften, Some(until)),
             Decision::Stop => (Event::GiveUp, None),
         };
-        self.step(event, &down.reason, down.hint, until, down.needs_auth).await;
+        self.step(event, &down.reason, down.hint, until, down.cause).await;
         loop {
             let wake = async {
                 match until {
@@ -456,7 +456,7 @@ impl Instance {
                 () = wake => return,
                 news = self.news() => news,
             };
-            let signed_in = news.sign_in && down.needs_auth && self.is_signed_in().await;
+            let signed_in = news.sign_in && down.cause == Cause::SignIn && self.is_signed_in().await;
             if news.restart.is_some() || signed_in {
                 self.restarts.reset();
                 return;

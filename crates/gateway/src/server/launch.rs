@@ -3,7 +3,7 @@
 
 use super::complaints::Complaints;
 use super::start::{Down, Failed};
-use super::{Core, Environment};
+use super::{Cause, Core, Environment};
 use supervisor::{Ending, ProcessHandle, ProcessLimits, SpawnRequest, Spawned, port_holder};
 use tokio::net::unix::pipe;
 
@@ -36,19 +36,19 @@ pub(super) fn request(entry: &config::Server, environment: &Environment) -> Opti
 
 /// Starts it.
 pub(super) async fn spawn(server: &Core, entry: &config::Server, environment: &Environment) -> Result<Started, Failed> {
-    let failed = |ending, reason, hint| Failed::Down(Down { ending, reason, hint, needs_auth: false });
+    let failed = |cause, ending, reason, hint| Failed::Down(Down { ending, reason, hint, cause });
     let Some(request) = request(entry, environment) else {
-        return Err(failed(Ending::Hopeless, "it has no program".to_owned(), None));
+        return Err(failed(Cause::Other, Ending::Hopeless, "it has no program".to_owned(), None));
     };
     if let Some(port) = entry.listens_on()
         && let Some(why) = taken(port).await
     {
         let hint = format!("end that, or set another `port` for `{}`", entry.name);
-        return Err(failed(Ending::Failure, why, Some(hint)));
+        return Err(failed(Cause::Port, Ending::Failure, why, Some(hint)));
     }
     let Spawned { pid, stdin, stdout, stderr, handle } = environment.spawner.spawn(request).await.map_err(|error| {
         let ending = if error.can_pass() { Ending::Failure } else { Ending::Hopeless };
-        failed(ending, error.to_string(), error.hint())
+        failed(Cause::Other, ending, error.to_string(), error.hint())
     })?;
     for missing in handle.meter().not_enforced() {
         server.log.remark(format!("this host cannot enforce resources.{missing}"));

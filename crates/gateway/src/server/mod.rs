@@ -11,7 +11,7 @@ mod goal;
 pub use goal::Goal;
 
 mod status;
-pub use status::{Counters, InstanceStatus, Status};
+pub use status::{Cause, Counters, InstanceStatus, Status};
 
 mod environment;
 pub use environment::{Environment, Fact, Inside, Starting};

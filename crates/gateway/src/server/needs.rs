@@ -2,7 +2,7 @@
 //! which are known here. Waits for them, and tells when one goes while the server runs.
 
 use super::start::{Child, Down};
-use super::{Command, Core, ServerState, Status};
+use super::{Cause, Command, Core, ServerState, Status};
 use crate::containers::{HttpProbe, MachineEngine};
 use config::Config;
 use futures_util::future::{join_all, select_all};
@@ -140,7 +140,7 @@ impl Needs {
             ending: unmet.ending,
             reason: unmet.reason,
             hint: unmet.hint,
-            needs_auth: false,
+            cause: Cause::Dependency,
         })?;
         child.says("");
         Ok(Some(Arc::new(Lease { services, others })))

@@ -357,6 +357,7 @@ impl Owner {
                 reason
             },
             hint: says.and_then(|status| status.hint.as_deref()).map(str::to_owned),
+            cause: says.map(|status| status.cause).unwrap_or_default(),
             since: says.map_or_else(std::time::SystemTime::now, |status| status.since),
             next_try: alike().filter_map(|status| status.next_try).min(),
             pid: alike().find_map(|status| status.pid),

@@ -3,7 +3,7 @@
 
 use super::complaints::Complaints;
 use super::needs::Lease;
-use super::{Core, Environment, container, hosted, install, launch, lister, unaltered};
+use super::{Cause, Core, Environment, container, hosted, install, launch, lister, unaltered};
 use crate::asking::Kinds;
 use crate::catalog::ServerCatalog;
 use crate::upstream::{self, ConnectError, ConnectOptions, Connection, EraChoice, UpstreamEvent};
@@ -85,8 +85,8 @@ pub(super) struct Down {
     pub(super) ending: Ending,
     pub(super) reason: String,
     pub(super) hint: Option<String>,
-    /// Whether a person must sign in: then no timer helps.
-    pub(super) needs_auth: bool,
+    /// What it comes from, where that is more than its own doing.
+    pub(super) cause: Cause,
 }
 
 impl Down {
@@ -94,18 +94,14 @@ impl Down {
         let needs_auth = matches!(error, ConnectError::NeedsAuth { .. });
         let hopeless = needs_auth || matches!(error, ConnectError::Unauthorized { .. });
         let ending = if hopeless { Ending::Hopeless } else { Ending::Failure };
-        Self {
-            ending,
-            reason: cut(&error.to_string(), REASON_CHARS_MAX),
-            hint: Some(error.hint().to_owned()),
-            needs_auth,
-        }
+        let cause = if needs_auth { Cause::SignIn } else { Cause::Other };
+        Self { ending, reason: cut(&error.to_string(), REASON_CHARS_MAX), hint: Some(error.hint().to_owned()), cause }
     }
 
     /// The server refuses every call until a person has signed in.
     pub(super) fn signed_out(error: &Error) -> Self {
         let hint = error.hint.as_ref().map(|hint| hint.clone().into_owned());
-        Self { ending: Ending::Hopeless, reason: cut(&error.message, REASON_CHARS_MAX), hint, needs_auth: true }
+        Self { ending: Ending::Hopeless, reason: cut(&error.message, REASON_CHARS_MAX), hint, cause: Cause::SignIn }
     }
 }
 
@@ -127,6 +123,31 @@ impl From<ConnectError> for Failed {
     fn from(error: ConnectError) -> Self {
         if error == ConnectError::ExitedDuringProbe { Self::Probe } else { Self::Down(Down::of(&error)) }
     }
+}
+
+/// Why a program of ours is not there: there is no URL to look at, but it said something itself.
+fn of_program(error: ConnectError, exit: &ExitReport, name: &str) -> Failed {
+    match error {
+        ConnectError::Unreachable { .. } => {
+            let hint = exit.hint().map_or_else(|| see_log(name), str::to_owned);
+            Failed::Down(Down { hint: Some(hint), ..Down::of(&error) })
+        }
+        error => error.into(),
+    }
+}
+
+/// `what`, which the server called `name` runs in, ended before it could be spoken to.
+pub(super) fn ended(what: &str, exit: &ExitReport, name: &str) -> Down {
+    Down {
+        ending: if exit.is_success() { Ending::Clean } else { Ending::Failure },
+        reason: format!("{what} ended before it listened: {exit}"),
+        hint: Some(exit.hint().map_or_else(|| see_log(name), str::to_owned)),
+        cause: Cause::Other,
+    }
+}
+
+fn see_log(name: &str) -> String {
+    format!("see its log: switchboard logs {name}")
 }
 
 /// The process of an attempt, so that one that is given up leaves nothing behind; and what the
@@ -214,7 +235,7 @@ pub(super) async fn attempt(
             let hint =
                 format!("raise startup_timeout of `{}` or look at: switchboard logs {}", server.name, server.name);
             let reason = format!("not ready within {} s", startup.as_secs_f32());
-            Down { ending: Ending::Failure, reason, hint: Some(hint), needs_auth: false }
+            Down { ending: Ending::Failure, reason, hint: Some(hint), cause: Cause::Other }
         }
     };
     let reason = match child.end(entry.stop_timeout).await {
@@ -263,7 +284,7 @@ async fn begin(
         return Err(Down::signed_out(&error));
     }
     let reason = cut(&format!("its lists could not be read: {error}"), REASON_CHARS_MAX);
-    Err(Down { ending: Ending::Failure, reason, hint: None, needs_auth: false })
+    Err(Down { ending: Ending::Failure, reason, hint: None, cause: Cause::Other })
 }
 
 pub(super) fn options(
@@ -332,7 +353,7 @@ pub(super) async fn connect(
                     let stopped = process.stop(entry.stop_timeout).await;
                     complaints.read_out().await;
                     server.log.remark(format!("start failed: {error} ({})", stopped.exit));
-                    Err(error.into())
+                    Err(of_program(error, &stopped.exit, &server.name))
                 }
             }
         }

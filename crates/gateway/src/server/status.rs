@@ -20,6 +20,8 @@ pub struct Status {
     pub reason: Option<String>,
     /// What a person can do about it.
     pub hint: Option<String>,
+    /// What keeps it down, where that is more than its own doing.
+    pub cause: Cause,
     /// Since when.
     pub since: SystemTime,
     /// When it is tried again.
@@ -39,8 +41,8 @@ pub struct InstanceStatus {
     pub index: usize,
     /// The state.
     pub state: State,
-    /// Whether it failed since a person must sign in.
-    pub needs_auth: bool,
+    /// What keeps it down, where that is more than its own doing.
+    pub cause: Cause,
     /// Why, in words for a person.
     pub reason: Option<Arc<str>>,
     /// What a person can do about it.
@@ -55,6 +57,22 @@ pub struct InstanceStatus {
     pub meter: Option<Meter>,
     /// Times it was started again.
     pub restarts: u64,
+}
+
+/// What keeps an instance down, as far as a person looks for it elsewhere than in its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cause {
+    /// What its reason says; or nothing does.
+    #[default]
+    Other,
+    /// Something that it depends on is not there.
+    Dependency,
+    /// The command that prepares it failed.
+    Install,
+    /// Somebody else has its port.
+    Port,
+    /// A person must sign in: then no timer helps.
+    SignIn,
 }
 
 /// What a call does that finds no instance ready.
@@ -91,7 +109,7 @@ impl InstanceStatus {
         Self {
             index,
             state: State::Stopped,
-            needs_auth: false,
+            cause: Cause::Other,
             reason: None,
             hint: None,
             since: SystemTime::now(),
@@ -104,7 +122,7 @@ impl InstanceStatus {
 
     /// What counts of it for the state of the server.
     pub(super) fn part(&self) -> Part {
-        Part { state: self.state, needs_auth: self.needs_auth }
+        Part { state: self.state, needs_auth: self.cause == Cause::SignIn }
     }
 }
 
@@ -117,6 +135,7 @@ impl Status {
             goal,
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
             hint: None,
+            cause: Cause::Other,
             since: SystemTime::now(),
             next_try: None,
             pid: None,
@@ -155,7 +174,10 @@ impl Status {
         let error = match (self.goal, self.state) {
             (_, S::Pending | S::Disabled) => {
                 let message = format!("the server `{name}` is not running{why}");
-                let hint = self.hint.clone().unwrap_or_else(|| "enable it in the configuration".to_owned());
+                let hint = match self.state {
+                    S::Pending => format!("look at it and decide: switchboard approve {name}"),
+                    _ => format!("use it again: switchboard enable {name}"),
+                };
                 return Error::new(ErrorKind::NotRunning, message).hint(hint);
             }
             (Goal::Stopped, _) => {
@@ -203,6 +225,10 @@ mod tests {
         }
         let refusal = status(Goal::Up, S::Backoff, Some(late)).refusal("db");
         assert!(refusal.message.contains("tried again in"), "{}", refusal.message);
+        for (state, next) in [(S::Pending, "switchboard approve db"), (S::Disabled, "switchboard enable db")] {
+            let refusal = status(Goal::Stopped, state, None).refusal("db");
+            assert!(refusal.hint.is_some_and(|hint| hint.contains(next)), "{state}");
+        }
         let refusal = status(Goal::Stopped, S::Stopped, None).refusal("db");
         assert_eq!(refusal.hint.as_deref(), Some("start it: switchboard start db"));
     }

@@ -2,6 +2,7 @@
 //! approved. The configuration is read again when one changes, but perhaps a moment later, and where
 //! the system tells no changes, not at all. It does not compare keys: those are read with the entry.
 
+use super::Cause;
 use super::start::Down;
 use supervisor::Ending;
 
@@ -21,6 +22,6 @@ pub(super) async fn check(entry: &config::Server) -> Result<(), Down> {
         ending: Ending::Hopeless,
         reason: format!("it is not what was approved: {}", lines.join("; ")),
         hint: Some(format!("look at it and decide: switchboard approve {}", entry.name)),
-        needs_auth: false,
+        cause: Cause::Other,
     })
 }

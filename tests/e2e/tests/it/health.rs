@@ -209,7 +209,7 @@ fn a_remote_server_that_went_away_is_connected_to_again() {
 
 /// A server that refuses everybody, with an authorization server that it names; and how often it
 /// was asked anything.
-fn refusing() -> (String, Arc<AtomicUsize>) {
+pub(crate) fn refusing() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let url = format!("{base}/mcp");
