@@ -95,6 +95,22 @@ fn a_restart_of_all_replicas_costs_no_call() {
 }
 
 #[test]
+fn a_changed_entry_costs_no_call() {
+    let entry = |round: usize| misbehave("s", "ok", "dual") + &format!("env = {{ ROUND = \"{round}\" }}\n");
+    let board = Switchboard::start(&entry(0));
+    let load = sleepers(&board, "s__sleep");
+    for round in 1..=4 {
+        let before = pids(&board, "s").unwrap_or_default();
+        board.rewrite_config(&entry(round));
+        // It may have noticed by itself already.
+        board.cli_json(&["reload"]);
+        ready_without(&board, "s", &before);
+        load.wait_for(CALLERS * 2);
+    }
+    unhurt(load);
+}
+
+#[test]
 fn a_session_stays_at_its_replica_and_only_those_of_a_dead_one_move() {
     let (board, pids) = three("pin = \"session\"\n");
     let clients: Vec<Arc<Legacy>> = (0..9).map(|_| Arc::new(board.legacy())).collect();
@@ -271,7 +287,10 @@ fn converse(stream: &TcpStream, kept: usize, says: Says, noted: &Mutex<Vec<Insta
             _ => {
                 let mut noted = noted.lock().unwrap();
                 noted.push(Instant::now());
-                (says(noted.len() - 1), json!({"content": [{"type": "text", "text": "done"}], "resultType": "complete"}))
+                (
+                    says(noted.len() - 1),
+                    json!({"content": [{"type": "text", "text": "done"}], "resultType": "complete"}),
+                )
             }
         };
         let body = match status.1 {
