@@ -5,6 +5,7 @@
 use http::{HeaderMap, Method, StatusCode};
 use outbound::relay::{Payload, Relay, RelayError, Target};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -48,26 +49,64 @@ async fn a_connection_is_used_again() {
 async fn a_kept_connection_that_the_peer_closed_is_replaced() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let relay = Relay::new(Target::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap());
-    let mut request = [0; 4096];
-    let (first, accepted) = tokio::join!(get(&relay), async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        assert!(stream.read(&mut request).await.unwrap() > 0);
-        stream.write_all(FIRST.as_bytes()).await.unwrap();
-        stream
-    });
-    assert_eq!(first.unwrap(), "first");
-    assert_eq!(relay.idle_count(), 1);
-    drop(accepted);
+    drop(kept(&relay, &listener).await);
     // Whatever the system has to say by now about sockets has been heard when this one stands.
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (connected, _) = tokio::join!(TcpStream::connect(other.local_addr().unwrap()), other.accept());
     connected.unwrap();
     let (second, ()) = tokio::join!(get(&relay), async {
         let (mut stream, _) = listener.accept().await.unwrap();
-        assert!(stream.read(&mut request).await.unwrap() > 0);
-        stream.write_all(SECOND.as_bytes()).await.unwrap();
+        answers(&mut stream, SECOND).await;
     });
     assert_eq!(second.unwrap(), "second");
+}
+
+/// A connection that was used once; the peer's end of it.
+async fn kept(relay: &Arc<Relay>, listener: &TcpListener) -> TcpStream {
+    let (first, stream) = tokio::join!(get(relay), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answers(&mut stream, FIRST).await;
+        stream
+    });
+    assert_eq!((first.unwrap().as_str(), relay.idle_count()), ("first", 1));
+    stream
+}
+
+async fn answers(stream: &mut TcpStream, answer: &str) {
+    let mut request = [0; 4096];
+    assert!(stream.read(&mut request).await.unwrap() > 0);
+    stream.write_all(answer.as_bytes()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_a_moment_ago_is_replaced_after_a_pause() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let relay = Relay::new(Target::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap());
+    let stream = kept(&relay, &listener).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    // Nothing has heard of this when the next request begins.
+    drop(stream);
+    let (second, ()) = tokio::join!(get(&relay), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        answers(&mut stream, SECOND).await;
+    });
+    assert_eq!(second.unwrap(), "second");
+}
+
+#[tokio::test]
+async fn a_connection_is_given_up_before_its_peer_is_likely_to_close_it() {
+    let announced = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nkeep-alive: timeout=60\r\n\r\nfirst";
+    for (first, pause, again) in [(FIRST, 3, true), (FIRST, 5, false), (announced, 5, true), (announced, 59, false)] {
+        let connections = if again { vec![vec![first, SECOND]] } else { vec![vec![first], vec![SECOND]] };
+        let (relay, serving) = serve(connections).await;
+        assert_eq!(get(&relay).await.unwrap(), "first");
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(pause)).await;
+        tokio::time::resume();
+        assert_eq!(get(&relay).await.unwrap(), "second", "{first:?} after {pause} s");
+        serving.await.unwrap();
+    }
 }
 
 #[tokio::test]

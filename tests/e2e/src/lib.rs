@@ -33,6 +33,9 @@ pub use line::{LINE, Line, failure_of, text_of};
 mod witness;
 pub use witness::{Seen, Witness};
 
+mod load;
+pub use load::Load;
+
 mod burden;
 pub use burden::{Burden, zombies};
 

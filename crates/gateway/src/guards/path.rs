@@ -102,7 +102,9 @@ impl Gateway {
                 others: other.is_some(),
                 left: ends.saturating_duration_since(Instant::now()),
             };
-            match (retry::next(server.entry.guards.retry, facts, draw()), other) {
+            let successor = (error.delivery == Delivery::Refused).then(|| self.successor(server)).flatten();
+            match (retry::next(server.entry.guards.retry, facts, draw()), successor.or(other)) {
+                (_, Some(successor)) if successor.name == server.name => *server = successor,
                 (Next::Other, Some(other)) => *server = other,
                 (Next::AtOnce | Next::After(_), _) if !server.guards.budget.take() => return (Err(error), None),
                 (Next::AtOnce, _) => {
@@ -130,6 +132,12 @@ impl Gateway {
                 Err(_) => return (Err(error), None),
             }
         }
+    }
+
+    /// Who has taken the place of a server whose entry changed after a call was on its way to it.
+    fn successor(&self, server: &Server) -> Option<Arc<Server>> {
+        let now = self.snapshot.load().servers.get(&server.name)?.clone();
+        (!now.is_same(server)).then_some(now)
     }
 
     /// Answers the call of a tool whose results are kept: from what is kept, with the result of an

@@ -36,6 +36,9 @@ pub(crate) enum Failure {
     Gone,
     /// The server could not do it now; perhaps when to come again.
     Busy(Option<Duration>),
+    /// It gave no sign of life in time. Another member of the group may, but asking the same one again
+    /// would wait as long and give it twice the work.
+    Silent,
     /// The server said so, or nothing is gained by another try.
     Final,
 }
@@ -63,6 +66,7 @@ impl Failure {
             (Delivery::Unknown, ErrorKind::UpstreamGone) => Self::Gone,
             (Delivery::Unknown, ErrorKind::UpstreamDown) => Self::Busy(after),
             (Delivery::Unknown, _) if after.is_some() => Self::Busy(after),
+            (Delivery::Unknown, ErrorKind::Timeout) => Self::Silent,
             (Delivery::Unknown, _) => Self::Final,
         }
     }
@@ -75,6 +79,7 @@ pub(crate) fn next(settings: Settings, facts: Facts, draw: u64) -> Next {
         Failure::Unsent(asked) => (true, asked),
         Failure::Gone => (facts.safe, None),
         Failure::Busy(asked) => (facts.safe, asked),
+        Failure::Silent => (facts.safe && facts.others && !facts.left.is_zero(), None),
         Failure::Final => (false, None),
     };
     if !may {
@@ -172,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn who_is_silent_is_asked_once_and_another_member_instead() {
+        let next = |facts| next(SETTINGS, Facts { failure: Failure::Silent, ..facts }, 0);
+        assert_eq!(next(FACTS), Next::GiveUp, "the same one would be silent again");
+        assert_eq!(next(Facts { others: true, ..FACTS }), Next::Other);
+        assert_eq!(next(Facts { others: true, safe: false, ..FACTS }), Next::GiveUp);
+        assert_eq!(next(Facts { others: true, left: Duration::ZERO, ..FACTS }), Next::GiveUp);
+    }
+
+    #[test]
     fn pauses_double_and_what_the_server_asks_for_is_kept() {
         let after = |repeats, asked, left| {
             let facts = Facts { failure: Failure::Busy(asked), repeats, left: Duration::from_secs(left), ..FACTS };
@@ -194,7 +208,7 @@ mod tests {
         assert_eq!(Failure::of(&error(ErrorKind::UpstreamGone)), Failure::Gone);
         assert_eq!(Failure::of(&error(ErrorKind::UpstreamGone).unsent()), Failure::Unsent(None));
         assert_eq!(Failure::of(&error(ErrorKind::UpstreamDown).refused()), Failure::Refused);
-        assert_eq!(Failure::of(&error(ErrorKind::Timeout)), Failure::Final);
+        assert_eq!(Failure::of(&error(ErrorKind::Timeout)), Failure::Silent);
         assert_eq!(Failure::of(&error(ErrorKind::Upstream)), Failure::Final);
         let second = Duration::from_secs(1);
         assert_eq!(Failure::of(&error(ErrorKind::Upstream).retry_after(second)), Failure::Busy(Some(second)));

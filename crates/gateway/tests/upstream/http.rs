@@ -1,11 +1,11 @@
 //! Calls over HTTP.
 
-use crate::http_peer::{Body, Peer, Seen, discovered, empty, events, reply, result};
+use crate::http_peer::{Body, Peer, Seen, discovered, empty, events, hangs_up, reply, result};
 use crate::{call, modern_call, noisy_call};
 use gateway::upstream::{ConnectError, ConnectOptions, List, UpstreamEvent};
 use http::{Method, Response};
 use protocol::header::MirroredParam;
-use protocol::{Era, ErrorKind, Version};
+use protocol::{Delivery, Era, ErrorKind, Version};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -250,6 +250,26 @@ async fn when_to_come_again_is_kept_of_429_and_503() {
     assert_eq!(failed("503").await, (protocol::Delivery::Unknown, Some(7000)));
     assert_eq!(failed("500").await, (protocol::Delivery::Unknown, None));
     assert_eq!(failed("404").await, (protocol::Delivery::Refused, None));
+}
+
+#[tokio::test]
+async fn who_is_hung_up_on_asks_again_and_calls_a_tool_only_once() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    let peer = Peer::serve(move |seen| match seen.body["method"].as_str() {
+        Some("server/discover") => discovered(seen, json!({"tools": {}})),
+        // Every other one meets the end of its connection, as when the server has closed it just now.
+        _ if counted.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) => hangs_up(),
+        _ => result(seen, json!({"tools": []})),
+    })
+    .await;
+    let (connection, _events) = peer.connect(options()).await;
+    let connection = connection.unwrap();
+    connection.call(call(Version::MODERN_LATEST, "tools/list", "{}")).await.unwrap();
+    assert_eq!(count.load(Ordering::SeqCst), 2, "expected it to be asked twice");
+    let error = connection.call(modern_call("add")).await.unwrap_err();
+    assert_eq!((error.kind, error.delivery), (ErrorKind::UpstreamGone, Delivery::Unknown), "{error:?}");
+    assert_eq!(count.load(Ordering::SeqCst), 3, "expected the tool to be called once");
 }
 
 #[tokio::test]

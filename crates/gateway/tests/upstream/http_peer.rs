@@ -9,6 +9,7 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::convert::Infallible;
+use std::io::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,13 +52,15 @@ impl Peer {
                         let (answer, tell) = (answer.clone(), tell.clone());
                         async move {
                             let (head, body) = request.into_parts();
-                            let body = body.collect().await?.to_bytes();
+                            let body = body.collect().await.map_err(Error::other)?.to_bytes();
                             let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
                             let seen =
                                 Seen { method: head.method, path: head.uri.to_string(), headers: head.headers, body };
                             let response = answer(&seen);
                             let _ = tell.send(seen).await;
-                            Ok::<_, hyper::Error>(response)
+                            let hangs_up = response.extensions().get::<HangsUp>().is_some();
+                            // An error closes the connection without a word.
+                            if hangs_up { Err(Error::other("on purpose")) } else { Ok(response) }
                         }
                     });
                     let _ = hyper::server::conn::http1::Builder::new()
@@ -88,6 +91,17 @@ impl Peer {
         let headers = vec![(http::header::AUTHORIZATION, "Bearer secret".to_owned().into())];
         (connect_http(&self.url, headers, options, events).await, seen)
     }
+}
+
+/// Marks what is no answer.
+#[derive(Clone)]
+struct HangsUp;
+
+/// No answer: the connection is closed.
+pub(crate) fn hangs_up() -> Response<Body> {
+    let mut response = empty(200);
+    response.extensions_mut().insert(HangsUp);
+    response
 }
 
 /// A JSON body.

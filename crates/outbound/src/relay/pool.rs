@@ -16,10 +16,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long an unused connection is kept.
+/// How long an unused connection is kept when its peer announces that it keeps it for long.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long it is kept when the peer announces nothing. Many servers close after 5 s without a word
+/// (uvicorn, hypercorn, Node before 18); a request that meets the end of its connection may have been
+/// executed, so nobody could send it again.
+const IDLE_UNANNOUNCED: Duration = Duration::from_secs(4);
+/// Of a connection unused for longer than this, the system is asked for news before it is used.
+const IDLE_TRUSTED: Duration = Duration::from_millis(100);
 /// How often unused connections are looked through, while there are any.
-const REAP_EVERY: Duration = Duration::from_secs(15);
+const REAP_EVERY: Duration = Duration::from_secs(5);
 /// How many unused connections are kept.
 const IDLE_COUNT_MAX: usize = 256;
 
@@ -91,6 +97,11 @@ impl Relay {
         *request.uri_mut() = self.target.path.clone();
         *request.headers_mut() = headers;
         request.headers_mut().insert(header::HOST, self.target.host_header.clone());
+        if self.has_waited_long() {
+            // Sockets are only known to be closed once the runtime has looked at them, which a yield
+            // makes it do.
+            tokio::task::yield_now().await;
+        }
         while let Some(link) = self.checkout() {
             match link.send(request).await {
                 Ok((link, response)) => return Ok(Answer::new(self.clone(), link, response)),
@@ -103,6 +114,12 @@ impl Relay {
             Ok((link, response)) => Ok(Answer::new(self.clone(), link, response)),
             Err(failed) => Err(failed.error),
         }
+    }
+
+    /// Whether the connection that is to be used next was unused for long.
+    fn has_waited_long(&self) -> bool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.links.last().is_some_and(|(_, since)| since.elapsed() > IDLE_TRUSTED)
     }
 
     /// A kept connection that its peer has not closed.
@@ -171,7 +188,7 @@ impl Link {
         let stream = Stream::connect(target).await?;
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| RelayError::connect(target.authority(), error))?;
-        Ok(Box::new(Self { sender, connection, ended: false, idle_max: IDLE_MAX }))
+        Ok(Box::new(Self { sender, connection, ended: false, idle_max: IDLE_UNANNOUNCED }))
     }
 
     /// Lets the connection read and write as far as it can.

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use outbound::relay::{Answer, Payload, RelayError};
 use protocol::header::{self, MirroredParam};
 use protocol::{
-    Call, CallContext, Era, Error, Notification, Object, Output, Raw, Reply, Response, Text, Version, method,
+    Call, CallContext, Era, Error, ErrorKind, Notification, Object, Output, Raw, Reply, Response, Text, Version, method,
 };
 use std::collections::HashMap;
 use std::pin::pin;
@@ -145,7 +145,7 @@ impl HttpLink {
             self.until_streaming().await;
             let reply = self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
             // Refused headers mean that nothing was executed (section 1.5).
-            if self.core.is_outdated(&reply) && Box::pin(self.read_mirrored()).await {
+            if self.core.is_outdated(&reply) && Box::pin(self.read_mirrored()).await || may_ask_again(&call, &reply) {
                 return self.exchange(&call.method, &call.params, &call.context, Some(&route)).await;
             }
             reply
@@ -341,6 +341,13 @@ impl HttpLink {
         notification.write(&mut out);
         self.tell_aside(notification.method.clone(), out);
     }
+}
+
+/// Whether the server hung up on a question that may be asked twice, perhaps since it was closing a
+/// connection that was unused for long. What people call is sent again by `guards` alone.
+fn may_ask_again(call: &Call, reply: &Reply) -> bool {
+    let harmless = |call: &Call| call.method == *"ping" || method::find(&call.method).is_some_and(|row| row.cacheable);
+    matches!(reply, Err(error) if error.kind == ErrorKind::UpstreamGone && harmless(call))
 }
 
 /// How long the server wants to be left alone: `Retry-After` in seconds with 429 and 503.
