@@ -87,7 +87,9 @@ impl Gateway {
         let ends = what.started + server.entry.request_timeout_max;
         let (mut tried, mut repeats, mut reached) = (vec![server.name.clone()], 0, false);
         loop {
-            reached |= error.delivery != Delivery::Refused;
+            let refused = error.delivery == Delivery::Refused;
+            reached |= !refused;
+            let successor = server.successor().filter(|_| refused);
             let other = what.route.and_then(|route| group::pick(&snapshot, route, &tried));
             let facts = Facts {
                 failure: Failure::of(&error),
@@ -98,6 +100,8 @@ impl Gateway {
                 left: ends.saturating_duration_since(Instant::now()),
             };
             match (retry::next(server.entry.guards.retry, facts, draw()), other) {
+                // Another configuration came while it waited: what takes the place of its server is asked.
+                _ if successor.is_some() => successor.into_iter().for_each(|next| *server = next),
                 (Next::Other, Some(other)) => *server = other,
                 (Next::AtOnce | Next::After(_), _) if !server.guards.budget.take() => return (Err(error), None),
                 (Next::AtOnce, _) => {
