@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use crate::approval::Subject;
 use crate::health::Health;
-use crate::host::{Program, Resources};
+use crate::host::{Program, Resources, SecretWords};
 use crate::limits::Limits;
 use crate::origin::{Layer, Origin, RawExtra};
 use crate::service::{Container, ContainerEndpoint, Service};
@@ -102,8 +102,9 @@ pub struct Server {
     pub port: Option<u16>,
     /// What its program may use.
     pub resources: Resources,
-    /// The words of the command that prepares it; empty for none.
-    pub install: Vec<String>,
+    /// The words of the command that prepares it, with variables expanded: may hold secrets. Empty for
+    /// none.
+    pub install: SecretWords,
     /// How long that may take.
     pub install_timeout: Duration,
     /// Whether it is used at all.
@@ -282,6 +283,8 @@ pub struct Written {
     pub url: Option<String>,
     /// Image as written.
     pub image: Option<String>,
+    /// Words of `install` as written.
+    pub install: Vec<String>,
 }
 
 /// Whether a server may run.

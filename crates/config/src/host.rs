@@ -37,6 +37,10 @@ pub struct Program {
     pub inherit_env: Vec<String>,
 }
 
+/// Words of a command with variables expanded: may hold secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretWords(pub Vec<String>);
+
 /// The program of a server, however it is spoken to.
 #[derive(Clone, Copy)]
 pub struct Runs<'a> {
@@ -65,6 +69,23 @@ pub struct Resources {
     pub open_files: Option<u64>,
     /// What is kept of its stderr, in bytes per second.
     pub stderr: u64,
+}
+
+// === impl SecretWords ===
+
+impl std::ops::Deref for SecretWords {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// Shows how many there are.
+impl std::fmt::Debug for SecretWords {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} words", self.0.len())
+    }
 }
 
 // === impl Program ===
@@ -174,7 +195,7 @@ pub(crate) fn resources(work: &mut Work<'_>) -> Resources {
 }
 
 /// The words of `install`, with variables.
-pub(crate) fn install(work: &mut Work<'_>) -> Vec<String> {
+pub(crate) fn install(work: &mut Work<'_>) -> SecretWords {
     let words = texts_of(work.field("install"));
     let expanded: Vec<String> = words.iter().map(|word| work.expand(word)).collect();
     if let Some(field) = work.field("install")
@@ -182,7 +203,7 @@ pub(crate) fn install(work: &mut Work<'_>) -> Vec<String> {
     {
         work.problem(field.span, "`install` is empty").hint("leave it out, or write a command such as \"npm ci\"");
     }
-    expanded
+    SecretWords(expanded)
 }
 
 /// The URL of a program that only says its type and its port.

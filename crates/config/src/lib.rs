@@ -70,7 +70,7 @@ pub use explain::{Explained, explain};
 pub use fingerprint::{Changes, changes};
 pub use guards::{Breaker, Cache, Guards, Membership, RateLimit, Retry};
 pub use health::{Health, HealthCheck};
-pub use host::{Program, Resources, Runs};
+pub use host::{Program, Resources, Runs, SecretWords};
 pub use limits::{LimitRow, Limits};
 pub use load::{Flags, Loaded, Sources, load};
 pub use names::reduce;

@@ -403,7 +403,8 @@ fn dialect(work: &mut Work<'_>) -> HttpDialect {
 pub(crate) fn written(raw: &RawServer) -> Written {
     let text = |name| text_of(raw.fields.get(name)).map(|text: &Located| text.text.clone());
     let args = owned(texts_of(raw.fields.get("args")));
-    Written { command: text("command"), args, url: text("url"), image: text("image") }
+    let install = owned(texts_of(raw.fields.get("install")));
+    Written { command: text("command"), args, url: text("url"), image: text("image"), install }
 }
 
 /// Whether an entry of a client is this switchboard: serving it to itself would never end.

@@ -253,7 +253,7 @@ fn add_program(server: &Server, shown: &mut Value) {
     }
     shown.insert("resources".to_owned(), shown_resources(&server.resources));
     shown.insert("port".to_owned(), server.port.into());
-    shown.insert("install".to_owned(), server.install.clone().into());
+    shown.insert("install".to_owned(), server.written.install.clone().into());
     let timeout = (!server.install.is_empty()).then(|| show_duration(server.install_timeout));
     shown.insert("install_timeout".to_owned(), timeout.into());
 }

@@ -109,7 +109,17 @@ fn an_install_step_is_words_and_no_shell_line() {
     let text = "[servers.a]\ncommand = 'x'\ninstall = \"npm ci --prefix 'a b'\"\ninstall_timeout = '1m'\n\
         [servers.b]\ncommand = 'x'\ninstall = ['uv', 'sync']\n";
     let config = config(text);
-    assert_eq!(config.servers["a"].install, ["npm", "ci", "--prefix", "a b"]);
+    assert_eq!(config.servers["a"].install.0, ["npm", "ci", "--prefix", "a b"]);
     assert_eq!(config.servers["a"].install_timeout, Duration::from_secs(60));
-    assert_eq!(config.servers["b"].install, ["uv", "sync"]);
+    assert_eq!(config.servers["b"].install.0, ["uv", "sync"]);
+}
+
+#[test]
+fn what_an_install_step_is_given_in_secret_is_not_shown() {
+    let text = "[servers.a]\ncommand = 'x'\ninstall = ['pip', 'install', '--index-url=https://ann:${TOKEN}@host']\n";
+    let config = Fixture::named("c.toml", text).var("TOKEN", "secret-value").good().config;
+    assert_eq!(config.servers["a"].install[2], "--index-url=https://ann:secret-value@host");
+    assert_eq!(config.servers["a"].written.install[2], "--index-url=https://ann:${TOKEN}@host");
+    let shown = config::show(&config) + &config::to_json(&config).to_string() + &format!("{config:?}");
+    assert!(!shown.contains("secret-value"), "{shown}");
 }

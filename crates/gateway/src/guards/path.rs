@@ -92,7 +92,9 @@ impl Gateway {
         let ends = what.started + server.entry.request_timeout_max;
         let (mut tried, mut repeats, mut reached) = (vec![server.name.clone()], 0, false);
         loop {
-            reached |= error.delivery != Delivery::Refused;
+            let refused = error.delivery == Delivery::Refused;
+            reached |= !refused;
+            let successor = server.successor().filter(|_| refused);
             let other = what.route.and_then(|route| group::pick(&snapshot, route, &tried));
             let facts = Facts {
                 failure: Failure::of(&error),
@@ -102,9 +104,9 @@ impl Gateway {
                 others: other.is_some(),
                 left: ends.saturating_duration_since(Instant::now()),
             };
-            let successor = (error.delivery == Delivery::Refused).then(|| self.successor(server)).flatten();
-            match (retry::next(server.entry.guards.retry, facts, draw()), successor.or(other)) {
-                (_, Some(successor)) if successor.name == server.name => *server = successor,
+            match (retry::next(server.entry.guards.retry, facts, draw()), other) {
+                // Another configuration came while it waited: what takes the place of its server is asked.
+                _ if successor.is_some() => successor.into_iter().for_each(|next| *server = next),
                 (Next::Other, Some(other)) => *server = other,
                 (Next::AtOnce | Next::After(_), _) if !server.guards.budget.take() => return (Err(error), None),
                 (Next::AtOnce, _) => {
@@ -132,12 +134,6 @@ impl Gateway {
                 Err(_) => return (Err(error), None),
             }
         }
-    }
-
-    /// Who has taken the place of a server whose entry changed after a call was on its way to it.
-    fn successor(&self, server: &Server) -> Option<Arc<Server>> {
-        let now = self.snapshot.load().servers.get(&server.name)?.clone();
-        (!now.is_same(server)).then_some(now)
     }
 
     /// Answers the call of a tool whose results are kept: from what is kept, with the result of an

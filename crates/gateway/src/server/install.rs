@@ -80,7 +80,7 @@ pub(super) async fn once(
     if installed.as_ref().or(noted.as_ref()) == Some(&now) {
         return Ok(());
     }
-    let shown = entry.install.join(" ");
+    let shown = entry.written.install.join(" ");
     child.says(&format!("installing: {shown}"));
     run(server, entry, environment, request).await?;
     // The command may itself have written a lock file.
@@ -99,7 +99,7 @@ async fn run(
     environment: &Environment,
     request: SpawnRequest,
 ) -> Result<(), Down> {
-    let shown = entry.install.join(" ");
+    let shown = entry.written.install.join(" ");
     let since = SystemTime::now();
     let failed = |why: String| {
         let name = &entry.name;

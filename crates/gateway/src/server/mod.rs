@@ -71,8 +71,8 @@ use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use outbound::oauth::SignIn;
 use protocol::{Call, CallContext, Error, ErrorKind, Reply};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use supervisor::ServerLog;
 use tokio::sync::{oneshot, watch};
@@ -119,6 +119,8 @@ pub struct Core {
     waiting_max: usize,
     /// The longest that a call waits for the server to be ready.
     wait_max: Duration,
+    /// The server of the same name that takes its place.
+    successor: OnceLock<Weak<Server>>,
 }
 
 impl Server {
@@ -160,15 +162,21 @@ impl Server {
             waiting: AtomicUsize::new(0),
             waiting_max: environment.limits.calls_waiting_max,
             wait_max: entry.startup_timeout.min(entry.request_timeout),
+            successor: OnceLock::new(),
         });
         environment.needs.register(&core);
-        if entry.is_active() {
-            let (entry, environment) = (Arc::new(entry.clone()), environment.clone());
-            tokio::spawn(health::run(Arc::downgrade(&core), entry.clone(), environment.clone()));
-            tokio::spawn(owner::run(core.clone(), entry, environment, goal, former));
-        }
         let guards = Guards::of(&entry, environment.limits.calls_waiting_max, None);
-        Arc::new(Self { entry, rules, guards, core })
+        let server = Arc::new(Self { entry, rules, guards, core });
+        if let Some(former) = &former {
+            // Known before the former one begins to end: its calls may ask at any time.
+            let _ = former.successor.set(Arc::downgrade(&server));
+        }
+        if server.entry.is_active() {
+            let (core, entry, environment) = (server.core.clone(), Arc::new(server.entry.clone()), environment.clone());
+            tokio::spawn(health::run(Arc::downgrade(&core), entry.clone(), environment.clone()));
+            tokio::spawn(owner::run(core, entry, environment, goal, former));
+        }
+        server
     }
 
     /// The same running server under an adjusted entry.
@@ -204,6 +212,11 @@ impl Core {
     #[must_use]
     pub fn is_listed(&self) -> bool {
         self.listed.load(Ordering::Acquire)
+    }
+
+    /// The server of the same name that has taken its place, or is about to.
+    pub(crate) fn successor(&self) -> Option<Arc<Server>> {
+        self.successor.get()?.upgrade()
     }
 
     /// Its state and the reason for it.

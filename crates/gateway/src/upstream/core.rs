@@ -123,15 +123,20 @@ impl Core {
         self.agreed.get().map_or(Era::Legacy, |agreed| agreed.era)
     }
 
-    /// Tells what happened, unless nobody keeps up with it. Noise leaves half of the queue to
-    /// facts that must not be missed.
+    /// Tells what happened, unless nobody keeps up with it. Noise leaves half of the queue to facts, and
+    /// news of resources and tasks a quarter to what must not be missed.
     pub(super) fn report(&self, event: UpstreamEvent) {
         let own = matches!(event, UpstreamEvent::ResourceUpdated { .. } | UpstreamEvent::TaskChanged { .. });
         if own && self.options.beside {
             return;
         }
-        let fact = matches!(event, UpstreamEvent::ListChanged(_) | UpstreamEvent::ResourceUpdated { .. });
-        if fact || self.events.capacity() * 2 > self.events.max_capacity() {
+        // Of what is said again and again as much may be missed as leaves room for what is said once.
+        let kept_free = match event {
+            UpstreamEvent::ListChanged(_) | UpstreamEvent::HeadersOutdated | UpstreamEvent::SignedOut { .. } => 0,
+            _ if own => self.events.max_capacity() / 4,
+            _ => self.events.max_capacity() / 2,
+        };
+        if self.events.capacity() > kept_free {
             // A full queue means the reader is behind; the facts are such that it may miss some.
             let _ = self.events.try_send(event);
         }

@@ -1,8 +1,8 @@
 //! The life of a server as whoever leads the gateway sees it: sickness, what people want, sleep, with
 //! a remote server that the test plays.
 
-use crate::World;
 use crate::peer::Peer;
+use crate::{World, configuration};
 use gateway::catalog::StoredCatalog;
 use gateway::server::{Command, Desired, Server, ServerState, Status};
 use protocol::{CallContext, Principal};
@@ -152,7 +152,11 @@ async fn gated(up: Arc<AtomicBool>) -> Peer {
             "capabilities": {"tools": {"listChanged": true}},
             "resultType": "complete",
         })),
-        "tools/list" => Ok(json!({"tools": [], "ttlMs": 0, "cacheScope": "private", "resultType": "complete"})),
+        "tools/list" => Ok(json!({
+            "tools": [{"name": "one", "inputSchema": {"type": "object"}}],
+            "ttlMs": 0, "cacheScope": "private", "resultType": "complete",
+        })),
+        "tools/call" => Ok(json!({"content": [{"type": "text", "text": "done"}], "resultType": "complete"})),
         _ => Err(json!({"code": -32000, "message": "not yet"})),
     })
     .await
@@ -253,6 +257,23 @@ async fn what_a_running_server_needs_does_not_sleep() {
     server("far").tell(Command::Down(done));
     stopped.await.unwrap();
     until(&server("dep"), |status| status.state == ServerState::Asleep).await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_server_goes_to_the_one_that_takes_its_place() {
+    let up = Arc::new(AtomicBool::new(true));
+    let far = gated(up.clone()).await;
+    let world = World::of(&entry(&far, ""), StoredCatalog::default(), Desired::default()).await;
+    until(&world.far(), |status| status.state == ServerState::Ready).await;
+    up.store(false, Ordering::SeqCst);
+    world.far().tell(Command::Restart);
+    until(&world.far(), |status| status.state == ServerState::Backoff).await;
+    let (reply, ()) = tokio::join!(world.call(), async {
+        let changed = entry(&far, "startup_timeout = \"29s\"\n");
+        world.gateway.apply(configuration(&changed)).await.unwrap();
+        up.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(reply.unwrap()["content"][0]["text"], "done");
 }
 
 #[tokio::test]
