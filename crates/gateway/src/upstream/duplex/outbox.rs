@@ -46,7 +46,12 @@ pub(super) enum Refused {
 impl Outbox {
     pub(super) fn new(writer: Writer, queue_bytes_max: usize) -> Arc<Self> {
         let state = State { queue: BytesMut::new(), writer: Some(writer) };
-        Arc::new(Self { state: Mutex::new(state), queue_bytes_max, ended: CancellationToken::new(), deaf: AtomicBool::new(false) })
+        Arc::new(Self {
+            state: Mutex::new(state),
+            queue_bytes_max,
+            ended: CancellationToken::new(),
+            deaf: AtomicBool::new(false),
+        })
     }
 
     /// Appends one message as a line and writes what can be written now.
