@@ -84,8 +84,8 @@ fn whole(status: &Status, printer: &Printer) {
     }
     status.servers.iter().for_each(|server| explain(server, printer));
     services(&status.services, printer);
-    shared(&status, printer);
-    found(&status, printer);
+    shared(status, printer);
+    found(status, printer);
     for hidden in &status.hidden {
         printer.line(&format!(
             "not offered: {} `{}` of {}: {}",
