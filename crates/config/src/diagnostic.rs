@@ -171,6 +171,8 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// The same text, byte for byte as long, with values of secrets masked.
     masked: String,
+    /// Where each line but the first begins: every key of a large file is asked for its line.
+    lines: Vec<usize>,
 }
 
 // === impl Source ===
@@ -178,7 +180,8 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(path: &Path, text: &str) -> Source {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
-        Source { path: path.to_path_buf(), masked: text.clone(), text }
+        let lines = text.match_indices('\n').map(|(newline, _)| newline + 1).collect();
+        Source { path: path.to_path_buf(), masked: text.clone(), text, lines }
     }
 
     /// Hides the values at `spans` in everything that is shown from now on. References such as
@@ -201,10 +204,10 @@ impl Source {
 
     /// Line and column of a byte, both from 1, the column in characters.
     pub(crate) fn line_column(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..self.boundary(at)];
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (line, before[start..].chars().count() + 1)
+        let at = self.boundary(at);
+        let line = self.lines.partition_point(|start| *start <= at);
+        let start = line.checked_sub(1).and_then(|before| self.lines.get(before)).map_or(0, |start| *start);
+        (line + 1, self.text[start..at].chars().count() + 1)
     }
 
     /// A diagnostic that points at `span`.
