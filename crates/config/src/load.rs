@@ -170,16 +170,18 @@ pub fn load(sources: &Sources) -> Loaded {
     crate::services::approve_needed(&mut config);
     check_depends(&mut config, &declared, &services, &documents, &mut report);
     crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
-    // In a file with syntax errors, what is missing may only not have been understood.
-    let guess = |found: &Diagnostic| found.file.as_ref().is_some_and(|file| broken.contains(file));
-    let checked = report.diagnostics.split_off(read_so_far);
-    let kept = checked.into_iter().filter(|found| !guess(found));
-    report.diagnostics.extend(kept);
-
+    drop_guesses(&mut report.diagnostics, read_so_far, &broken);
     sort_by_place(&mut report.diagnostics, &documents);
     files.sort();
     files.dedup();
     Loaded { config, diagnostics: report.diagnostics, files }
+}
+
+/// In a file with syntax errors, what is missing may only not have been understood.
+fn drop_guesses(diagnostics: &mut Vec<Diagnostic>, read_so_far: usize, broken: &[PathBuf]) {
+    let guess = |found: &Diagnostic| found.file.as_ref().is_some_and(|file| broken.contains(file));
+    let checked = diagnostics.split_off(read_so_far);
+    diagnostics.extend(checked.into_iter().filter(|found| !guess(found)));
 }
 
 /// What has no place first, then in the order of files and lines.

@@ -163,7 +163,7 @@ impl<'a> Work<'a> {
             running.lines.push([&[command.to_owned()], args].concat());
             (running.cwd, running.env) = (cwd, Some(env));
         }
-        running.lines.push(server.install.clone());
+        running.lines.push(server.install.0.clone());
         if let HealthCheck::Command { argv, .. } = &server.health.check {
             running.lines.push(argv.clone());
         }

@@ -214,7 +214,7 @@ const UNSEEN: &[&str] = &["limits.session_events_max", "limits.session_event_byt
 fn every_key_has_a_test_that_looks_at_its_effect() {
     let keys = keys();
     assert!(keys.len() > 60, "only {} keys were found", keys.len());
-    let rows: String = ROWS.iter().map(|file| read(file)).collect();
+    let rows: String = ROWS.iter().map(read).collect();
     let mut problems = Vec::new();
     for key in &keys {
         let row = rows.contains(&format!("\"{key}\""));
