@@ -155,7 +155,10 @@ impl Status {
         let error = match (self.goal, self.state) {
             (_, S::Pending | S::Disabled) => {
                 let message = format!("the server `{name}` is not running{why}");
-                let hint = "enable it in the configuration, or approve it by naming its file with --config";
+                let hint = match self.state {
+                    S::Pending => format!("look at it and decide: switchboard approve {name}"),
+                    _ => format!("use it again: switchboard enable {name}"),
+                };
                 return Error::new(ErrorKind::NotRunning, message).hint(hint);
             }
             (Goal::Stopped, _) => {
