@@ -51,9 +51,10 @@ pub(crate) fn ensure(context: &Context) -> Result<Running, Report> {
     client.data.create()?;
     let data = client.data.clone();
     let (child, begin) = spawn(context, &data)?;
+    let own = child.id();
     let status =
         context.block_on(context.printer.progress("starting the daemon", listening(&client, child, &data, begin)))?;
-    Ok(Running { status, already: false, token: config.listen.token.is_some(), log })
+    Ok(Running { already: status.pid != own, status, token: config.listen.token.is_some(), log })
 }
 
 /// Starts it; gives where its words begin in the log.
@@ -89,14 +90,15 @@ async fn listening(client: &Client, mut child: Child, data: &DataFolder, begin: 
     let deadline = Instant::now() + LISTEN_MAX;
     loop {
         let ended = child.try_wait().map_err(|error| Report::failed("the daemon cannot be watched").cause(error))?;
-        if let Some(ended) = ended {
+        // One that gave way to another that was started at the same moment is waited for no less.
+        if let Some(ended) = ended.filter(|_| !data.is_held()) {
             let mut report =
                 Report::failed(format!("the daemon ended at once: {ended}")).cause(last_words(data, begin));
             report.exit = ended.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code > 0).unwrap_or(1);
             return Err(report.hint(format!("all that it said: {}", data.daemon_log().display())));
         }
         if let Ok(Some(status)) = client.try_get::<Status>("/api/status").await
-            && status.pid == child.id()
+            && (status.pid == child.id() || ended.is_some())
         {
             return Ok(status);
         }

@@ -5,6 +5,7 @@ use crate::env_vars;
 use crate::report::Report;
 use crate::settings::Settings;
 use config::{Diagnostic, Environment, Severity};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -104,6 +105,15 @@ impl Printer {
         }
     }
 
+    /// Whether somebody may still read stdout: not, when the other end of the pipe is closed.
+    pub(crate) fn is_read(&self) -> bool {
+        let out = io::stdout();
+        let mut looked = [PollFd::new(&out, PollFlags::empty())];
+        // What cannot be asked is taken to be read.
+        let _ = poll(&mut looked, Some(&Timespec::default()));
+        !looked[0].revents().intersects(PollFlags::ERR)
+    }
+
     /// Whether stdout is a screen that can be drawn again and again.
     pub(crate) fn is_screen(&self) -> bool {
         !self.json && io::stdout().is_terminal()
@@ -145,14 +155,14 @@ impl Printer {
         ExitCode::from(report.exit)
     }
 
-    /// Says a failure on stderr.
+    /// Says a failure on stderr. What servers said is in it, and must not steer the terminal.
     pub(crate) fn failure(&self, report: &Report) {
-        let mut text = format!("{} {}", self.on_err("error:", Paint::Error), report.message);
+        let mut text = format!("{} {}", self.on_err("error:", Paint::Error), harmless(&report.message));
         if let Some(cause) = &report.cause {
-            text.push_str(&format!("\n  because: {cause}"));
+            text.push_str(&format!("\n  because: {}", harmless(cause)));
         }
         for hint in &report.hints {
-            text.push_str(&format!("\n{} {hint}", self.on_err("hint:", Paint::Hint)));
+            text.push_str(&format!("\n{} {}", self.on_err("hint:", Paint::Hint), harmless(hint)));
         }
         self.complain(&text);
     }
@@ -166,8 +176,10 @@ impl Printer {
         self.report(&crate::commands::refusal(refusal))
     }
 
-    /// Prints rows in columns under a header.
+    /// Prints rows in columns under a header. A cell is one line and steers no terminal.
     pub(crate) fn table(&self, header: &[&str], rows: &[Vec<String>]) {
+        let plain = |cell: &String| cell.chars().filter(|letter| !letter.is_control()).collect::<String>();
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(plain).collect()).collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
             cells.chain([header[column].len()]).max().unwrap_or(0)
@@ -178,7 +190,7 @@ impl Printer {
             padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         self.line(&self.on_out(&line(header), Paint::Faint));
-        for row in rows {
+        for row in &rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
             self.line(&line(&cells));
         }

@@ -1,6 +1,7 @@
-//! Showing something again whenever it has changed, until whoever looks ends it (ctrl-C). It asks
+//! Showing something again whenever it has changed, until whoever looks ends it or has left. It asks
 //! the daemon once a second; what is shown and how is the caller's.
 
+use crate::printer::Printer;
 use crate::report::Report;
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -23,9 +24,10 @@ pub(crate) fn is_page() -> bool {
 pub(crate) async fn watch<T: PartialEq>(
     mut ask: impl AsyncFnMut() -> Result<T, Report>,
     mut show: impl FnMut(Option<&T>, &T),
+    printer: &Printer,
 ) -> Result<(), Report> {
     let mut before = None;
-    loop {
+    while printer.is_read() {
         let now = ask().await?;
         if before.as_ref() != Some(&now) {
             show(before.as_ref(), &now);
@@ -33,4 +35,5 @@ pub(crate) async fn watch<T: PartialEq>(
         }
         tokio::time::sleep(EVERY).await;
     }
+    Ok(())
 }

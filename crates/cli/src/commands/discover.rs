@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     }
     let row = |found: &Found| {
         let place = visible(&format!("{}:{}", found.file.display(), found.line));
-        vec![visible(&found.name), found.standing.as_str().to_owned(), one_line(&found.target, 60), place]
+        vec![visible(&found.name), found.standing.as_str().to_owned(), one_line(&visible(&found.target), 60), place]
     };
     let rows: Vec<Vec<String>> = search.found.iter().map(row).collect();
     printer.table(&["NAME", "IS", "COMMAND OR URL", "DECLARED AT"], &rows);

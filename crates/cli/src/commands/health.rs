@@ -62,6 +62,7 @@ fn all(watched: bool, client: &Client, context: &Context) -> Result<(), Report> 
                 let before = before.map(|health| health.servers.as_slice()).unwrap_or_default();
                 seen(printer, now, || show(now), || changes(before, &now.servers, printer));
             },
+            printer,
         ));
     }
     let health: Health = context.block_on(client.get("/api/health"))?;
@@ -99,6 +100,7 @@ fn one(name: &str, watched: bool, client: &Client, context: &Context) -> Result<
                 let line = || changes(before, std::slice::from_ref(&now.server), printer);
                 seen(printer, now, || show(now), line);
             },
+            printer,
         ));
     }
     let health: HealthHistory = context.block_on(client.get(&path))?;

@@ -58,7 +58,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 impl Listed {
     fn row(&self) -> Vec<String> {
         let state = self.state.clone().unwrap_or_else(|| "-".to_owned());
-        vec![self.name.clone(), state, self.transport.clone(), one_line(&self.target, 50), self.origin.clone()]
+        vec![
+            self.name.clone(),
+            state,
+            self.transport.clone(),
+            one_line(&config::visible(&self.target), 50),
+            self.origin.clone(),
+        ]
     }
 }
 

@@ -3,11 +3,13 @@
 use crate::client::encoded;
 use crate::context::Context;
 use crate::report::{Kind, Report};
+use bytes::Bytes;
 use clap::builder::PossibleValuesParser;
 use control::said::LogLine;
 use control::{LogFilter, LogLevel};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
+use std::time::Duration;
 
 /// Show the log of a server, or of all
 ///
@@ -44,6 +46,8 @@ pub(crate) struct Args {
     lines: usize,
 }
 
+/// How often it is looked whether somebody still reads, while no line comes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How many lines of a file are looked through for those that fit.
 const FILTERED_LINES_MAX: usize = 100_000;
 
@@ -82,7 +86,7 @@ fn path(args: &Args) -> String {
 async fn show(mut body: Incoming, follow: bool, context: &Context) -> Result<(), Report> {
     let mut gathered: Vec<LogLine> = Vec::new();
     let mut rest: Vec<u8> = Vec::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = next(&mut body, follow, context).await {
         let Ok(data) = frame.map(|frame| frame.into_data().unwrap_or_default()) else { break };
         rest.extend_from_slice(&data);
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
@@ -104,6 +108,19 @@ async fn show(mut body: Incoming, follow: bool, context: &Context) -> Result<(),
     Ok(())
 }
 
+/// What comes next; nothing at the end, and when nobody reads any more what is followed.
+async fn next(body: &mut Incoming, follow: bool, context: &Context) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+    if !follow {
+        return body.frame().await;
+    }
+    while context.printer.is_read() {
+        if let Ok(frame) = tokio::time::timeout(LOOK_EVERY, body.frame()).await {
+            return frame;
+        }
+    }
+    None
+}
+
 fn from_file(server: &str, args: &Args, context: &Context) -> Result<(), Report> {
     let name = format!("{}.log", config::reduce(server));
     let path = context.data_folder()?.logs().join(name);
@@ -114,7 +131,7 @@ fn from_file(server: &str, args: &Args, context: &Context) -> Result<(), Report>
         .map_err(|error| Report::failed(format!("{} cannot be read", path.display())).cause(error))?;
     if lines.is_empty() && !path.exists() {
         let message = format!("no daemon runs, and there is no log of a server `{server}`");
-        return Err(Report::new(Kind::NoDaemon, message).hint(format!("start one: {}", context.command("run"))));
+        return Err(Report::new(Kind::NoDaemon, message).hint(format!("start one: {}", context.command("start"))));
     }
     lines.retain(|line| filter.fits(line.splitn(3, ' ').last().unwrap_or_default()));
     lines.drain(..lines.len().saturating_sub(args.lines));

@@ -175,7 +175,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
 /// What the parser refused, as a report.
 pub(crate) fn refusal(error: &clap::Error) -> Report {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Report::usage("a command is missing").hint("see what there is: add --help");
+        return Report::usage("a command is missing").hint("see what there is: the same with --help");
     }
     let text = error.render().to_string();
     let first = text.split("\n\n").next().unwrap_or_default();

@@ -118,7 +118,7 @@ fn detail(server: &Server, printer: &Printer) {
         ("restarts", Some(server.restarts.to_string())),
         ("offers", Some(lists.join(", "))),
         ("era", server.era.clone()),
-        ("reached by", Some(format!("{}: {}", server.transport, harmless(&server.target)))),
+        ("reached by", Some(format!("{}: {}", server.transport, config::visible(&server.target)))),
         ("for", server.description.as_deref().map(harmless)),
         ("tags", Some(server.tags.join(", ")).filter(|tags| !tags.is_empty())),
         ("declared at", Some(server.origin.clone())),

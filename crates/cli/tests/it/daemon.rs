@@ -20,7 +20,11 @@ fn a_servers_life_is_told_in_a_line_each() {
         .iter()
         .map(|words| format!("$ switchboard {}\n{}", words.join(" "), sandbox.run(words).shown(&sandbox)))
         .collect();
-    snapshot!("life_of_a_server", shown.join("\n"));
+    // When it is tried next hangs on chance.
+    let shown = shown.join("\n");
+    let (before, after) = shown.split_once("tried again in ").expect("a time");
+    let after = after.split_once(' ').expect("a unit").1;
+    snapshot!("life_of_a_server", format!("{before}tried again in [N] {after}"));
 }
 
 #[test]

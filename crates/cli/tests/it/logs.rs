@@ -46,3 +46,19 @@ fn following_shows_lines_as_they_come_and_ends_with_the_daemon() {
     // It ends because its reader has left or because the lines have ended.
     let _ = reading.join().unwrap();
 }
+
+#[test]
+fn who_watches_ends_when_nobody_reads_any_more() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(&entry("quiet", "ok"));
+    let _daemon = sandbox.daemon();
+    sandbox.wait_for("quiet", "ready");
+    for arguments in [&["logs", "quiet", "-f"][..], &["status", "--watch"], &["health", "--watch"]] {
+        let mut watcher = sandbox.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut reader = BufReader::new(watcher.stdout.take().unwrap());
+        reader.read_line(&mut String::new()).unwrap();
+        drop(reader);
+        let ended = eventually(&format!("the end of {arguments:?}"), || watcher.try_wait().unwrap());
+        assert!(ended.success(), "{arguments:?}: {ended}");
+    }
+}

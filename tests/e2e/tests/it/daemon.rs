@@ -86,6 +86,20 @@ fn it_runs_in_the_background_until_it_is_stopped() {
 }
 
 #[test]
+fn starts_at_the_same_moment_start_one_daemon() {
+    let home = Home::new("");
+    let ended: Vec<Ended> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..4).map(|_| scope.spawn(|| in_background(&home, &["start", "--json"]))).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    let _ended_with_the_test = Background { home };
+    assert!(ended.iter().all(|ended| ended.code == Some(0)), "expected every start to be content: {ended:?}");
+    let said: Vec<Value> = ended.iter().map(Ended::json).collect();
+    assert!(said.iter().all(|one| one["pid"] == said[0]["pid"]), "expected one daemon: {said:?}");
+    assert_eq!(said.iter().filter(|one| one["already"] == json!(false)).count(), 1, "{said:?}");
+}
+
+#[test]
 fn why_it_cannot_run_is_said_by_who_started_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -96,6 +96,10 @@ fn a_changed_script_is_not_run() {
     let board = home.start();
     board.server_in("brought", "ready");
     script(&project, "second");
+    // At once: the reload that the change brings may come later.
+    let restarted = board.cli(&["restart", "brought"]);
+    assert_ne!(restarted.code, Some(0), "expected the changed script not to be started: {restarted:?}");
+    assert!(!project.join("second").exists(), "expected the changed script not to run: {restarted:?}");
     let waiting = board.server_in("brought", "pending");
     let reason = waiting["reason"].as_str().unwrap_or_default();
     assert!(reason.contains("server.sh: sha256 "), "expected the difference: {reason}");

@@ -16,13 +16,13 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 /// What a line is worth being written for.
 type Seen = (String, String, Option<u32>, Option<String>);
 
-/// Goes on until the process is ended.
+/// Goes on until the process is ended or nobody reads what it writes.
 ///
 /// # Errors
 /// When the daemon is gone; for an unknown server.
 pub(super) async fn run(only: Option<&str>, client: &Client, printer: &Printer) -> Result<(), Report> {
     let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
-    loop {
+    while printer.is_read() {
         let servers = match only {
             Some(name) => {
                 let server: Server = client.get(&format!("/api/servers/{}", encoded(name))).await?;
@@ -46,6 +46,7 @@ pub(super) async fn run(only: Option<&str>, client: &Client, printer: &Printer) 
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    Ok(())
 }
 
 fn changes(servers: &[Server], seen: &mut BTreeMap<String, Seen>, printer: &Printer) {
