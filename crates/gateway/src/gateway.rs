@@ -246,6 +246,8 @@ impl Gateway {
             let changes = config::changes(&old.config, &config);
             let mut servers = BTreeMap::new();
             let mut ended = Vec::new();
+            let in_place = CancellationToken::new();
+            let _told = in_place.clone().drop_guard();
             for (name, server) in &old.servers {
                 if changes.same.contains(&server.entry.name) {
                     servers.insert(name.clone(), server.clone());
@@ -263,8 +265,8 @@ impl Gateway {
                 config.servers.values().filter(|entry| !servers.contains_key(entry.name.as_str())).collect();
             for entry in fresh {
                 let rules = rules.remove(&entry.name).unwrap_or_default();
-                let former = old.servers.get(entry.name.as_str()).cloned();
-                let before = former.as_ref().map(|server| (*server.catalog()).clone());
+                let former = old.servers.get(entry.name.as_str()).cloned().map(|server| (server, in_place.clone()));
+                let before = former.as_ref().map(|(server, _)| (*server.catalog()).clone());
                 let server = Server::start(entry.clone(), rules, before, &self.environment, former);
                 servers.insert(server.name.clone(), server);
             }

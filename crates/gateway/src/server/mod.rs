@@ -71,6 +71,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use supervisor::ServerLog;
 use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 /// A declared server: its entry, and what runs under it. An entry that changes in nothing that
 /// the running server notices gets a new `Server` around the same [`Core`].
@@ -117,14 +118,15 @@ pub struct Core {
 
 impl Server {
     /// Starts the owner of `entry`. `stored` is what it said in an earlier run, if anything;
-    /// `former` is the running server of the same name, which ends before this one starts.
+    /// `former` is the running server of the same name, which ends before this one starts, and what
+    /// tells that calls find this one: nobody must be turned away by one that is being ended before.
     #[must_use]
     pub fn start(
         entry: config::Server,
         rules: ToolRules,
         stored: Option<ServerCatalog>,
         environment: &Environment,
-        former: Option<Arc<Self>>,
+        former: Option<(Arc<Self>, CancellationToken)>,
     ) -> Arc<Self> {
         let definition = entry.definition_hash();
         let stored = stored.filter(|stored| stored.definition == definition);

@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 use supervisor::State;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 const REPORTS_MAX: usize = 64;
 
@@ -52,13 +53,14 @@ struct Owner {
     ends: Vec<oneshot::Sender<()>>,
 }
 
-/// Leads the life of `server` until it is told to end. `former` has its name, and ends first.
+/// Leads the life of `server` until it is told to end. `former` has its name, and ends first, once
+/// calls find the new one.
 pub(super) async fn run(
     server: Arc<Core>,
     entry: Arc<config::Server>,
     environment: Environment,
     goal: Goal,
-    former: Option<Arc<Server>>,
+    former: Option<(Arc<Server>, CancellationToken)>,
 ) {
     let (sender, reports) = mpsc::channel(REPORTS_MAX);
     let wanted = server.wanted.subscribe();
@@ -90,8 +92,9 @@ pub(super) async fn run(
 }
 
 impl Owner {
-    async fn lead(mut self, instances: Vec<Instance>, former: Option<Arc<Server>>) {
-        if let Some(former) = former {
+    async fn lead(mut self, instances: Vec<Instance>, former: Option<(Arc<Server>, CancellationToken)>) {
+        if let Some((former, in_place)) = former {
+            in_place.cancelled().await;
             // Two of the same must not run side by side: they may share files and ports.
             former.stop().await;
         }
