@@ -3,7 +3,7 @@
 //! and reconfigured. Every call has exactly one answer, and those that may be made twice succeed.
 
 use e2e::{
-    Client, Home, LINE, Legacy, Line, Load, Modern, Page, Peers, SOON, Switchboard, await_some, command, entry_of,
+    Client, Home, LINE, Legacy, Line, Load, Modern, Page, Peers, Switchboard, await_some, command, entry_of,
     eventually, kill, require_peers, require_program, tell, text_of,
 };
 use serde_json::{Value, json};
