@@ -186,11 +186,6 @@ impl Server {
         let guards = self.guards.adjusted(&entry);
         Arc::new(Self { entry, rules, guards, core: self.core.clone() })
     }
-
-    /// Whether it is the same running server, under whatever entry.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.core, &other.core)
-    }
 }
 
 impl std::ops::Deref for Server {
