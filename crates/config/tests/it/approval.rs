@@ -33,7 +33,6 @@ const HARMLESS: &[&str] = &[
     "breaker",
     "retry",
     "cache",
-    "prefix",
     "record_arguments",
     "record_results",
 ];
@@ -59,6 +58,8 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("port", "command = 'x'", "command = 'x'\nport = 7777"),
     ("install", "command = 'x'", "command = 'x'\ninstall = 'touch evil'"),
     ("tools", "command = 'x'", "command = 'x'\ntools.safe = ['*']"),
+    ("tools", "command = 'x'\ntools.deny = ['*_delete']", "command = 'x'"),
+    ("prefix", "command = 'x'", "command = 'x'\nprefix = 'never'"),
     ("era", "command = 'x'", "command = 'x'\nera = 'legacy'"),
     ("isolation", "command = 'x'", "command = 'x'\nisolation = 'session'"),
     ("health_check", "command = 'x'", "command = 'x'\nhealth_check.command = ['evil']"),
@@ -108,7 +109,7 @@ fn what_is_harmless_does_not_wait() {
         request_timeout_max = 10\nstop_timeout = 9\nconnect_timeout = 9\ninstall_timeout = 9\nrestart = 'never'\n\
         restart_delay = 9\nrestart_delay_max = 10\nmax_restarts = 1\nrestart_window = 9\nstable_after = 9\nstart = 'lazy'\n\
         idle_timeout = 9\nwatch = ['x']\nhealth.interval = 9\nmax_concurrent = 9\nresponse_max = '1MiB'\n\
-        rate_limit.burst = 9\nbreaker.failures = 9\nretry.attempts = 9\ncache.tools = ['x']\nprefix = 'never'\n\
+        rate_limit.burst = 9\nbreaker.failures = 9\nretry.attempts = 9\ncache.tools = ['x']\n\
         record_arguments = true\nrecord_results = true\n";
     let named = HARMLESS.iter().filter(|key| **key != "disabled");
     assert!(named.clone().all(|key| harmless.contains(key)), "every harmless key is changed here");

@@ -135,9 +135,15 @@ impl Server {
         former: Option<Arc<Self>>,
     ) -> Arc<Self> {
         let definition = entry.definition_hash();
-        let stored = stored.filter(|stored| stored.definition == definition);
+        let listed = stored.as_ref().is_some_and(|stored| stored.definition == definition);
+        let catalog = match stored {
+            Some(stored) if listed => stored,
+            // Until it has said what it has, what its name stood for is shown: a call to that waits for it.
+            Some(stored) if former.is_some() => ServerCatalog { definition, era: None, ..stored },
+            _ => ServerCatalog::empty(definition),
+        };
         let stopped = environment.wishes.is_stopped(&entry.name);
-        let goal = Goal::first(entry.start == config::Start::Lazy, stored.is_some(), stopped);
+        let goal = Goal::first(entry.start == config::Start::Lazy, listed, stopped);
         let waits = entry.waits().unwrap_or_default();
         let (state, why) = match (Admission::of(&entry), goal) {
             (Admission::Disabled, _) => (ServerState::Disabled, "disabled in its entry"),
@@ -155,8 +161,8 @@ impl Server {
             tasks: RunningTasks::default(),
             status: watch::Sender::new(Status::resting(state, goal, why)),
             monitor: Monitor::new(entry.health.clone()),
-            listed: stored.is_some().into(),
-            catalog: ArcSwap::from_pointee(stored.unwrap_or_else(|| ServerCatalog::empty(definition))),
+            listed: listed.into(),
+            catalog: ArcSwap::from_pointee(catalog),
             inbox: if entry.is_active() { Inbox::open() } else { Inbox::default() },
             wanted: watch::Sender::default(),
             waiting: AtomicUsize::new(0),

@@ -270,7 +270,10 @@ async fn begin(
         Failed::Down(down) => down,
     })?;
     let handshake = live.link.handshake();
-    let mut catalog = (*server.catalog()).clone();
+    let before = server.catalog();
+    // What was shown for another definition says nothing about this one.
+    let mut catalog =
+        if server.is_listed() { (*before).clone() } else { ServerCatalog::empty(before.definition.clone()) };
     catalog.era = Some(handshake.era);
     catalog.capabilities = handshake.capabilities.clone();
     catalog.server_info = handshake.server_info.clone();

@@ -96,7 +96,9 @@ fn a_restart_of_all_replicas_costs_no_call() {
 
 #[test]
 fn a_changed_entry_costs_no_call() {
-    let slow = |round: usize| misbehave("s", "slow-start=300", "dual") + &format!("env = {{ ROUND = \"{round}\" }}\n");
+    let slow = |round: usize| {
+        misbehave("s", &format!("slow-start={}", 300 + round), "dual") + &format!("env = {{ ROUND = \"{round}\" }}\n")
+    };
     let board = Switchboard::start(&slow(0));
     let load = sleepers(&board, "s__sleep");
     for round in 1..=6 {
