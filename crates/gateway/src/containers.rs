@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use supervisor::services::{ContainerError, ContainerRequest, Containers, Probe, StartedContainer};
+use supervisor::services::{ContainerError, ContainerRequest, Containers, StartedContainer};
 use supervisor::{ExitHow, Steering, Wish, steered};
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
@@ -53,9 +53,6 @@ struct Inner {
 /// Containers that are over and could not be removed: they go before the next one is started.
 #[derive(Debug, Clone, Default)]
 struct Left(Arc<Mutex<BTreeSet<String>>>);
-
-/// Asks over HTTP.
-pub(crate) struct HttpProbe;
 
 /// Where the engine of this machine listens: what `place` names, else `DOCKER_HOST`, else a usual
 /// place. Whether anybody answers there is not asked.
@@ -133,20 +130,6 @@ impl Containers for MachineEngine {
         let starting = tokio::spawn(async move { inner.start(request).await });
         Box::pin(async move {
             starting.await.unwrap_or_else(|_| Err(failed("starting the container failed".to_owned(), None, true)))
-        })
-    }
-}
-
-impl Probe for HttpProbe {
-    fn http<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), String>> {
-        Box::pin(async move {
-            let target = outbound::relay::Target::parse(url).map_err(|error| error.to_string())?;
-            let relay = outbound::relay::Relay::new(target);
-            let headers = http::HeaderMap::new();
-            let answer = relay.send(http::Method::GET, headers, outbound::relay::Payload::default()).await;
-            let status = answer.map_err(|error| error.to_string())?.status();
-            let well = status.is_success() || status.is_redirection();
-            if well { Ok(()) } else { Err(format!("it is answered with HTTP {status}")) }
         })
     }
 }

@@ -27,6 +27,7 @@ pub mod policy;
 pub mod server;
 
 mod containers;
+mod http_probe;
 pub use containers::engine_socket;
 pub mod health;
 

@@ -111,7 +111,8 @@ impl Case<'_> {
             () if self.status.state == ServerState::Starting => Gate::pass("install", "done, or on its way"),
             () => Gate::pass("install", "done, or not needed yet"),
         };
-        Some(gate.by(self.key("install", &format!("{install:?}"))))
+        let written = format!("{:?}", self.server.entry.written.install);
+        Some(gate.by(self.key("install", &written)))
     }
 
     /// The port that its program listens on.

@@ -3,7 +3,8 @@
 
 use super::start::{Child, Down};
 use super::{Cause, Command, Core, ServerState, Status};
-use crate::containers::{HttpProbe, MachineEngine};
+use crate::containers::MachineEngine;
+use crate::http_probe::HttpProbe;
 use config::Config;
 use futures_util::future::{join_all, select_all};
 use std::collections::BTreeMap;
