@@ -129,6 +129,8 @@ fn switchboard_config(site: &Site) -> Result<String> {
         } else {
             writeln!(text, "url = {}", toml(&site.backend_url(index))?)?;
         }
+        // No contender has a limit of calls at once.
+        writeln!(text, "max_concurrent = 1024")?;
     }
     Ok(text)
 }
