@@ -266,7 +266,7 @@ impl Instance {
         self.remembered = catalog.era;
         live.link.set_mirrored(mirrored(&catalog));
         let pool = Pool::new(&self.server, &self.entry, &self.environment, &live.link, events);
-        let lane = Lane::new(self.status.index, live.link.clone(), pool);
+        let lane = Lane::new(self.status.index, &live, pool);
         self.restarts.ready(Instant::now());
         match self.status.state.next(Event::Ready) {
             Ok(state) => {

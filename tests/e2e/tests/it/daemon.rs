@@ -107,7 +107,7 @@ fn why_it_cannot_run_is_said_by_who_started_it() {
     let mut start = home.command();
     start.args(["start", "--listen", &address]).arg("--config").arg(home.config());
     let refused = run(&mut start, SOON);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(refused.code, Some(78), "{refused:?}");
     let holder = format!("(process {}) holds it", std::process::id());
     assert!(refused.stderr.contains(&holder) && refused.stderr.contains("daemon.log"), "{refused:?}");
     home.write_config("[servers.x]\ncomand = 'sh'\n");
