@@ -58,7 +58,7 @@ impl Kind {
             Self::Failed => ("failed", 1),
             Self::Usage => ("usage", 2),
             Self::NoDaemon => ("no_daemon", 3),
-            // EX_CONFIG of sysexits(3): trying again changes nothing.
+            // EX_CONFIG of sysexits(3).
             Self::NoPlace => ("no_place", 78),
         }
     }

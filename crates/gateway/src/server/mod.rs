@@ -29,6 +29,7 @@ mod start;
 
 mod events;
 
+mod alarm;
 mod complaints;
 mod container;
 mod hosted;

@@ -54,7 +54,7 @@ impl Drop for Background {
 
 /// A command with this home's configuration and a free port.
 #[track_caller]
-fn in_background(home: &Home, args: &[&str]) -> Ended {
+pub(crate) fn in_background(home: &Home, args: &[&str]) -> Ended {
     let mut command = home.command();
     command.args(args).arg("--config").arg(home.config()).args(["--listen", "127.0.0.1:0"]);
     run(&mut command, SOON)
