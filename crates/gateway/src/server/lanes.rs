@@ -105,8 +105,9 @@ impl Lane {
     /// nothing but its process tells.
     async fn has_exited(&self) -> bool {
         match &self.process {
-            Some(process) => timeout(EXIT_WAIT, process.wait()).await.is_ok(),
-            None => false,
+            Some(process) if self.link.is_http() => timeout(EXIT_WAIT, process.wait()).await.is_ok(),
+            // A pipe tells by itself; and who hung up may be an instance beside this one.
+            Some(_) | None => false,
         }
     }
 }

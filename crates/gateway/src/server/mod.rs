@@ -361,7 +361,8 @@ fn gist(status: &Status) -> Option<&str> {
 
 /// Whether nobody answered because nobody is there, or not any more.
 fn is_cut_off(error: &Error) -> bool {
-    error.kind == ErrorKind::UpstreamGone || (error.kind == ErrorKind::UpstreamDown && error.delivery == Delivery::Unsent)
+    error.kind == ErrorKind::UpstreamGone
+        || (error.kind == ErrorKind::UpstreamDown && error.delivery == Delivery::Unsent)
 }
 
 /// Why the instance under a call is gone, as soon as that is known.

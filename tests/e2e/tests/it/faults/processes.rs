@@ -2,7 +2,7 @@
 
 use super::{IMPATIENT, bad, beside};
 use crate::daemon::{Background, in_background};
-use e2e::{Burden, Home, SOON, await_some, built, entry_of, eventually, script, tell, zombies};
+use e2e::{Burden, Home, SOON, await_some, built, entry_of, eventually, script, zombies};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -43,36 +43,6 @@ fn f_15_a_hog_takes_its_memory_from_nobody() {
         assert_eq!(scene.line.text("bad__hog", json!({})), "256000000", "expected the memory to be there");
         let after = Burden::of_daemon(scene.board.pid()).resident_kib;
         assert!(after < before + 16 * 1024, "expected the memory to be the server's: {before} KiB, then {after} KiB");
-    });
-}
-
-#[test]
-fn f_15_a_hog_of_the_processor_slows_nobody_down() {
-    let busy = "(while :; do :; done) & (while :; do :; done) & exec $SERVER ok dual";
-    beside(&(script("bad", busy) + "resources.cpu = 20\n"), |scene| {
-        let server = scene.board.server_in("bad", "ready");
-        if server["not_enforced"] != json!([]) {
-            return tell(&format!("skipped: this host cannot enforce {}", server["not_enforced"]));
-        }
-        // The witness calls the other one meanwhile.
-        scene.witness.wait_for(100);
-        assert_eq!(scene.echo("slow"), "slow", "expected the hog to have its share");
-    });
-}
-
-#[test]
-fn f_15_a_hog_over_its_limit_is_ended_and_told_so() {
-    beside(&bad("hog=300", "resources.memory = \"64MiB\"\n"), |scene| {
-        let server = scene.board.server_in("bad", "ready");
-        if server["not_enforced"] != json!([]) {
-            return tell(&format!("skipped: this host cannot enforce {}", server["not_enforced"]));
-        }
-        let before = scene.line.text("bad__pid", json!({}));
-        let why = scene.line.failure("bad__hog", json!({}));
-        let words = "it used more than its memory limit of 64 MiB";
-        assert!(why.contains(words), "expected who called to hear it: {why}");
-        scene.logged(words);
-        scene.another(&before);
     });
 }
 
