@@ -220,10 +220,12 @@ impl Daemon {
                 let _ = reply.send(done.result.clone());
             }
             let files = reload::watchable(announce::reloaded(context, done));
-            // A watcher that is replaced forgets what it was about to tell: only for other files.
             if files != self.files && !files.is_empty() {
                 watcher = reload::watch(&files, sender.clone());
                 self.files = files;
+                // The watcher that was replaced forgot what it was about to tell; if the queue is
+                // full, that is what it says.
+                let _ = sender.try_send(());
             }
             self.tell_ready();
         };

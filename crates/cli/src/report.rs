@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Usage,
     /// No daemon runs on the data folder.
     NoDaemon,
+    /// The daemon cannot listen where it is told to.
+    NoPlace,
 }
 
 /// A failure.
@@ -48,6 +50,7 @@ impl Kind {
         (11, "needs a person: a rule, an approval or a token"),
         (12, "unknown name"),
         (70, "a bug of ours"),
+        (78, "the daemon cannot listen where it is told to: a port or a socket is taken, or an address is not ours"),
     ];
 
     fn name_and_exit(self) -> (&'static str, u8) {
@@ -55,6 +58,8 @@ impl Kind {
             Self::Failed => ("failed", 1),
             Self::Usage => ("usage", 2),
             Self::NoDaemon => ("no_daemon", 3),
+            // EX_CONFIG of sysexits(3).
+            Self::NoPlace => ("no_place", 78),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc::Sender;
@@ -70,14 +70,19 @@ impl Watcher {
     }
 }
 
-/// Whether nothing was written to `files` for as long as a watcher waits. What was read from them
-/// before this was asked is whole then: a file that is being written may be empty at that moment,
-/// and an empty file is a configuration too.
+/// Whether nothing was written to `files` from `reading` on, nor before it for as long as a watcher
+/// waits. What was read from them since `reading` is whole then: a file that is being written may be
+/// empty at that moment, and an empty file is a configuration too.
+///
+/// The moment is that before the first byte was read: on a busy machine a reading may take longer
+/// than the quiet that it is to prove.
 #[must_use]
-pub fn are_quiet(files: &[PathBuf]) -> bool {
+pub fn are_quiet(files: &[PathBuf], reading: SystemTime) -> bool {
+    let now = SystemTime::now();
     let written = files.iter().filter_map(|file| file.metadata().ok()?.modified().ok());
     // A time to come says that some clock is wrong.
-    written.filter_map(|time| time.elapsed().ok()).all(|age| age >= QUIET)
+    let mut written = written.filter(|time| *time <= now);
+    written.all(|time| reading.duration_since(time).is_ok_and(|age| age >= QUIET))
 }
 
 fn concerns(names: &BTreeMap<PathBuf, BTreeSet<OsString>>, event: &notify::Event) -> bool {

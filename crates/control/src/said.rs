@@ -149,6 +149,9 @@ pub struct Server {
     /// What of its limits this host cannot enforce, and why.
     #[serde(default)]
     pub not_enforced: Vec<String>,
+    /// What differs from what runs: its program is another one on disk now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<String>,
     /// Calls sent to it.
     pub calls: u64,
     /// Calls that it failed.

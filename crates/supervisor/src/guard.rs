@@ -12,6 +12,7 @@ mod launch;
 mod resolve;
 
 pub(crate) mod processes;
+pub(crate) mod program;
 mod trees;
 
 pub use resolve::SpawnFailure;
@@ -30,6 +31,7 @@ use rustix::net::{RecvFlags, recv};
 use rustix::process::{WaitOptions, getpid, setsid, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
+use program::Program;
 use trees::{Gone, Trees};
 use wire::{Inbox, Launch, Report, Request, TreeSignal};
 
@@ -167,13 +169,18 @@ impl Guard<'_> {
             let program = request.program.clone();
             return Report::Failed { id, failure: SpawnFailure::System { program, reason } };
         };
-        let started = self.trees.start(id, request.limits, |marker| launch::launch(request, marker, stdio));
+        let mut program = None;
+        let started = self.trees.start(id, request.limits, |marker| {
+            let (pid, path) = launch::launch(request, marker, stdio)?;
+            program = Program::at(&path);
+            Ok(pid)
+        });
         let (group, not_enforced) = match started {
             Ok(group) => (group.unified().map(Path::to_owned), group.not_enforced().to_vec()),
             Err(failure) => return Report::Failed { id, failure },
         };
         let pid = self.trees.main(id).map_or(0, |pid| pid.as_raw_pid().unsigned_abs());
-        Report::Started { id, pid, group, not_enforced }
+        Report::Started { id, pid, group, not_enforced, program }
     }
 
     fn report(&mut self, report: &Report) {

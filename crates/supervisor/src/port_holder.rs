@@ -30,9 +30,14 @@ pub fn find(address: SocketAddr) -> Option<Holder> {
     let wanted: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
     let numbered = processes.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
-    let (pid, process) = numbered.into_iter().find(|(_, process): &(u32, _)| holds(process, &wanted))?;
-    let name = std::fs::read_to_string(process.join("comm")).unwrap_or_default();
-    Some(Holder { pid, name: name.trim().to_owned() })
+    let (pid, _) = numbered.into_iter().find(|(_, process): &(u32, _)| holds(process, &wanted))?;
+    Some(named(pid))
+}
+
+/// The process of this id, with what it calls itself; an empty name where that is not told.
+pub fn named(pid: u32) -> Holder {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Holder { pid, name: name.trim().to_owned() }
 }
 
 /// Who listens on `port` of loopback, in words; nothing when it is free.

@@ -71,6 +71,8 @@ pub enum Decision {
     CrashLoop {
         /// When it is given one more try.
         until: Instant,
+        /// Whether this is news: it was not left alone before that try.
+        first: bool,
     },
     /// Do not start it again; only a person does.
     Stop,
@@ -126,9 +128,9 @@ impl Restarts {
             self.recent.pop_front();
         }
         if self.on_probation || self.recent.len() > self.policy.restarts_max {
-            self.on_probation = true;
+            let first = !std::mem::replace(&mut self.on_probation, true);
             self.recent.clear();
-            return Decision::CrashLoop { until: now + self.policy.crash_loop_pause };
+            return Decision::CrashLoop { until: now + self.policy.crash_loop_pause, first };
         }
         let delay = self.delay();
         self.attempt = self.attempt.saturating_add(1);

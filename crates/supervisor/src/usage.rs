@@ -2,11 +2,12 @@
 //! and never otherwise. From the tree's cgroup where it has one, else from the table of processes.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::guard::processes::family;
+use crate::guard::program::Program;
 use crate::limits::group::all_processes;
 
 /// Clock ticks per second in `/proc/PID/stat`: 100 on every architecture that Linux tells
@@ -37,6 +38,8 @@ struct Inner {
     pid: u32,
     group: Option<PathBuf>,
     not_enforced: Vec<String>,
+    /// What its main process was started from.
+    program: Option<Program>,
     last: Mutex<Sample>,
 }
 
@@ -52,7 +55,15 @@ struct Sample {
 impl Meter {
     pub(crate) fn new(pid: u32, group: Option<PathBuf>, not_enforced: Vec<String>) -> Meter {
         let last = Sample { at: Instant::now(), cpu: Duration::ZERO, percent: None };
-        Meter { inner: Arc::new(Inner { pid, group, not_enforced, last: Mutex::new(last) }) }
+        Meter { inner: Arc::new(Inner { pid, group, not_enforced, program: None, last: Mutex::new(last) }) }
+    }
+
+    /// Of a tree that was started from this file; before the meter has clones.
+    pub(crate) fn of_program(mut self, program: Option<Program>) -> Meter {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.program = program;
+        }
+        self
     }
 
     /// For what is no process of this machine: it reads nothing.
@@ -63,6 +74,12 @@ impl Meter {
     /// What of the limits of the tree this host cannot enforce, and why.
     pub fn not_enforced(&self) -> &[String] {
         &self.inner.not_enforced
+    }
+
+    /// The place of the file that it was started from, where another one or none lies there now: a
+    /// start would run something else. Asks the file system.
+    pub fn replaced_program(&self) -> Option<&Path> {
+        self.inner.program.as_ref()?.replaced()
     }
 
     /// What it uses; nothing when it has ended, or the system does not tell. Reads files in

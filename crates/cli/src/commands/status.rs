@@ -113,6 +113,7 @@ fn detail(server: &Server, printer: &Printer) {
         ("next", server.hint.as_deref().map(harmless)),
         ("next try in", server.next_try_ms.map(duration)),
         ("process", server.pid.map(|pid| pid.to_string())),
+        ("drift", server.drift.as_deref().map(harmless)),
         ("memory", server.memory_kib.map(mebibytes)),
         ("calls", Some(format!("{}, {} failed", server.calls, server.failures))),
         ("restarts", Some(server.restarts.to_string())),
@@ -237,6 +238,9 @@ fn explain(server: &Server, printer: &Printer) {
     }
     if !server.changed_tools.is_empty() {
         printer.line(&changed_tools(server));
+    }
+    if let Some(drift) = &server.drift {
+        printer.line(&format!("{}: {}", server.name, harmless(drift)));
     }
     notes(server, printer);
 }

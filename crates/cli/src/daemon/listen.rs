@@ -1,7 +1,7 @@
 //! Where the daemon listens: binding, with a refusal that says who is in the way, and who may
 //! come in.
 
-use crate::report::Report;
+use crate::report::{Kind, Report};
 use config::Listen;
 use gateway::listener::DoorSettings;
 use rustix::fs::Mode;
@@ -9,8 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
-use supervisor::port_holder;
-use tokio::net::{TcpListener, UnixListener};
+use supervisor::port_holder::{self, Holder};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 /// Binds the address of the HTTP listener.
 ///
@@ -28,19 +28,28 @@ async fn bind(address: SocketAddr, beside: &'static str, elsewhere: &'static str
         Err(error) => error,
     };
     if error.kind() != io::ErrorKind::AddrInUse {
-        let report = Report::failed(format!("cannot listen on {address}")).cause(error);
+        let report = no_place(address, None).cause(error);
         return Err(report.hint("name an address of this machine, such as 127.0.0.1:7420"));
     }
     let holder = port_holder::find(address);
     let who = match &holder {
-        Some(holder) => format!("`{}` (process {}) holds it", holder.name, holder.pid),
+        Some(holder) => format!("{} holds it", worded(holder)),
         None => "a process of somebody else holds it".to_owned(),
     };
-    let report = Report::failed(format!("cannot listen on {address}: {who}"));
+    let report = no_place(address, Some(&who));
     Err(match holder {
         Some(holder) if holder.name == "switchboard" => report.hint(beside),
         _ => report.hint(elsewhere),
     })
+}
+
+fn worded(holder: &Holder) -> String {
+    format!("`{}` (process {})", holder.name, holder.pid)
+}
+
+fn no_place(place: impl std::fmt::Display, why: Option<&str>) -> Report {
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    Report::new(Kind::NoPlace, format!("cannot listen on {place}{why}"))
 }
 
 /// Binds a unix socket that only its owner can open.
@@ -87,29 +96,46 @@ pub(super) async fn streams(
     };
     let unix = match &listen.unix {
         _ if unix.is_some() => unix,
-        Some(path) => Some(fresh(path)?),
+        Some(path) => Some(fresh(path).await?),
         None => None,
     };
     Ok(Streams { tcp, unix })
 }
 
-/// Binds a unix socket where one of an earlier run may lie: it is removed if nobody answers on it.
-fn fresh(path: &Path) -> Result<UnixListener, Report> {
-    let taken = |what: &str| {
-        Err(Report::failed(format!("cannot listen on {}: {what}", path.display()))
-            .hint("set listen.unix to another path"))
-    };
+/// Binds a unix socket where one of an earlier run may lie: it is removed if nobody listens on it.
+async fn fresh(path: &Path) -> Result<UnixListener, Report> {
+    let taken = |what: &str| Err(no_place(path.display(), Some(what)).hint("set listen.unix to another path"));
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => return taken("a file that is no socket lies there"),
-        Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => return taken("somebody answers there"),
         Ok(_) => {
+            if let Some(who) = listener_at(path).await {
+                return taken(&who);
+            }
             if let Err(error) = std::fs::remove_file(path) {
                 return taken(&format!("an old socket cannot be removed: {error}"));
             }
         }
         Err(_) => {}
     }
-    unix(path).map_err(|report| report.hint("set listen.unix to a path in a folder that you can write to"))
+    unix(path).map_err(|report| Report {
+        hints: vec!["set listen.unix to a path in a folder that you can write to".to_owned()],
+        cause: report.cause,
+        ..no_place(path.display(), Some("the socket cannot be made"))
+    })
+}
+
+/// Who listens on the socket at `path`, in words. Nobody does only where the system says so: a
+/// socket that takes no connection now, or none of ours, is not ours to remove.
+async fn listener_at(path: &Path) -> Option<String> {
+    match UnixStream::connect(path).await {
+        Ok(stream) => {
+            let pid = stream.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
+            let who = pid.map_or_else(|| "somebody".to_owned(), |pid| worded(&port_holder::named(pid)));
+            Some(format!("{who} answers there"))
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => None,
+        Err(error) => Some(format!("it cannot be told whether somebody listens there: {error}")),
+    }
 }
 
 /// Who may come in over HTTP at `address`.

@@ -12,6 +12,7 @@ use protocol::ErrorKind;
 use secrecy::ExposeSecret as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::mpsc;
 
 /// How often files are read that somebody is writing, before they are taken as they are.
@@ -114,8 +115,9 @@ impl Reloader {
             let last = asked || reads == READS_MAX;
             let reading = self.reading.clone();
             let read = tokio::task::spawn_blocking(move || {
+                let begun = SystemTime::now();
                 let loaded = config::load(&reading.sources());
-                let whole = last || config::are_quiet(&loaded.files);
+                let whole = last || config::are_quiet(&loaded.files, begun);
                 whole.then_some(loaded)
             });
             let read = read.await.map_err(|error| {
@@ -160,9 +162,12 @@ fn refused(errors: &[String]) -> Problem {
     Problem { kind: "configuration".to_owned(), ..problem }
 }
 
-/// The files whose folder exists: others cannot be watched until it does.
+/// The files whose folder exists: others cannot be watched until it does. What a link points at is
+/// one of them: it is another one when the link is swapped.
 pub(super) fn watchable(files: Vec<PathBuf>) -> Vec<PathBuf> {
-    files.into_iter().filter(|file| file.parent().is_some_and(Path::is_dir)).collect()
+    let there = files.into_iter().filter(|file| file.parent().is_some_and(Path::is_dir));
+    let both = there.flat_map(|file| [file.canonicalize().ok().filter(|target| *target != file), Some(file)]);
+    both.flatten().collect()
 }
 
 /// Watches the files of the configuration; without that, a reload must be asked for.

@@ -27,7 +27,7 @@ fn a_port_in_use_is_refused_with_who_holds_it() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let refused = sandbox.run(&["run", "--listen", &address]);
-    assert_eq!(refused.code, Some(1), "{}", refused.shown(&sandbox));
+    assert_eq!(refused.code, Some(78), "{}", refused.shown(&sandbox));
     let own = std::process::id();
     assert!(refused.stderr.contains(&format!("(process {own}) holds it")), "{}", refused.stderr);
     assert!(refused.stderr.contains("--listen 127.0.0.1:0"), "{}", refused.stderr);

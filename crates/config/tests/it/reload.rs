@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use config::{Changes, Watcher, changes};
+use config::{Changes, QUIET, Watcher, are_quiet, changes};
 
 use crate::fixture::Fixture;
 
@@ -89,4 +89,16 @@ async fn writing_replacing_and_creating_a_file_is_noticed() {
     told(&mut receiver).await;
     drop(watcher);
     assert_eq!(receiver.recv().await, None, "the thread ends with the watcher");
+}
+
+#[test]
+fn what_was_read_while_somebody_wrote_is_not_taken_for_whole() {
+    let fixture = Fixture::named("c.toml", "");
+    let files = [fixture.path("c.toml")];
+    let written = files[0].metadata().and_then(|found| found.modified()).expect("a time");
+    let read_at = |moment| are_quiet(&files, moment);
+    assert!(!read_at(written) && !read_at(written - QUIET), "written while it was read");
+    // However long the reading took: it began too early.
+    assert!(!read_at(written + QUIET / 2));
+    assert!(read_at(written + QUIET));
 }

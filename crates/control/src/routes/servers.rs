@@ -88,6 +88,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         cpu_percent: usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
         processes: usage.map(|usage| usage.processes),
         not_enforced: not_enforced(&status),
+        drift: drift(&entry.name, &status),
         calls: read(&server.counters.calls),
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),
@@ -130,6 +131,13 @@ fn usage(status: &Status) -> Option<Usage> {
 fn not_enforced(status: &Status) -> Vec<String> {
     let meter = status.instances.iter().find_map(|instance| instance.meter.as_ref());
     meter.map(|meter| meter.not_enforced().to_vec()).unwrap_or_default()
+}
+
+/// Whether what would be started now is not what runs, and what to do about it.
+fn drift(name: &str, status: &Status) -> Option<String> {
+    let mut meters = status.instances.iter().filter_map(|instance| instance.meter.as_ref());
+    let place = meters.find_map(|meter| meter.replaced_program())?.display();
+    Some(format!("its program {place} changed since it was started; run the new one: switchboard restart {name}"))
 }
 
 fn described(server: &Server, instance: &InstanceStatus) -> said::Instance {

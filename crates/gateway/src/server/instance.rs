@@ -8,7 +8,7 @@ use super::needs::trouble;
 use super::outdated::Outdated;
 use super::pool::Pool;
 use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
-use super::{Cause, Core, Environment, InstanceStatus};
+use super::{Cause, Core, Environment, InstanceStatus, alarm};
 use crate::DRAIN_TIME_MAX;
 use crate::catalog::ServerCatalog;
 use crate::upstream::UpstreamEvent;
@@ -266,7 +266,7 @@ impl Instance {
         self.remembered = catalog.era;
         live.link.set_mirrored(mirrored(&catalog));
         let pool = Pool::new(&self.server, &self.entry, &self.environment, &live.link, events);
-        let lane = Lane::new(self.status.index, live.link.clone(), pool);
+        let lane = Lane::new(self.status.index, &live, pool);
         self.restarts.ready(Instant::now());
         match self.status.state.next(Event::Ready) {
             Ok(state) => {
@@ -441,7 +441,10 @@ impl Instance {
         let (event, until) = match self.restarts.ended(down.ending, now) {
             _ if down.cause == Cause::SignIn => (Event::GiveUp, None),
             Decision::RestartAfter(delay) => (Event::AgainLater, Some(now + delay)),
-            Decision::CrashLoop { until } => (Event::TooOften, Some(until)),
+            Decision::CrashLoop { until, first } => {
+                alarm::crash_loop(&self.server.name, &self.entry, &down.reason, until - now, first);
+                (Event::TooOften, Some(until))
+            }
             Decision::Stop => (Event::GiveUp, None),
         };
         self.step(event, &down.reason, down.hint, until, down.cause).await;

@@ -3,14 +3,16 @@
 //! whether it may; who closes a lane forbids it, then looks who is inside.
 
 use super::pool::Pool;
+use super::start::{EXIT_WAIT, Live};
 use crate::upstream::Connection;
 use protocol::CallContext;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
+use supervisor::ProcessHandle;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a call whose instance is gone waits to hear why.
 /// Its process has to be seen to end and its last words to be read, which are waited for less long.
@@ -23,6 +25,8 @@ pub(super) struct Lane {
     pub(super) link: Arc<Connection>,
     /// Instances beside it, where some callers have their own.
     pub(super) pool: Option<Arc<Pool>>,
+    /// What runs it, where that is ours.
+    process: Option<ProcessHandle>,
     pub(super) since: Instant,
     calls: AtomicUsize,
     closed: AtomicBool,
@@ -46,11 +50,12 @@ pub(super) struct Lanes {
 // === impl Lane ===
 
 impl Lane {
-    pub(super) fn new(index: usize, link: Arc<Connection>, pool: Option<Arc<Pool>>) -> Arc<Self> {
+    pub(super) fn new(index: usize, live: &Live, pool: Option<Arc<Pool>>) -> Arc<Self> {
         Arc::new(Self {
             index,
-            link,
+            link: live.link.clone(),
             pool,
+            process: live.process.clone(),
             since: Instant::now(),
             calls: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -95,6 +100,16 @@ impl Lane {
         }
         self.end.send_replace(Some(why.into()));
     }
+
+    /// Whether what runs it has ended, which may be seen a little after it hung up. Behind HTTP
+    /// nothing but its process tells.
+    async fn has_exited(&self) -> bool {
+        match &self.process {
+            Some(process) if self.link.is_http() => timeout(EXIT_WAIT, process.wait()).await.is_ok(),
+            // A pipe tells by itself; and who hung up may be an instance beside this one.
+            Some(_) | None => false,
+        }
+    }
 }
 
 impl std::fmt::Debug for Lane {
@@ -108,7 +123,7 @@ impl std::fmt::Debug for Lane {
 impl Entered {
     /// Why the instance under this call ended, when it has.
     pub(super) async fn why_it_ended(&self) -> Option<Arc<str>> {
-        if !self.link.is_closed() {
+        if !self.link.is_closed() && !self.has_exited().await {
             return None;
         }
         let mut end = self.end.subscribe();

@@ -29,6 +29,7 @@ mod start;
 
 mod events;
 
+mod alarm;
 mod complaints;
 mod container;
 mod hosted;
@@ -70,7 +71,7 @@ use crate::policy::ToolRules;
 use crate::upstream::{Connection, Wanted};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use outbound::oauth::SignIn;
-use protocol::{Call, CallContext, Error, ErrorKind, Reply};
+use protocol::{Call, CallContext, Delivery, Error, ErrorKind, Reply};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -318,7 +319,7 @@ impl Core {
             },
         };
         match reply.await {
-            Err(error) if error.kind == ErrorKind::UpstreamGone => Err(Box::pin(explained(entered, error)).await),
+            Err(error) if is_cut_off(&error) => Err(Box::pin(explained(entered, error)).await),
             Err(error) => Err(error),
             answer => {
                 self.counters.answered.fetch_add(1, Ordering::Relaxed);
@@ -356,6 +357,12 @@ impl Core {
 fn gist(status: &Status) -> Option<&str> {
     let reason = status.reason.as_deref()?;
     Some(reason.split_once(" (").map_or(reason, |(gist, _)| gist))
+}
+
+/// Whether nobody answered because nobody is there, or not any more.
+fn is_cut_off(error: &Error) -> bool {
+    error.kind == ErrorKind::UpstreamGone
+        || (error.kind == ErrorKind::UpstreamDown && error.delivery == Delivery::Unsent)
 }
 
 /// Why the instance under a call is gone, as soon as that is known.

@@ -25,7 +25,7 @@ const LAST_WORDS: usize = 3;
 const WORDS_CHARS_MAX: usize = 500;
 const REASON_CHARS_MAX: usize = 2000;
 /// How long the end of a pipe waits for the end of its process, which says why.
-const EXIT_WAIT: Duration = Duration::from_millis(200);
+pub(super) const EXIT_WAIT: Duration = Duration::from_millis(200);
 
 /// A server that runs.
 #[derive(Clone)]

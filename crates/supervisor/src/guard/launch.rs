@@ -4,6 +4,7 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use rustix::process::Pid;
@@ -12,12 +13,12 @@ use super::MARKER_VARIABLE;
 use super::resolve::{SpawnFailure, explain, resolve};
 use super::wire::{FDS_PER_SPAWN, Launch};
 
-/// Starts the child and returns its process id.
+/// Starts the child and returns its process id and the file that it runs.
 pub(crate) fn launch(
     launch: &Launch,
     marker: &str,
     [stdin, stdout, stderr]: [OwnedFd; FDS_PER_SPAWN],
-) -> Result<Pid, SpawnFailure> {
+) -> Result<(Pid, PathBuf), SpawnFailure> {
     let path_variable = launch.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
     let path = resolve(&launch.program, path_variable, launch.cwd.as_deref())?;
     #[expect(clippy::disallowed_methods, reason = "the guard is the one place that starts declared processes")]
@@ -35,7 +36,7 @@ pub(crate) fn launch(
         command.current_dir(cwd);
     }
     match command.spawn() {
-        Ok(child) => Ok(Pid::from_child(&child)),
+        Ok(child) => Ok((Pid::from_child(&child), path)),
         Err(error) => Err(explain(&launch.program, &path, &error)),
     }
 }

@@ -16,6 +16,7 @@ use rustix::net::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::program::Program;
 use super::resolve::SpawnFailure;
 use crate::limits::ProcessLimits;
 
@@ -73,8 +74,8 @@ pub(crate) enum TreeSignal {
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Report {
     /// The child runs; `group` is its cgroup of v2, and `not_enforced` what of its limits holds
-    /// nobody back here.
-    Started { id: u64, pid: u32, group: Option<PathBuf>, not_enforced: Vec<String> },
+    /// nobody back here; `program` is the file that it was started from.
+    Started { id: u64, pid: u32, group: Option<PathBuf>, not_enforced: Vec<String>, program: Option<Program> },
     /// The child was not started.
     Failed { id: u64, failure: SpawnFailure },
     /// The child ended and nothing of its tree is left (or `left` processes that cannot be killed).

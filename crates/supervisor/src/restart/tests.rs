@@ -20,7 +20,7 @@ fn delays_double_until_it_is_a_crash_loop() {
         now += delay;
     }
     let until = now + Duration::from_secs(600);
-    assert_eq!(restarts.ended(Ending::Failure, now), Decision::CrashLoop { until });
+    assert_eq!(restarts.ended(Ending::Failure, now), Decision::CrashLoop { until, first: true });
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn a_crash_loop_gets_one_try_after_its_pause() {
     let policy = RestartPolicy { restarts_max: 0, ..RestartPolicy::default() };
     let mut restarts = restarts(policy);
     let now = Instant::now();
-    let Decision::CrashLoop { until } = restarts.ended(Ending::Failure, now) else {
+    let Decision::CrashLoop { until, .. } = restarts.ended(Ending::Failure, now) else {
         panic!("no crash loop");
     };
-    assert!(matches!(restarts.ended(Ending::Failure, until), Decision::CrashLoop { .. }));
+    assert!(matches!(restarts.ended(Ending::Failure, until), Decision::CrashLoop { first: false, .. }));
 }
 
 #[test]
@@ -95,7 +95,7 @@ proptest! {
                     prop_assert!(in_window.count() <= policy.restarts_max);
                     now += delay;
                 }
-                Decision::CrashLoop { until } => {
+                Decision::CrashLoop { until, .. } => {
                     prop_assert_eq!(until, now + policy.crash_loop_pause);
                     now = until;
                 }

@@ -199,7 +199,7 @@ impl Owner {
         let now = Instant::now();
         let (state, until) = match self.restarts.ended(down.ending, now) {
             Decision::RestartAfter(delay) => (State::Backoff, Some(now + delay)),
-            Decision::CrashLoop { until } => (State::CrashLoop, Some(until)),
+            Decision::CrashLoop { until, .. } => (State::CrashLoop, Some(until)),
             Decision::Stop => (State::Failed, None),
         };
         self.shared.publish(state, |said| {

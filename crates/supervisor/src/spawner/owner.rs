@@ -185,8 +185,8 @@ impl Owner {
 
     fn take_report(&mut self, report: Report) {
         match report {
-            Report::Started { id, pid, group, not_enforced } => {
-                self.started(id, pid, Meter::new(pid, group, not_enforced));
+            Report::Started { id, pid, group, not_enforced, program } => {
+                self.started(id, pid, Meter::new(pid, group, not_enforced).of_program(program));
             }
             Report::Failed { id, failure } => {
                 if let Some(pending) = self.pending.remove(&id) {

@@ -517,7 +517,7 @@ fn a_port_in_use() {
     let address = holder.local_addr().unwrap().to_string();
     let home = Home::new(&misbehave("good", "ok", "dual"));
     let ended = home.refused(&address);
-    assert_eq!(ended.code, Some(1), "expected a start on a taken port to fail: {ended:?}");
+    assert_eq!(ended.code, Some(78), "expected a start on a taken port to fail: {ended:?}");
     assert!(ended.stderr.contains(&address), "expected the address to be named: {}", ended.stderr);
     let own = std::process::id().to_string();
     assert!(ended.stderr.contains(&own), "expected process {own} to be named as the holder: {}", ended.stderr);

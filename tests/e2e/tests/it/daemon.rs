@@ -54,7 +54,7 @@ impl Drop for Background {
 
 /// A command with this home's configuration and a free port.
 #[track_caller]
-fn in_background(home: &Home, args: &[&str]) -> Ended {
+pub(crate) fn in_background(home: &Home, args: &[&str]) -> Ended {
     let mut command = home.command();
     command.args(args).arg("--config").arg(home.config()).args(["--listen", "127.0.0.1:0"]);
     run(&mut command, SOON)
@@ -107,7 +107,7 @@ fn why_it_cannot_run_is_said_by_who_started_it() {
     let mut start = home.command();
     start.args(["start", "--listen", &address]).arg("--config").arg(home.config());
     let refused = run(&mut start, SOON);
-    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(refused.code, Some(78), "{refused:?}");
     let holder = format!("(process {}) holds it", std::process::id());
     assert!(refused.stderr.contains(&holder) && refused.stderr.contains("daemon.log"), "{refused:?}");
     home.write_config("[servers.x]\ncomand = 'sh'\n");

@@ -5,7 +5,7 @@
 //! skipped with a line that repeats it.
 
 use crate::fleet::free_port;
-use e2e::{Client, Home, SOON, Switchboard, await_some, entry, eventually, misbehave, script, tell};
+use e2e::{Client, Home, LINE, Line, SOON, Switchboard, await_some, built, entry, eventually, misbehave, script, tell};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::TcpListener;
@@ -147,6 +147,29 @@ fn a_program_behind_a_url_is_run_reached_and_restarted() {
         assert!(again["restarts"].as_u64() > Some(0), "{again}");
         assert_eq!(client.text(tool, json!({})), before);
         assert!(logs(&board, "web").contains("stdout"), "expected what it says on stdout in its log");
+    }
+}
+
+#[test]
+fn who_calls_a_program_behind_a_url_hears_how_it_ended() {
+    for door in ["http", "sse"] {
+        let port = free_port();
+        let fixture = built("mcp-fixture");
+        let told = format!("echo the disk is full >&2; exec {} {door} --port {port}", fixture.display());
+        let web = script("web", &told);
+        let config = format!("{LINE}{web}type = {door:?}\nport = {port}\n");
+        let board = Switchboard::start(&config);
+        let pid = board.server_in("web", "ready")["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap();
+        let line = Line::of(&board);
+        let id = line.send("web__test_slow_call", json!({"milliseconds": 60_000}));
+        eventually(SOON, "the call to be in flight", || board.server("web")["in_flight"] == 1);
+        e2e::kill(pid);
+        let why = e2e::failure_of(&line.answer(id));
+        for words in ["ended by signal 9", "the disk is full"] {
+            assert!(why.contains(words), "expected `{words}` over {door}: {why}");
+        }
+        board.server_in("web", "ready");
+        line.check();
     }
 }
 

@@ -163,8 +163,11 @@ fn a_socket_is_taken_over_from_the_dead_and_not_from_the_living() {
     let mut back = back();
     let other = Home::new(&format!("[listen]\nunix = {:?}\n", back.home().place("own.sock")));
     let refused = other.refused("127.0.0.1:0");
-    assert_eq!(refused.code, Some(1), "expected a refusal: {refused:?}");
-    assert!(refused.stderr.contains("somebody answers there"), "expected the reason: {refused:?}");
+    assert_eq!(refused.code, Some(78), "expected a refusal: {refused:?}");
+    assert!(
+        refused.stderr.contains(&format!("`switchboard` (process {}) answers there", back.pid())),
+        "expected the reason: {refused:?}"
+    );
     back.kill9();
     assert!(back.home().place("own.sock").exists(), "expected the socket of the dead one");
     let back = back.restart();

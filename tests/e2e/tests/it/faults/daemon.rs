@@ -90,13 +90,13 @@ fn f_25_a_port_in_use_is_refused_with_its_holder() {
     let address = taken.local_addr().unwrap().to_string();
     let home = Home::new(&misbehave("good", "ok", "dual"));
     let refused = home.refused(&address);
-    assert_eq!(refused.code, Some(1), "expected a refusal: {refused:?}");
+    assert_eq!(refused.code, Some(78), "expected a refusal: {refused:?}");
     let pid = format!("process {}", std::process::id());
     assert!(refused.stderr.contains(&pid), "expected {pid} to be named: {}", refused.stderr);
     drop(taken);
     home.write_config(&format!("[listen]\ntoken = \"nobody-guesses-this\"\n{}", misbehave("good", "ok", "dual")));
     let gone = home.refused("203.0.113.1:7420");
-    assert_eq!(gone.code, Some(1), "expected an address of nobody to be refused: {gone:?}");
+    assert_eq!(gone.code, Some(78), "expected an address of nobody to be refused: {gone:?}");
     assert!(gone.stderr.contains("203.0.113.1"), "expected the address to be named: {}", gone.stderr);
     // What stood in the way is gone, and nothing of the attempts is.
     drop(home.start());
@@ -114,14 +114,15 @@ fn f_25_a_stale_socket_is_replaced_and_one_in_use_is_left() {
     let home = board.stop();
     let other = UnixListener::bind(&path).unwrap();
     let refused = home.refused("127.0.0.1:0");
-    assert_eq!(refused.code, Some(1), "expected a refusal: {refused:?}");
-    assert!(refused.stderr.contains("somebody answers there"), "expected the reason: {}", refused.stderr);
+    assert_eq!(refused.code, Some(78), "expected a refusal: {refused:?}");
+    let holder = format!("(process {}) answers there", std::process::id());
+    assert!(refused.stderr.contains(&holder), "expected the holder to be named: {}", refused.stderr);
     assert!(UnixStream::connect(&path).is_ok(), "expected the other's socket to be left alone");
     drop(other);
     fs::remove_file(&path).unwrap();
     fs::write(&path, "precious").unwrap();
     let refused = home.refused("127.0.0.1:0");
-    assert_eq!(refused.code, Some(1), "expected a refusal: {refused:?}");
+    assert_eq!(refused.code, Some(78), "expected a refusal: {refused:?}");
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious", "expected a file of somebody to be left alone");
 }
 

@@ -96,6 +96,18 @@ fn f_12_a_fork_bomb_ends_at_its_limit_and_is_gone_at_once() {
 }
 
 #[test]
+fn f_15_a_hog_of_the_processor_slows_nobody_down() {
+    let busy = "(while :; do :; done) & (while :; do :; done) & exec $SERVER ok dual";
+    beside(&(script("bad", busy) + "resources.cpu = 20\n"), |scene| {
+        if enforced(scene) {
+            // The witness calls the other one meanwhile.
+            scene.witness.wait_for(100);
+            assert_eq!(scene.echo("slow"), "slow", "expected the hog to have its share");
+        }
+    });
+}
+
+#[test]
 fn f_15_a_hog_is_ended_and_its_limit_named() {
     beside(&bad("hog=300", "resources.memory = \"64MiB\"\n"), |scene| {
         if !enforced(scene) {
@@ -103,7 +115,9 @@ fn f_15_a_hog_is_ended_and_its_limit_named() {
         }
         let before = scene.line.text("bad__pid", json!({}));
         let why = failure_of(&scene.line.call("bad__hog", json!({})));
-        assert!(why.contains("`bad`"), "expected the server to be named: {why}");
+        for words in ["`bad`", "it used more than its memory limit of 64 MiB"] {
+            assert!(why.contains(words), "expected `{words}` in what who called hears: {why}");
+        }
         scene.logged("memory limit of 64 MiB");
         scene.another(&before);
     });

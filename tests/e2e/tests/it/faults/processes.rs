@@ -1,7 +1,8 @@
 //! Processes: what servers leave behind, take and refuse to give back.
 
 use super::{IMPATIENT, bad, beside};
-use e2e::{Burden, SOON, await_some, built, entry_of, eventually, zombies};
+use crate::daemon::{Background, in_background};
+use e2e::{Burden, Home, SOON, await_some, built, entry_of, eventually, script, zombies};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -60,6 +61,39 @@ fn f_16_a_crash_loop_is_left_alone_after_some_tries() {
 }
 
 #[test]
+fn f_16_a_crash_loop_is_said_once_costs_nothing_and_ends_when_a_person_says_so() {
+    let home = Home::new("");
+    let mended = home.place("mended");
+    let dies = format!("test -e {} && exec $SERVER ok dual; echo on fire >&2; exit 1", mended.display());
+    home.write_config(&(script("bad", &dies) + "restart_delay_max = \"100ms\"\n"));
+    let daemon = Background { home };
+    let started = in_background(&daemon.home, &["start", "--json"]);
+    let pid = started.json()["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap();
+    let state = |name: &str| daemon.home.cli(&["wait", "bad", "--state", name, "--timeout", "20s"]).code;
+    assert_eq!(state("crash_loop"), Some(0), "expected it to be left alone");
+    let alarms = || {
+        let log = fs::read_to_string(daemon.home.data().join("logs/daemon.log")).unwrap();
+        let alarms = log.lines().filter(|line| line.contains("warning: `bad` is in a crash loop"));
+        alarms.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let said = alarms();
+    assert_eq!(said.len(), 1, "expected it to be said once: {said:?}");
+    for words in ["more than 5 times", "switchboard start bad", "on fire"] {
+        assert!(said[0].contains(words), "expected `{words}` in {said:?}");
+    }
+    let before = Burden::of_daemon(pid).busy;
+    let waited = daemon.home.cli(&["wait", "bad", "--timeout", "2s"]);
+    assert_eq!(waited.code, Some(10), "expected nothing to happen by itself: {waited:?}");
+    let busy = Burden::of_daemon(pid).busy - before;
+    assert!(busy <= Duration::from_millis(20), "expected less than 1 % of two seconds: {busy:?}");
+    fs::write(&mended, "").unwrap();
+    let started = daemon.home.cli(&["start", "bad"]);
+    assert_eq!(started.code, Some(0), "expected a person to end it: {started:?}");
+    assert_eq!(state("ready"), Some(0), "expected it to run");
+    assert_eq!(alarms().len(), 1, "expected nothing more to be said");
+}
+
+#[test]
 fn f_17_what_ends_is_collected() {
     let count: usize = std::env::var("SWITCHBOARD_LAB_BROOD").map_or(300, |count| count.parse().unwrap());
     beside(&bad(&format!("brood={count}"), "request_timeout = \"10m\"\n"), |scene| {
@@ -107,13 +141,20 @@ fn f_18_a_program_replaced_while_it_runs_goes_on() {
         let broken = folder.path().join("broken");
         fs::write(&broken, "#!/bin/sh\necho the new version is broken >&2; exit 9\n").unwrap();
         fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(scene.board.server("bad")["drift"].is_null(), "expected nothing else on disk than what runs");
         put(&broken);
+        let server = scene.board.server("bad");
+        let drift = server["drift"].as_str().unwrap_or_default();
+        let shown = scene.board.cli(&["status", "bad"]).stdout;
+        for words in [program.to_str().unwrap(), "changed since it was started", "switchboard restart bad"] {
+            assert!(drift.contains(words) && shown.contains(words), "expected `{words}` in {server} and {shown}");
+        }
         assert_eq!(scene.line.text("bad__pid", json!({})), before, "expected the running one to go on");
         scene.line.failure("bad__echo", json!({"code": 1}));
         scene.reason("the new version is broken");
         put(&built("mcp-misbehave"));
         await_some(SOON, "the mended program to run", || {
-            Some(scene.board.server("bad")).filter(|server| server["state"] == "ready")
+            Some(scene.board.server("bad")).filter(|server| server["state"] == "ready" && server["drift"].is_null())
         });
     });
 }
