@@ -24,6 +24,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 const EVENTS_MAX: usize = 256;
+/// For whoever wants another thing of one that ends with success.
+const AGAIN_BY_ITSELF: &str = "a call starts it; to have it started again at once, set restart = \"always\"";
 
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
@@ -437,14 +439,18 @@ impl Instance {
 
     /// Waits as long as the restart policy says, or until it is told otherwise.
     async fn pause(&mut self, down: Down) {
-        let now = Instant::now();
+        let (now, (mut hint, mut cause)) = (Instant::now(), (down.hint, down.cause));
         let (event, until) = match self.restarts.ended(down.ending, now) {
             _ if down.cause == Cause::SignIn => (Event::GiveUp, None),
             Decision::RestartAfter(delay) => (Event::AgainLater, Some(now + delay)),
             Decision::CrashLoop { until } => (Event::TooOften, Some(until)),
+            Decision::Rest => {
+                (hint, cause) = (Some(AGAIN_BY_ITSELF.to_owned()), Cause::Done);
+                (Event::Done, None)
+            }
             Decision::Stop => (Event::GiveUp, None),
         };
-        self.step(event, &down.reason, down.hint, until, down.cause).await;
+        self.step(event, &down.reason, hint, until, cause).await;
         loop {
             let wake = async {
                 match until {
@@ -463,7 +469,9 @@ impl Instance {
             }
             if self.goal() != Goal::Up {
                 self.restarts.reset();
-                self.go(Event::Stop, "").await;
+                if self.status.state != State::Asleep {
+                    self.go(Event::Stop, "").await;
+                }
                 return;
             }
         }

@@ -55,6 +55,8 @@ mod unaltered;
 
 mod watched;
 
+mod echoes;
+
 mod running;
 pub use running::RunningTasks;
 
