@@ -384,7 +384,8 @@ fn who_writes_into_what_it_watches_is_left_running_in_the_end() {
     let (work, starts_of) = (home.place("work"), home.place("starts"));
     fs::create_dir_all(&work).unwrap();
     let place = work.display();
-    let writes = format!("echo $$$$ > {place}/state.json; echo started >> {}; exec $SERVER ok dual", starts_of.display());
+    let writes =
+        format!("echo $$$$ > {place}/state.json; echo started >> {}; exec $SERVER ok dual", starts_of.display());
     let more = format!("cwd = \"{place}\"\nwatch = [\"*.json\", \"*.py\"]\nmax_restarts = 2\n");
     home.write_config(&(script("own", &writes) + &more));
     let board = home.start();
