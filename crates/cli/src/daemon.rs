@@ -306,8 +306,7 @@ impl Signals {
 }
 
 /// What `/api` is told with, and what it tells.
-type Said =
-    (mpsc::Sender<Command>, watch::Receiver<Vec<control::said::Found>>, watch::Receiver<Option<String>>);
+type Said = (mpsc::Sender<Command>, watch::Receiver<Vec<control::said::Found>>, watch::Receiver<Option<String>>);
 
 type Bound = (TcpListener, UnixListener, UnixListener, Streams);
 

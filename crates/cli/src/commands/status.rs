@@ -186,7 +186,9 @@ fn overall(status: &Status) -> String {
     }
     if let Some(wrong) = &status.configuration {
         let wrong = harmless(wrong);
-        text.push_str(&format!("\nthe configuration on disk is not in force: {wrong}\n  next: switchboard config check"));
+        text.push_str(&format!(
+            "\nthe configuration on disk is not in force: {wrong}\n  next: switchboard config check"
+        ));
     }
     for (count, what) in [(status.records_dropped, "records of calls"), (status.log_lines_dropped, "lines of logs")] {
         if count > 0 {
