@@ -127,6 +127,8 @@ struct Daemon {
     notifier: Notifier,
     /// What was found and waits for a person.
     found: watch::Sender<Vec<control::said::Found>>,
+    /// What is wrong with the configuration on disk.
+    refused: watch::Sender<Option<String>>,
     _lock: Lock,
 }
 
@@ -168,8 +170,8 @@ impl Daemon {
         let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let found = watch::Sender::default();
-        let said = (sender, found.subscribe());
+        let (found, refused) = (watch::Sender::default(), watch::Sender::default());
+        let said = (sender, found.subscribe(), refused.subscribe());
         let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), said, &shutdown)?;
         if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
@@ -188,6 +190,7 @@ impl Daemon {
             listeners,
             notifier,
             found,
+            refused,
             _lock: lock,
         })
     }
@@ -215,6 +218,7 @@ impl Daemon {
             self.notifier.reloading("reads its configuration");
             let done = self.reloader.reload(&self.engine.gateway, asked).await;
             finder.again.notify_one();
+            self.refused.send_replace(done.refused.clone());
             if let Some(reply) = reply {
                 // Whoever asked may have left.
                 let _ = reply.send(done.result.clone());
@@ -303,13 +307,16 @@ impl Signals {
     }
 }
 
+/// What `/api` is told with, and what it tells.
+type Said = (mpsc::Sender<Command>, watch::Receiver<Vec<control::said::Found>>, watch::Receiver<Option<String>>);
+
 type Bound = (TcpListener, UnixListener, UnixListener, Streams);
 
 /// Starts what listens: HTTP, `/api`, and conversations over sockets.
 fn listeners(
     engine: &Engine,
     (socket, api, mcp, streams): Bound,
-    (commands, found): (mpsc::Sender<Command>, watch::Receiver<Vec<control::said::Found>>),
+    (commands, found, refused): Said,
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
@@ -324,6 +331,7 @@ fn listeners(
         sessions: http.session_count(),
         logs: engine.logs.clone(),
         found,
+        refused,
         shutdown: shutdown.clone(),
     };
     let limits = Arc::new(config.limits.clone());

@@ -177,8 +177,8 @@ pub struct Server {
     pub subject: Option<Box<Subject>>,
     /// What differs from what was approved, while it is pending for that reason.
     pub changed: Vec<String>,
-    /// Where each key came from that is not a default.
-    pub origins: BTreeMap<&'static str, Origin>,
+    /// Where each key came from that is not a default, by dotted key (`cache.ttl`).
+    pub origins: BTreeMap<String, Origin>,
 }
 
 /// How a server is run or reached.

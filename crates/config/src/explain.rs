@@ -65,7 +65,7 @@ fn of_server(config: &Config, key: &str, rest: &str) -> Result<Explained, Option
     };
     let parts: Vec<&str> = inner.split('.').filter(|part| !part.is_empty()).collect();
     let shown = &to_json(config)["servers"][&server.name];
-    let Some(first) = parts.first() else {
+    if parts.is_empty() {
         return Ok(Explained {
             key: key.to_owned(),
             what: server.description.clone().unwrap_or_else(|| "a server".to_owned()),
@@ -75,14 +75,14 @@ fn of_server(config: &Config, key: &str, rest: &str) -> Result<Explained, Option
             origin: Some(server.origin.to_string()),
             keys: SERVER_KEYS.iter().map(|key| key.name.to_owned()).collect(),
         });
-    };
+    }
     let found = lookup(SERVER_KEYS, &parts).ok_or_else(|| {
         let near = nearest(inner);
         near.map(|near| format!("servers.{name}.{near}"))
     })?;
     let mut explained = about(key, found);
     explained.value = value(shown, &parts);
-    let origin = server.origins.get(first).map(ToString::to_string);
+    let origin = server.origins.get(inner).map(ToString::to_string);
     explained.origin = Some(origin.unwrap_or_else(|| "default".to_owned()));
     Ok(explained)
 }

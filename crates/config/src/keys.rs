@@ -201,7 +201,11 @@ pub(crate) const TOP_KEYS: &[Key] = &[
     key("names", Shape::Section { keys: NAMES_KEYS }, "How public names are made."),
     key("records", Shape::Section { keys: RECORDS_KEYS }, "What is kept of each call."),
     key("discovery", Shape::Section { keys: DISCOVERY_KEYS }, "Searching for servers that are declared elsewhere."),
-    key("defaults", Shape::Defaults, "Keys of servers, for every server that does not say otherwise."),
+    key(
+        "defaults",
+        Shape::Defaults,
+        "Keys of servers, for every server that does not say otherwise; of tables such as cache, each key for itself.",
+    ),
     key("roots", Shape::Texts, "The file:// roots that servers are told when they ask."),
     text(
         "container_engine",
@@ -385,7 +389,7 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
     key(
         "restart",
         Shape::Word { words: &["always", "on-failure", "never"], default: Some("always") },
-        "Whether a program that ended is started again.",
+        "Whether a program that ended is started again. One that was ready and ended with success, and is not, is asleep: the next call starts it.",
     ),
     time(
         "restart_delay",

@@ -7,6 +7,7 @@
 
 mod config;
 mod diagnostic;
+mod dotenv;
 mod environment;
 mod limits;
 mod load;
@@ -39,6 +40,7 @@ mod server;
 mod service;
 mod services;
 mod settings;
+mod shared;
 
 mod approval;
 mod discover;

@@ -11,15 +11,17 @@ use crate::config::{Approval, Config};
 use crate::depends::check_depends;
 use crate::diagnostic::{Diagnostic, Report, Severity, Source};
 use crate::discover::join;
+use crate::dotenv::Dotenv;
 use crate::environment::{Environment, read_dotenv, read_value_file};
 use crate::host;
 use crate::names::reduce;
 use crate::origin::{Layer, Origin};
 use crate::raw::{RawConfig, RawServer, read};
-use crate::read::{Field, Settings};
+use crate::read::Settings;
 use crate::server::{Declaration, check_server};
 use crate::services::{Surroundings, check_services};
 use crate::settings::check_settings;
+use crate::shared::Shared;
 
 /// Where configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -126,9 +128,8 @@ pub fn load(sources: &Sources) -> Loaded {
             raws.push(raw);
         }
     }
-    let dotenv_path = environment.cwd.join(".env");
-    let dotenv = read_environment_file(&dotenv_path, &mut report);
-    files.push(dotenv_path);
+    let dotenv = Dotenv::read(environment, &mut report);
+    files.push(Dotenv::path(environment));
 
     let read_so_far = report.diagnostics.len();
     let settings = merge_settings(&mut raws, &documents, &mut report);
@@ -137,7 +138,7 @@ pub fn load(sources: &Sources) -> Loaded {
     let services = crate::services::take(&mut raws, &documents);
     let declared = merge(raws, &documents, &sources.approvals, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
-    let defaults = defaults(&settings, &documents);
+    let shared = Shared::of(&settings, &documents);
     let around = Surroundings {
         documents: &documents,
         environment,
@@ -152,9 +153,10 @@ pub fn load(sources: &Sources) -> Loaded {
             document: &documents[*at],
             raw,
             environment,
-            dotenv: &dotenv,
+            dotenv: dotenv.of(&documents[*at]),
             settings: &settings,
-            defaults: &defaults,
+            shared: &shared,
+            mixed: shared.mixed(raw),
             approvals: &sources.approvals,
             services: &config.services,
             listen: config.listen.address,
@@ -316,16 +318,6 @@ fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut R
         }
     }
     settings
-}
-
-/// What `[defaults]` says, with where it says so.
-fn defaults(settings: &Settings, documents: &[Document]) -> Vec<(&'static str, Field, Origin)> {
-    let all = settings.fields.iter().filter(|((section, _), _)| *section == "defaults");
-    let owned = all.map(|((_, name), (at, field))| {
-        let origin = documents[*at].origin(field.key_span.start);
-        (*name, field.clone(), origin)
-    });
-    owned.collect()
 }
 
 /// Later layers win, servers whole; what was found comes first of all.

@@ -17,12 +17,13 @@ use crate::host::{self, Runs};
 use crate::keys::{RECORDS_KEYS, SERVER_KEYS};
 use crate::load::{Document, severity_for};
 use crate::names::reduce;
-use crate::origin::{Origin, RawExtra};
+use crate::origin::RawExtra;
 use crate::raw::RawServer;
 use crate::reach::{is_ourselves, reach, written};
-use crate::read::{Field, Located, Manner, Settings, Value, duration_or_default, flag_of, text_of, texts_of};
+use crate::read::{Field, Fields, Located, Manner, Settings, Value, duration_or_default, flag_of, text_of, texts_of};
 use crate::service::Service;
 use crate::services::of_others;
+use crate::shared::{Shared, stands_in};
 use crate::variables::Variables;
 
 /// A server as written, with what is needed to resolve it.
@@ -30,11 +31,13 @@ pub(crate) struct Declaration<'a> {
     pub(crate) document: &'a Document,
     pub(crate) raw: &'a RawServer,
     pub(crate) environment: &'a Environment,
-    /// `.env` of the working folder.
+    /// `.env` of the working folder, where it counts for this file.
     pub(crate) dotenv: &'a BTreeMap<String, String>,
     pub(crate) settings: &'a Settings,
-    /// `[defaults]`, with where each stands.
-    pub(crate) defaults: &'a [(&'static str, Field, Origin)],
+    /// `[defaults]`.
+    pub(crate) shared: &'a Shared,
+    /// Tables that stand here and there, key by key.
+    pub(crate) mixed: Fields,
     /// What a person approved.
     pub(crate) approvals: &'a Approvals,
     /// Services that a server may need.
@@ -121,10 +124,9 @@ const STEERING_STARTS: &[&str] = &["LD_", "DYLD_", "GIT_CONFIG", "NPM_CONFIG_", 
 
 impl<'a> Work<'a> {
     pub(crate) fn field(&self, name: &str) -> Option<&'a Field> {
-        let defaults = self.declaration.defaults.iter();
-        let default = || defaults.clone().find(|(default, ..)| *default == name).map(|(_, field, _)| field);
-        let raw = self.declaration.raw;
-        raw.fields.get(name).or_else(|| default().filter(|_| !raw.keys.iter().any(|key| key == name)))
+        let Declaration { raw, shared, mixed, .. } = self.declaration;
+        let default = || shared.get(name).filter(|_| !raw.keys.iter().any(|key| key == name));
+        mixed.get(name).or_else(|| raw.fields.get(name)).or_else(default)
     }
 
     pub(crate) fn refuse_steering_variables(&mut self, env: &BTreeMap<String, SecretString>) {
@@ -188,16 +190,6 @@ impl<'a> Work<'a> {
         server.subject = Some(Box::new(subject));
     }
 
-    fn origins(&self) -> BTreeMap<&'static str, Origin> {
-        let declaration = self.declaration;
-        let raw = declaration.raw;
-        let shared = declaration.defaults.iter().map(|(name, _, origin)| (*name, origin.clone()));
-        let mut origins: BTreeMap<_, _> = shared.collect();
-        let own = raw.fields.iter();
-        origins.extend(own.map(|(name, field)| (*name, declaration.document.origin(field.key_span.start))));
-        origins
-    }
-
     /// Reports something that makes the server unusable. The message follows its name.
     pub(crate) fn problem(&mut self, span: Span, message: &str) -> &mut Diagnostic {
         self.broken = true;
@@ -207,8 +199,8 @@ impl<'a> Work<'a> {
     pub(crate) fn say(&mut self, severity: Severity, span: Span, message: &str) -> &mut Diagnostic {
         let source = &self.declaration.document.source;
         // A place in `[defaults]` is in another file, perhaps: the server is shown instead.
-        let shared = self.declaration.defaults.iter().any(|(_, field, _)| field.span == span || field.key_span == span);
-        let span = if shared { self.declaration.raw.name_span } else { span };
+        let own = self.declaration.raw.fields.values().any(|field| stands_in(field, span));
+        let span = if !own && self.declaration.shared.holds(span) { self.declaration.raw.name_span } else { span };
         let message = format!("{} `{}`: {message}", self.declaration.what, self.declaration.raw.name);
         self.report.at(source, severity, span, message)
     }
@@ -336,7 +328,7 @@ impl<'a> Work<'a> {
             raw_extra: RawExtra(extra.collect()),
             subject: None,
             changed: Vec::new(),
-            origins: self.origins(),
+            origins: declaration.shared.origins(raw, declaration.document),
             oauth,
             tools: self.tools(),
         }

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use crate::approval::{Approvals, Running};
 use crate::config::{Approval, Config, Reach};
 use crate::diagnostic::{Report, Source, Span};
+use crate::dotenv::Dotenv;
 use crate::environment::Environment;
 use crate::keys::{Key, find};
 use crate::load::{Document, severity_for};
@@ -23,6 +24,7 @@ use crate::server::{Declaration, Work, owned};
 use crate::service::{Check, Container, ContainerEndpoint, PublishedPort, Pull, Ready, Service, ServiceKind};
 use crate::service_keys::{CONTAINER_KEYS, READY_KEYS, SERVICE_KEYS};
 use crate::settings::is_http_url;
+use crate::shared::Shared;
 use crate::tree::{Entry, Kind};
 
 /// Services as written, by name, with the index of their document.
@@ -75,7 +77,7 @@ pub(crate) fn take(raws: &mut [RawConfig], documents: &[Document]) -> DeclaredSe
 pub(crate) struct Surroundings<'a> {
     pub(crate) documents: &'a [Document],
     pub(crate) environment: &'a Environment,
-    pub(crate) dotenv: &'a BTreeMap<String, String>,
+    pub(crate) dotenv: &'a Dotenv,
     pub(crate) settings: &'a Settings,
     pub(crate) approvals: &'a Approvals,
     pub(crate) listen: SocketAddr,
@@ -88,16 +90,17 @@ pub(crate) fn check_services(
     report: &mut Report,
     files: &mut Vec<std::path::PathBuf>,
 ) -> BTreeMap<String, Service> {
-    let (mut resolved, none) = (BTreeMap::new(), BTreeMap::new());
+    let (mut resolved, none, shared) = (BTreeMap::new(), BTreeMap::new(), Shared::default());
     for (name, (at, raw)) in declared {
         let document = &around.documents[*at];
         let declaration = Declaration {
             document,
             raw,
             environment: around.environment,
-            dotenv: around.dotenv,
+            dotenv: around.dotenv.of(document),
             settings: around.settings,
-            defaults: &[],
+            shared: &shared,
+            mixed: Fields::new(),
             approvals: around.approvals,
             services: &none,
             listen: around.listen,

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::config::{Catalog, Config, Discovery, Listen, Names};
 use crate::diagnostic::{Diagnostic, Report, Severity};
+use crate::dotenv::Dotenv;
 use crate::environment::{Environment, LISTEN_VARIABLE};
 use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
@@ -16,21 +17,23 @@ use crate::load::{Document, Sources};
 use crate::origin::{Layer, Origin};
 use crate::reach::SOCKET_PATH_BYTES_MAX;
 use crate::read::{Field, Located, Settings, text_of, texts_of};
+use crate::shared::inner_keys;
 use crate::variables::Variables;
 
 pub(crate) fn check_settings(
     settings: &Settings,
     documents: &[Document],
     sources: &Sources,
-    dotenv: &BTreeMap<String, String>,
+    dotenv: &Dotenv,
     report: &mut Report,
     files: &mut Vec<PathBuf>,
 ) -> Config {
     let mut origins: BTreeMap<String, Origin> = BTreeMap::new();
     for ((section, key), (at, field)) in &settings.fields {
         let name = [*section, *key].join(".");
-        let origin = documents[*at].origin(field.key_span.start);
-        origins.insert(name.trim_start_matches('.').to_owned(), origin);
+        let origin = |field: &Field| documents[*at].origin(field.key_span.start);
+        origins.extend(inner_keys(&name, field).map(|(key, field)| (key, origin(field))));
+        origins.insert(name.trim_start_matches('.').to_owned(), origin(field));
     }
     let mut checker = Checker { settings, documents, sources, dotenv, report, files };
     let listen = checker.listen(&mut origins);
@@ -72,7 +75,7 @@ struct Checker<'a> {
     settings: &'a Settings,
     documents: &'a [Document],
     sources: &'a Sources,
-    dotenv: &'a BTreeMap<String, String>,
+    dotenv: &'a Dotenv,
     report: &'a mut Report,
     files: &'a mut Vec<PathBuf>,
 }
@@ -248,7 +251,7 @@ impl<'a> Checker<'a> {
     fn expand(&mut self, document: &Document, text: &Located, what: &str) -> Option<String> {
         let mut variables = Variables {
             environment: &self.sources.environment,
-            dotenv: self.dotenv,
+            dotenv: self.dotenv.of(document),
             folder: &document.folder,
             foreign: false,
             files: Vec::new(),

@@ -47,19 +47,23 @@ pub fn show(config: &Config) -> String {
         text.push('\n');
         let shown = shown_server(server);
         for (key, value) in filled(&shown).filter(|(_, value)| !value.is_object()) {
-            let shared = config.origins.get(&format!("defaults.{key}"));
-            let shared = shared.filter(|shared| server.origins.get(key.as_str()) == Some(*shared));
-            let comment = shared.map(|origin| format!("  # defaults at {origin}")).unwrap_or_default();
-            line(&mut text, key, value, &comment);
+            line(&mut text, key, value, &shared(config, server, key));
         }
         for (key, value) in filled(&shown).filter(|(_, value)| value.is_object()) {
             text.push_str(&format!("\n[{header}.{key}]\n"));
-            for (key, value) in filled(value) {
-                line(&mut text, key, value, "");
+            for (inner, value) in filled(value) {
+                line(&mut text, inner, value, &shared(config, server, &format!("{key}.{inner}")));
             }
         }
     }
     text
+}
+
+/// A remark at what a server has from `[defaults]`.
+fn shared(config: &Config, server: &Server, key: &str) -> String {
+    let shared = config.origins.get(&format!("defaults.{key}"));
+    let shared = shared.filter(|shared| server.origins.get(key) == Some(*shared));
+    shared.map(|origin| format!("  # defaults at {origin}")).unwrap_or_default()
 }
 
 fn line(text: &mut String, key: &str, value: &Value, comment: &str) {

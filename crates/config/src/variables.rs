@@ -62,7 +62,7 @@ pub(crate) fn expand(
 /// Where references of one file are looked up.
 pub(crate) struct Variables<'a> {
     pub(crate) environment: &'a Environment,
-    /// `.env` of the working folder.
+    /// `.env` of the working folder, where it counts for this file.
     pub(crate) dotenv: &'a BTreeMap<String, String>,
     /// The folder of the configuration file.
     pub(crate) folder: &'a Path,
@@ -133,7 +133,7 @@ impl Variables<'_> {
         value.or(default.map(str::to_owned)).ok_or_else(|| {
             unresolved(
                 format!("the variable {name} is not set"),
-                format!("set it in the environment or in .env, or give a default: ${{{name}:-…}}"),
+                format!("set it in the environment, or in .env for files beside it and below, or give a default: ${{{name}:-…}}"),
             )
         })
     }

@@ -62,6 +62,8 @@ pub struct Parts {
     pub logs: LogWriter,
     /// Servers that are declared elsewhere and wait for a person.
     pub found: watch::Receiver<Vec<said::Found>>,
+    /// What is wrong with the configuration that was read last, while another is in force.
+    pub refused: watch::Receiver<Option<String>>,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }

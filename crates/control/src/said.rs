@@ -41,6 +41,10 @@ pub struct Status {
     /// The kept results of all servers.
     #[serde(default)]
     pub cache: Cache,
+    /// What is wrong with the configuration as it stands on disk: it was read again, and what was in force
+    /// before still is.
+    #[serde(default)]
+    pub configuration: Option<String>,
     /// Every declared server.
     pub servers: Vec<Server>,
     /// What servers depend on.

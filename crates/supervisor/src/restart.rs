@@ -74,6 +74,8 @@ pub enum Decision {
         /// Whether this is news: it was not left alone before that try.
         first: bool,
     },
+    /// It was well and ended as it liked: it is not started again, except by whoever wants it next.
+    Rest,
     /// Do not start it again; only a person does.
     Stop,
 }
@@ -118,7 +120,9 @@ impl Restarts {
             self.reset();
         }
         if self.stays_down(ending) {
-            return Decision::Stop;
+            // One that ends before it was ready would do so at every call.
+            let well = ending == Ending::Clean && was_ready_for.is_some();
+            return if well { Decision::Rest } else { Decision::Stop };
         }
         self.recent.push_back(now);
         let window = self.policy.restart_window;

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 ///    │ asleep ────────────────┘ │  │ stopping ◄───────────┴────────────────────┘
 ///    │   ▲                      │  │   │ │ ▲
 ///    │   │        idle          │  │   │ │ └─ any that runs
-///    │   └──────────────────────┼──┼───┘ │
+///    │   ├──────────────────────┼──┼───┘ │
+///    │   └─ done ── ready, stopping │    │
 ///    │                          │  │     │ again later, too often, give up
 ///    │ stop                     │  ▼     ▼
 ///    ├───────────────────── backoff ◄──────── starting, ready, stopping
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 pub enum State {
     /// Not running, and nobody wants it to.
     Stopped,
-    /// Not running for want of calls; the next call starts it.
+    /// Not running for want of calls, or since it was done; the next call starts it.
     Asleep,
     /// Started, and not yet proven ready.
     Starting,
@@ -64,6 +65,8 @@ pub enum Event {
     Stop,
     /// It is gone, as it was told.
     Ended,
+    /// It ended by itself and was well: whoever wants it next starts it.
+    Done,
     /// It ended unasked and will be started again.
     AgainLater,
     /// It ended unasked too often.
@@ -112,6 +115,7 @@ impl State {
             (S::Starting | S::Ready | S::Draining, E::Stop) => S::Stopping,
             (S::Draining | S::Stopping, E::Ended) => S::Stopped,
             (S::Stopping | S::Stopped, E::Idle) => S::Asleep,
+            (S::Ready | S::Stopping, E::Done) => S::Asleep,
             (S::Starting | S::Ready | S::Stopping, E::AgainLater) => S::Backoff,
             (S::Starting | S::Ready | S::Stopping, E::TooOften) => S::CrashLoop,
             (S::Starting | S::Ready | S::Stopping, E::GiveUp) => S::Failed,
@@ -152,13 +156,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const EVENTS: [Event; 9] = [
+    const EVENTS: [Event; 10] = [
         Event::Start,
         Event::Ready,
         Event::Idle,
         Event::Drain,
         Event::Stop,
         Event::Ended,
+        Event::Done,
         Event::AgainLater,
         Event::TooOften,
         Event::GiveUp,
@@ -238,7 +243,7 @@ mod tests {
                     prop_assert!(matches!(next, State::Stopping | State::Stopped));
                 }
                 if next == State::Asleep {
-                    prop_assert!(!next.is_running() && state != State::Ready);
+                    prop_assert!(state != State::Starting && (state != State::Ready || event == Event::Done));
                 }
                 state = next;
             }

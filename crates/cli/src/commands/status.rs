@@ -185,6 +185,12 @@ fn overall(status: &Status) -> String {
         let guard = status.memory.guard_kib.unwrap_or(0);
         text.push_str(&format!(", memory {} (guard {})", mebibytes(daemon), mebibytes(guard)));
     }
+    if let Some(wrong) = &status.configuration {
+        let wrong = harmless(wrong);
+        text.push_str(&format!(
+            "\nthe configuration on disk is not in force: {wrong}\n  next: switchboard config check"
+        ));
+    }
     for (count, what) in [(status.records_dropped, "records of calls"), (status.log_lines_dropped, "lines of logs")] {
         if count > 0 {
             text.push_str(&format!("\n{count} {what} were dropped: the disk is too slow"));

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::data_folder::DataFolder;
 use crate::printer::count;
 use crate::store_files;
-use config::{Config, Limits, Listen, Loaded, Severity, Sources, Watcher};
+use config::{Config, Diagnostic, Limits, Listen, Loaded, Severity, Sources, Watcher};
 use control::Problem;
 use control::said::Reloaded;
 use gateway::Gateway;
@@ -48,6 +48,8 @@ pub(super) struct Reloader {
 /// What a reload did.
 pub(super) struct Done {
     pub(super) result: Result<Reloaded, Problem>,
+    /// What is wrong first, in one line with its place, if anything is.
+    pub(super) refused: Option<String>,
     /// Files to watch from now on.
     pub(super) files: Vec<PathBuf>,
 }
@@ -80,7 +82,10 @@ impl Reloader {
     pub(super) async fn reload(&self, gateway: &Gateway, asked: bool) -> Done {
         let loaded = match self.read(asked).await {
             Ok(loaded) => loaded,
-            Err(problem) => return Done { result: Err(problem), files: Vec::new() },
+            Err(problem) => {
+                let refused = Some(problem.title.clone());
+                return Done { result: Err(problem), refused, files: Vec::new() };
+            }
         };
         let files = loaded.files;
         let rendered = |severity| {
@@ -89,23 +94,27 @@ impl Reloader {
         };
         let errors = rendered(Severity::Error);
         if !errors.is_empty() {
-            return Done { result: Err(refused(&errors)), files };
+            return Done { result: Err(refused(&errors)), refused: first(&loaded.diagnostics), files };
         }
         let at_next_start = self.at_next_start(&loaded.config);
         let warnings = rendered(Severity::Warning);
-        let result = match gateway.apply(Arc::new(loaded.config)).await {
-            Err(error) => Err(refused(&[format!("error: {error}")])),
-            Ok(changes) => Ok(Reloaded {
-                added: changes.added,
-                removed: changes.removed,
-                changed: changes.changed,
-                adjusted: changes.adjusted,
-                same: changes.same.len(),
-                at_next_start,
-                warnings,
-            }),
+        let changes = match gateway.apply(Arc::new(loaded.config)).await {
+            Err(error) => {
+                let result = Err(refused(&[format!("error: {error}")]));
+                return Done { result, refused: Some(error.to_string()), files };
+            }
+            Ok(changes) => changes,
         };
-        Done { result, files }
+        let result = Ok(Reloaded {
+            added: changes.added,
+            removed: changes.removed,
+            changed: changes.changed,
+            adjusted: changes.adjusted,
+            same: changes.same.len(),
+            at_next_start,
+            warnings,
+        });
+        Done { result, refused: None, files }
     }
 
     async fn read(&self, asked: bool) -> Result<Loaded, Problem> {
@@ -152,6 +161,19 @@ fn same_listen(old: &Listen, new: &Listen) -> bool {
         (address, (tcp, unix), allowed_hosts, allowed_origins, public_url)
     };
     token(old) == token(new) && rest(old) == rest(new)
+}
+
+/// The first error with its place, and how many there are.
+fn first(found: &[Diagnostic]) -> Option<String> {
+    let mut errors = found.iter().filter(|found| found.severity == Severity::Error);
+    let first = errors.next()?;
+    let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let place = first.file.as_ref().map(|file| format!("{}{line}: ", file.display())).unwrap_or_default();
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(" (and {})", count(more, "further error")),
+    };
+    Some(format!("{place}{}{more}", first.message))
 }
 
 fn refused(errors: &[String]) -> Problem {

@@ -34,6 +34,13 @@ fn a_broken_file_changes_nothing_and_is_reported() {
     assert!(refused.stderr.contains("nothing was changed") && refused.stderr.contains("did you mean `command`?"));
     eventually("the daemon says it too", || daemon.said().contains("nothing was changed").then_some(()));
     assert_eq!(sandbox.run(&["call", "ok.echo", "text=still"]).stdout, "still\n");
+    let says = |words: &str| sandbox.run(&["status"]).stdout.contains(words);
+    let status = sandbox.run(&["status"]).stdout;
+    for words in ["the configuration on disk is not in force", ".toml:1: ", "1 further error", "config check"] {
+        assert!(status.contains(words), "expected `{words}` in {status}");
+    }
+    sandbox.configure(&entry("ok", "ok"));
+    eventually("it is in order again", || (!says("not in force")).then_some(()));
 }
 
 #[test]

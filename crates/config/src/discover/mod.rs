@@ -14,15 +14,18 @@ use serde::Serialize;
 use crate::approval::{Record, Subject, Verdict};
 use crate::config::{Approval, Config, Server};
 use crate::diagnostic::{Report, Severity};
-use crate::load::{Document, Loaded, Sources, load, read_environment_file, real};
+use crate::dotenv::Dotenv;
+use crate::load::{Document, Loaded, Sources, load, real};
 use crate::names::reduce;
 use crate::origin::Layer;
 use crate::raw::{RawConfig, RawServer};
+use crate::read::Fields;
 use crate::read::Settings;
 use crate::server::{Declaration, check_server};
 use crate::service::Service;
 use crate::services::{Surroundings, check_services};
 use crate::settings::discovery;
+use crate::shared::Shared;
 
 /// What a search brought.
 #[derive(Debug, Default, Serialize)]
@@ -125,7 +128,7 @@ pub fn discover(sources: &Sources, folders: &[PathBuf]) -> Search {
         (asked, _) => asked.iter().map(|folder| environment.cwd.join(folder)).collect(),
     };
     let mut search = Search::default();
-    let dotenv = read_environment_file(&environment.cwd.join(".env"), &mut Report::default());
+    let dotenv = Dotenv::read(environment, &mut Report::default());
     for Brought { document, mut raw, report } in collect(sources, &folders, &mut search.remarks) {
         for problem in report.diagnostics.iter().filter(|one| one.severity == Severity::Error) {
             let line = problem.line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -249,7 +252,7 @@ fn services(
     raw: &mut RawConfig,
     config: &Config,
     sources: &Sources,
-    dotenv: &BTreeMap<String, String>,
+    dotenv: &Dotenv,
 ) -> BTreeMap<String, Service> {
     let documents = std::slice::from_ref(document);
     let declared = crate::services::take(std::slice::from_mut(raw), documents);
@@ -273,16 +276,17 @@ fn judge(
     services: &BTreeMap<String, Service>,
     config: &Config,
     sources: &Sources,
-    dotenv: &BTreeMap<String, String>,
+    dotenv: &Dotenv,
 ) -> Option<Found> {
     let mut report = Report::default();
     let declaration = Declaration {
         document,
         raw,
         environment: &sources.environment,
-        dotenv,
+        dotenv: dotenv.of(document),
         settings: &Settings::default(),
-        defaults: &[],
+        shared: &Shared::default(),
+        mixed: Fields::new(),
         approvals: &sources.approvals,
         services,
         listen: config.listen.address,

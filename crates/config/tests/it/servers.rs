@@ -51,6 +51,33 @@ cwd = "sub"
 }
 
 #[test]
+fn a_dotenv_counts_for_files_beside_it_and_below() {
+    let entry = "[servers.a]\nurl = \"http://${HOST:-mine}/\"\n";
+    let url = |loaded: &config::Loaded| match &loaded.config.servers["a"].reach {
+        Reach::Http { url, .. } => url.clone(),
+        other => panic!("it is {other:?}"),
+    };
+    let mut fixture = Fixture::new()
+        .file("home/.config/switchboard/switchboard.toml", entry)
+        .file("project/.env", "HOST=evil\n")
+        .file("elsewhere/c.toml", entry)
+        .file("project/sub/c.toml", entry);
+    fixture.sources.environment.cwd = fixture.path("project");
+    // A person's own file says the same in every folder.
+    assert_eq!(url(&fixture.good()), "http://mine/");
+    for (named, expected) in [("sub/c.toml", "http://evil/"), ("../elsewhere/c.toml", "http://mine/")] {
+        fixture.sources.files = vec![named.into()];
+        assert_eq!(url(&fixture.good()), expected, "{named}");
+    }
+    // The listener of a person's own file as well.
+    let fixture =
+        fixture.file("../home/.config/switchboard/switchboard.toml", "listen.public_url = \"http://${HOST:-mine}\"\n");
+    let mut sources = fixture.sources.clone();
+    sources.files.clear();
+    assert_eq!(config::load(&sources).config.listen.public_url.as_deref(), Some("http://mine"));
+}
+
+#[test]
 fn defaults_and_own_values() {
     let text = "[records]\narguments = true\n[servers.a]\ncommand = \"x\"\n[servers.b]\nurl = \"http://h/mcp\"\nrequest_timeout = \"20m\"\nrestart = \"never\"\nprefix = \"never\"\nera = \"modern\"\nrecord_arguments = false\ntools.allow = [\"a*\"]\n";
     let loaded = Fixture::named("c.toml", text).good();

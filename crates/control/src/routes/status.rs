@@ -35,6 +35,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         memory: memory::now(),
         services: parts.gateway.services().into_iter().map(service).collect(),
         cache: servers.iter().filter_map(|server| server.cache).fold(said::Cache::default(), said::Cache::and),
+        configuration: parts.refused.borrow().clone(),
         servers,
         hidden: hidden.collect(),
         found: parts.found.borrow().clone(),

@@ -112,7 +112,9 @@ fn verdict(name: &str, status: &Status, health: &Health) -> Verdict {
                 Level::Healthy => String::new(),
                 level => format!("; when it was checked last it was {level}: {}", health.reason()),
             };
-            (health.level(), format!("asleep, and the next call wakes it{last}"), "nothing to do".to_owned())
+            let why = status.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let reason = format!("asleep{why}, and the next call wakes it{last}");
+            (health.level(), reason, hint("nothing to do".to_owned()))
         }
         ServerState::Starting => {
             (Level::Unknown, because("it is starting"), hint(format!("wait a little, or {}", logs())))

@@ -18,6 +18,8 @@ pub enum Command {
     Down(oneshot::Sender<()>),
     /// End it and start it again now.
     Restart,
+    /// What it lacked may be there now: where it is down, it is tried at once. Why, for its log.
+    TryAgain(&'static str),
     /// An instance was found sick: it is ended and started again as the restart policy says.
     Recover {
         /// Which one, from 0.

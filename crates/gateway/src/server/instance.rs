@@ -7,23 +7,23 @@ use super::lanes::Lane;
 use super::needs::trouble;
 use super::outdated::Outdated;
 use super::pool::Pool;
+use super::restarts::policy;
 use super::start::{Child, Down, Live, attempt, mirrored, with_last_words};
 use super::{Cause, Core, Environment, InstanceStatus, alarm};
 use crate::DRAIN_TIME_MAX;
 use crate::catalog::ServerCatalog;
 use crate::upstream::UpstreamEvent;
-use config::Restart;
 use protocol::{Era, Error, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
-use supervisor::{
-    Decision, Ending, Event, ExitReport, Jitter, ProcessHandle, RestartMode, RestartPolicy, Restarts, State,
-};
+use supervisor::{Decision, Ending, Event, ExitReport, Jitter, ProcessHandle, Restarts, State};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 const EVENTS_MAX: usize = 256;
+/// For whoever wants another thing of one that ends with success.
+const AGAIN_BY_ITSELF: &str = "a call starts it; to have it started again at once, set restart = \"always\"";
 
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
@@ -437,7 +437,7 @@ impl Instance {
 
     /// Waits as long as the restart policy says, or until it is told otherwise.
     async fn pause(&mut self, down: Down) {
-        let now = Instant::now();
+        let (now, (mut hint, mut cause)) = (Instant::now(), (down.hint, down.cause));
         let (event, until) = match self.restarts.ended(down.ending, now) {
             _ if down.cause == Cause::SignIn => (Event::GiveUp, None),
             Decision::RestartAfter(delay) => (Event::AgainLater, Some(now + delay)),
@@ -445,9 +445,13 @@ impl Instance {
                 alarm::crash_loop(&self.server.name, &self.entry, &down.reason, until - now, first);
                 (Event::TooOften, Some(until))
             }
+            Decision::Rest => {
+                (hint, cause) = (Some(AGAIN_BY_ITSELF.to_owned()), Cause::Done);
+                (Event::Done, None)
+            }
             Decision::Stop => (Event::GiveUp, None),
         };
-        self.step(event, &down.reason, down.hint, until, down.cause).await;
+        self.step(event, &down.reason, hint, until, cause).await;
         loop {
             let wake = async {
                 match until {
@@ -466,29 +470,11 @@ impl Instance {
             }
             if self.goal() != Goal::Up {
                 self.restarts.reset();
-                self.go(Event::Stop, "").await;
+                if self.status.state != State::Asleep {
+                    self.go(Event::Stop, "").await;
+                }
                 return;
             }
         }
-    }
-}
-
-/// How patient an entry is with its ends. A remote server is not ours to restart: we only look
-/// again, however often it takes.
-fn policy(entry: &config::Server) -> RestartPolicy {
-    let mode = match entry.restart {
-        Restart::Always => RestartMode::Always,
-        Restart::OnFailure => RestartMode::OnFailure,
-        Restart::Never => RestartMode::Never,
-    };
-    let remote = !entry.is_ours();
-    RestartPolicy {
-        mode,
-        delay_min: entry.restart_delay,
-        delay_max: entry.restart_delay_max,
-        stable_after: entry.stable_after,
-        restarts_max: if remote { usize::MAX } else { entry.max_restarts },
-        restart_window: entry.restart_window,
-        ..RestartPolicy::default()
     }
 }

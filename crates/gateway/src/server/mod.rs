@@ -22,6 +22,7 @@ use inbox::Inbox;
 
 mod outdated;
 mod owner;
+mod restarts;
 
 mod instance;
 
@@ -55,6 +56,8 @@ mod quiet;
 mod unaltered;
 
 mod watched;
+
+mod echoes;
 
 mod running;
 pub use running::RunningTasks;

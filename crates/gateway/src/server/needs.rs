@@ -68,7 +68,7 @@ impl Needs {
         let waiting = config.servers.values().filter(|entry| !entry.depends_on.is_empty());
         for core in waiting.filter_map(|entry| self.core(&entry.name)) {
             if matches!(core.status().state, ServerState::Failed | ServerState::CrashLoop | ServerState::Backoff) {
-                core.tell(Command::Restart);
+                core.tell(Command::TryAgain("a service that it needs was changed"));
             }
         }
     }

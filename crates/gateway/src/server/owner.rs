@@ -2,17 +2,17 @@
 //! instances and waits for none of them; what one does in its life is `instance.rs`.
 
 use super::desired::Wishes;
+use super::echoes::Echoes;
 use super::goal::{Goal, Order, Wish};
 use super::inbox::Command;
 use super::instance::{Instance, Report};
 use super::lanes::{Lane, Lanes};
 use super::sleep::{Use, Verdict};
 use super::state::{Admission, ServerState};
-use super::watched::Watched;
-use super::{Core, Environment, Fact, InstanceStatus, Server, Status};
+use super::watched::{Change, Watched};
+use super::{Cause, Core, Environment, Fact, InstanceStatus, Server, Status};
 use crate::catalog::{Kind, ServerCatalog};
 use crate::upstream::Wanted;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use supervisor::State;
@@ -32,6 +32,8 @@ struct Slot {
     trouble: Option<String>,
     /// Whether it was ready once, or failed to be.
     settled: bool,
+    /// When it came to be in its state.
+    moved: Instant,
 }
 
 struct Owner {
@@ -47,6 +49,8 @@ struct Owner {
     usage: Option<Use>,
     look_at: Instant,
     watched: Watched,
+    /// Changes that it seems to make itself.
+    echoes: Echoes,
     /// Who waits until it is stopped, and until it has ended.
     downs: Vec<oneshot::Sender<()>>,
     ends: Vec<oneshot::Sender<()>>,
@@ -65,13 +69,15 @@ pub(super) async fn run(
     // It may have been said before this task had its first turn.
     wanted.mark_changed();
     let watched = Watched::start(&entry, &server);
+    let echoes = Echoes::new(entry.max_restarts, entry.restart_window);
     let mut slots = Vec::new();
     let mut instances = Vec::new();
     for index in 0..entry.replicas {
         let (orders, receiver) = watch::channel(Order::new(goal));
         instances.push(Instance::new((&server, &entry, &environment), index, receiver, sender.clone()));
         let status = InstanceStatus::new(index);
-        slots.push(Slot { orders, status, lane: None, degraded: None, trouble: None, settled: false });
+        let moved = Instant::now();
+        slots.push(Slot { orders, status, lane: None, degraded: None, trouble: None, settled: false, moved });
     }
     drop(sender);
     let owner = Owner {
@@ -85,6 +91,7 @@ pub(super) async fn run(
         usage: None,
         look_at: Instant::now(),
         watched,
+        echoes,
         downs: Vec::new(),
         ends: Vec::new(),
     };
@@ -116,7 +123,7 @@ impl Owner {
                     None => break,
                 },
                 Ok(()) = self.wanted.changed() => self.want(),
-                path = self.watched.changed() => self.file_changed(&path),
+                change = self.watched.changed() => self.file_changed(&change),
                 () = sleep_until(self.look_at), if self.usage.is_some() => self.look(),
             }
         }
@@ -151,6 +158,13 @@ impl Owner {
                 self.wish(Wish::Start);
                 self.start_anew("restarted by a person", |state| state != State::Stopped && state != State::Asleep);
             }
+            Command::TryAgain(why) => {
+                let down = |state| matches!(state, State::Backoff | State::CrashLoop | State::Failed);
+                if self.goal == Goal::Up && self.slots.iter().any(|slot| down(slot.status.state)) {
+                    self.server.log.remark(format!("tried again: {why}"));
+                    self.start_anew(why, down);
+                }
+            }
             Command::Recover { instance, reason } => {
                 if let Some(slot) = self.slots.get(instance).filter(|slot| slot.lane.is_some()) {
                     slot.orders.send_modify(|order| {
@@ -176,11 +190,24 @@ impl Owner {
     fn wish(&mut self, wish: Wish) {
         let goal = self.goal.after(wish);
         if goal != self.goal {
-            self.goal = goal;
-            self.order_all(|order| order.goal = goal);
+            self.head_for(goal);
             self.publish(false);
             // Whoever waits for a stop that is taken back may see no other change.
             self.settle();
+        }
+    }
+
+    /// Orders the goal. Who was done while another goal stood may see no difference: it is told to start.
+    fn head_for(&mut self, goal: Goal) {
+        self.goal = goal;
+        for slot in &self.slots {
+            slot.orders.send_modify(|order| {
+                order.goal = goal;
+                if goal == Goal::Up && slot.status.cause == Cause::Done {
+                    order.restarts += 1;
+                    order.restart_why = "".into();
+                }
+            });
         }
     }
 
@@ -216,11 +243,21 @@ impl Owner {
         }
     }
 
-    /// A file of whoever develops it has changed: whatever it was, it is started with that.
-    fn file_changed(&self, path: &Path) {
-        if self.goal == Goal::Up {
-            self.start_anew(&format!("a file changed: {}", path.display()), |_| true);
+    /// A file of whoever develops it has changed: whatever it was, it is started with that; unless it
+    /// is what changes its files.
+    fn file_changed(&mut self, change: &Change) {
+        if self.goal != Goal::Up {
+            return;
         }
+        let path = change.path.display();
+        let busy = self.slots.iter().any(|slot| slot.status.state == State::Starting);
+        let moved = self.slots.iter().map(|slot| slot.moved).max().filter(|_| !busy);
+        if self.echoes.heed(change.at, moved, &path) {
+            self.start_anew(&format!("a file changed: {path}"), |_| true);
+        } else if let Some(says) = self.echoes.says() {
+            self.server.log.remark(says);
+        }
+        self.publish(false);
     }
 
     // === what it hears of its instances
@@ -236,13 +273,17 @@ impl Owner {
             Report::Moved(status) => {
                 let failed = matches!(status.state, State::Backoff | State::CrashLoop | State::Failed);
                 let Some(slot) = self.slots.get_mut(status.index) else { return };
+                let down = failed || status.cause == Cause::Done;
                 // Whoever rests must be waited for again when all of them start.
                 slot.settled =
-                    failed || (slot.settled && status.state != State::Stopped && status.state != State::Asleep);
-                slot.status = status;
+                    down || (slot.settled && status.state != State::Stopped && status.state != State::Asleep);
+                (slot.status, slot.moved) = (status, Instant::now());
                 let was_ready = slot.lane.take().is_some();
+                if self.goal == Goal::Up && self.slots.iter().all(|slot| slot.status.cause == Cause::Done) {
+                    self.head_for(Goal::Asleep);
+                }
                 // Pinned callers may have waited for this one to settle.
-                self.publish(was_ready || failed);
+                self.publish(was_ready || down);
                 if failed {
                     self.listed().await;
                 }
@@ -257,6 +298,7 @@ impl Owner {
                     degraded,
                     trouble: None,
                     settled: true,
+                    moved: Instant::now(),
                     orders: slot.orders.clone(),
                 };
                 self.list(index, *catalog);
@@ -376,7 +418,8 @@ impl Owner {
             let why = first.status.reason.as_deref().unwrap_or_else(|| first.status.state.as_str());
             return Some(format!("{count} of {all} instances {verb} down: {why}"));
         }
-        self.slots.iter().find_map(|slot| slot.trouble.clone().or_else(|| slot.degraded.clone()))
+        let of_one = self.slots.iter().find_map(|slot| slot.trouble.clone().or_else(|| slot.degraded.clone()));
+        of_one.or_else(|| self.echoes.says().map(str::to_owned))
     }
 
     // === sleep

@@ -28,7 +28,7 @@ pub enum ServerState {
     Disabled,
     /// Not running, since a person stopped it.
     Stopped,
-    /// Not running for want of calls; the next one wakes it.
+    /// Not running for want of calls, or since it was done; the next call wakes it.
     Asleep,
     /// Started, and not yet proven ready.
     Starting,

@@ -73,6 +73,8 @@ pub enum Cause {
     Port,
     /// A person must sign in: then no timer helps.
     SignIn,
+    /// Nothing: it ended by itself, with success, and whoever wants it next starts it.
+    Done,
 }
 
 /// What a call does that finds no instance ready.

@@ -18,6 +18,13 @@ const QUIET_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Paths that wait; more of them are the same news.
 const PATHS_MAX: usize = 16;
 
+/// A file that changed, the first of several.
+pub(super) struct Change {
+    pub(super) path: PathBuf,
+    /// When that was heard.
+    pub(super) at: Instant,
+}
+
 /// The files of one server, watched as long as this lives.
 pub(super) struct Watched {
     server: Arc<Core>,
@@ -26,7 +33,7 @@ pub(super) struct Watched {
     watcher: Option<FileWatcher>,
     paths: mpsc::Receiver<PathBuf>,
     /// The file that changed first.
-    news: Option<PathBuf>,
+    news: Option<Change>,
     quiet: Quiet,
 }
 
@@ -40,9 +47,8 @@ impl Watched {
         Self { server: server.clone(), starting, watcher: None, paths, news: None, quiet }
     }
 
-    /// Waits for a change, and until nothing more changes; the file that changed first. Nothing is
-    /// lost when the future is dropped.
-    pub(super) async fn changed(&mut self) -> PathBuf {
+    /// Waits for a change, and until nothing more changes. Nothing is lost when the future is dropped.
+    pub(super) async fn changed(&mut self) -> Change {
         if let Some(starting) = &mut self.starting {
             match starting.await {
                 Ok(Ok(watcher)) => self.watcher = Some(watcher),
@@ -65,8 +71,9 @@ impl Watched {
             };
             match (heard, self.news.take()) {
                 (Some(path), news) => {
-                    self.news = Some(news.unwrap_or(path));
-                    self.quiet.stir(Instant::now());
+                    let at = Instant::now();
+                    self.news = Some(news.unwrap_or(Change { path, at }));
+                    self.quiet.stir(at);
                 }
                 (None, Some(first)) => {
                     self.quiet.acted();

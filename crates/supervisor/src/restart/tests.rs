@@ -99,7 +99,7 @@ proptest! {
                     prop_assert_eq!(until, now + policy.crash_loop_pause);
                     now = until;
                 }
-                Decision::Stop => prop_assert!(false, "a failure is restarted"),
+                Decision::Rest | Decision::Stop => prop_assert!(false, "a failure is restarted"),
             }
         }
     }
@@ -112,4 +112,19 @@ proptest! {
             prop_assert!((0.0..1.0).contains(&fraction));
         }
     }
+}
+
+#[test]
+fn who_was_well_and_ends_with_success_rests() {
+    for mode in [RestartMode::Never, RestartMode::OnFailure] {
+        let mut restarts = restarts(RestartPolicy { mode, ..RestartPolicy::default() });
+        let now = Instant::now();
+        restarts.ready(now);
+        assert_eq!(restarts.ended(Ending::Clean, now), Decision::Rest, "{mode:?}");
+        // It was not ready this time: a call would only see it end again.
+        assert_eq!(restarts.ended(Ending::Clean, now), Decision::Stop, "{mode:?}");
+    }
+    let mut restarts = restarts(RestartPolicy::default());
+    restarts.ready(Instant::now());
+    assert!(matches!(restarts.ended(Ending::Clean, Instant::now()), Decision::RestartAfter(_)));
 }

@@ -200,7 +200,7 @@ impl Owner {
         let (state, until) = match self.restarts.ended(down.ending, now) {
             Decision::RestartAfter(delay) => (State::Backoff, Some(now + delay)),
             Decision::CrashLoop { until, .. } => (State::CrashLoop, Some(until)),
-            Decision::Stop => (State::Failed, None),
+            Decision::Rest | Decision::Stop => (State::Failed, None),
         };
         self.shared.publish(state, |said| {
             (said.reason, said.hint, said.next_try) = (Some(down.reason), down.hint, until);

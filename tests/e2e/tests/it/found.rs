@@ -78,6 +78,10 @@ fn discovered_pending_approved_changed_and_pending_again() {
     assert!(reason.contains("it is not what was approved") && reason.contains("args: nothing → --more"), "{reason}");
     let (word, lines) = standing(board.home(), &config);
     assert!(word == "pending" && lines.contains("args: nothing → --more"), "{word}: {lines}");
+    for question in [["why", "brought"], ["health", "brought"]] {
+        let says = board.cli(&question).stdout;
+        assert!(says.contains("args: nothing → --more") && !says.contains("nobody"), "{question:?}: {says}");
+    }
     eventually(SOON, "its tools to be gone", || !client.tools().contains(&"brought__echo".to_owned()));
 
     declare(&project, &json!({ "command": "./server.sh", "env": { "MODE": "b" } }));

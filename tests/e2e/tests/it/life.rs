@@ -265,6 +265,41 @@ fn who_must_not_be_restarted_is_not() {
 }
 
 #[test]
+fn who_ends_with_success_rests_until_it_is_wanted() {
+    let done = |name, more: &str| script(name, "$SERVER die-on-call dual; exit 0") + more;
+    let lazy = done("lazy", "start = \"lazy\"\nrestart = \"on-failure\"\n");
+    let never = done("never", "restart = \"never\"\n");
+    let two = done("two", "restart = \"on-failure\"\nreplicas = 2\npin = \"principal\"\n");
+    let board = Switchboard::start(&(lazy + &never + &two));
+    let client = board.modern();
+    for name in ["lazy", "never", "two"] {
+        board.server_in(name, "ready");
+        for _ in 0..if name == "two" { 2 } else { 1 } {
+            client.failure(&format!("{name}__die"), json!({}));
+        }
+        let server = board.server_in(name, "asleep");
+        assert!(server["reason"].as_str().unwrap_or_default().contains("the process ended"), "{server}");
+        assert!(server["hint"].as_str().unwrap_or_default().contains("a call starts it"), "{server}");
+        assert_eq!(client.text(&format!("{name}__echo"), json!({"text": "again"})), "again");
+        let server = board.server_in(name, "ready");
+        assert_eq!((&server["restarts"], &server["reason"]), (&json!(0), &json!(null)), "{server}");
+    }
+    // Whoever calls at the very moment is not forgotten.
+    for _ in 0..10 {
+        client.failure("lazy__die", json!({}));
+        assert_eq!(client.text("lazy__echo", json!({"text": "at once"})), "at once");
+    }
+    client.failure("never__die", json!({}));
+    board.server_in("never", "asleep");
+    person(&board, "never", "start");
+    board.server_in("never", "ready");
+    client.failure("never__die", json!({}));
+    board.server_in("never", "asleep");
+    person(&board, "never", "stop");
+    board.server_in("never", "stopped");
+}
+
+#[test]
 fn calls_wait_for_a_restart_and_not_for_one_that_is_too_late() {
     let soon = misbehave("soon", "die-on-call", "dual").replace("100ms", "1500ms");
     let late = misbehave("late", "die-on-call", "dual").replace("100ms", "2m");
@@ -341,6 +376,33 @@ fn a_changed_file_starts_it_anew() {
     }
     fs::write(work.join("notes.txt"), "new").unwrap();
     assert_eq!(board.modern().text("dev__pid", json!({})), before.to_string(), "expected other files not to count");
+}
+
+#[test]
+fn who_writes_into_what_it_watches_is_left_running_in_the_end() {
+    let home = Home::new("");
+    let (work, starts_of) = (home.place("work"), home.place("starts"));
+    fs::create_dir_all(&work).unwrap();
+    let place = work.display();
+    let writes =
+        format!("echo $$$$ > {place}/state.json; echo started >> {}; exec $SERVER ok dual", starts_of.display());
+    let more = format!("cwd = \"{place}\"\nwatch = [\"*.json\", \"*.py\"]\nmax_restarts = 2\n");
+    home.write_config(&(script("own", &writes) + &more));
+    let board = home.start();
+    let at_rest = || {
+        await_some(SOON, "it to be left running", || {
+            let server = board.server("own");
+            let says = server["reason"].as_str().is_some_and(|reason| reason.contains("state.json"));
+            (says && server["state"] == "ready" && server["in_state_ms"].as_u64() > Some(1500)).then_some(server)
+        })
+    };
+    let server = at_rest();
+    assert_eq!((starts(&starts_of), &server["health"]), (3, &json!("degraded")), "{server}");
+    // What a person saves counts as before.
+    fs::write(work.join("main.py"), "new").unwrap();
+    eventually(SOON, "a person's change to start it anew", || starts(&starts_of) > 3);
+    at_rest();
+    assert_eq!(board.modern().text("own__echo", json!({"text": "here"})), "here");
 }
 
 // === what a wake costs

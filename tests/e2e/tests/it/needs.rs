@@ -182,6 +182,9 @@ fn an_absent_dependency_is_named_with_what_to_do() {
     board.hup();
     board.server_in("app", "ready");
     answers(&board, "app");
+    let log = board.cli(&["logs", "app"]).stdout;
+    assert!(log.contains("tried again: a service that it needs was changed"), "expected the reason: {log}");
+    assert!(!log.contains("by a person"), "expected nobody to be named who did nothing: {log}");
 }
 
 #[test]
