@@ -34,6 +34,15 @@ struct Slot {
     settled: bool,
     /// When it came to be in its state.
     moved: Instant,
+    /// How often it had been told to start anew when it was ready.
+    restarts: u64,
+}
+
+impl Slot {
+    /// Whether it ended as it liked, and has not been told since to start anew.
+    fn is_done(&self) -> bool {
+        self.status.cause == Cause::Done && self.orders.borrow().restarts == self.restarts
+    }
 }
 
 struct Owner {
@@ -76,8 +85,16 @@ pub(super) async fn run(
         let (orders, receiver) = watch::channel(Order::new(goal));
         instances.push(Instance::new((&server, &entry, &environment), index, receiver, sender.clone()));
         let status = InstanceStatus::new(index);
-        let moved = Instant::now();
-        slots.push(Slot { orders, status, lane: None, degraded: None, trouble: None, settled: false, moved });
+        slots.push(Slot {
+            orders,
+            status,
+            lane: None,
+            degraded: None,
+            trouble: None,
+            settled: false,
+            moved: Instant::now(),
+            restarts: 0,
+        });
     }
     drop(sender);
     let owner = Owner {
@@ -279,7 +296,7 @@ impl Owner {
                     down || (slot.settled && status.state != State::Stopped && status.state != State::Asleep);
                 (slot.status, slot.moved) = (status, Instant::now());
                 let was_ready = slot.lane.take().is_some();
-                if self.goal == Goal::Up && self.slots.iter().all(|slot| slot.status.cause == Cause::Done) {
+                if self.goal == Goal::Up && self.slots.iter().all(Slot::is_done) {
                     self.head_for(Goal::Asleep);
                 }
                 // Pinned callers may have waited for this one to settle.
@@ -292,6 +309,7 @@ impl Owner {
             Report::Up { status, lane, catalog, degraded } => {
                 let index = status.index;
                 let Some(slot) = self.slots.get_mut(index) else { return };
+                let restarts = slot.orders.borrow().restarts;
                 *slot = Slot {
                     status,
                     lane: Some(lane),
@@ -299,6 +317,7 @@ impl Owner {
                     trouble: None,
                     settled: true,
                     moved: Instant::now(),
+                    restarts,
                     orders: slot.orders.clone(),
                 };
                 self.list(index, *catalog);
