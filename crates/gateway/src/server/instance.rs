@@ -22,8 +22,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 const EVENTS_MAX: usize = 256;
-/// For whoever wants another thing of one that ends with success.
-const AGAIN_BY_ITSELF: &str = "a call starts it; to have it started again at once, set restart = \"always\"";
 
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
@@ -437,7 +435,7 @@ impl Instance {
 
     /// Waits as long as the restart policy says, or until it is told otherwise.
     async fn pause(&mut self, down: Down) {
-        let (now, (mut hint, mut cause)) = (Instant::now(), (down.hint, down.cause));
+        let now = Instant::now();
         let (event, until) = match self.restarts.ended(down.ending, now) {
             _ if down.cause == Cause::SignIn => (Event::GiveUp, None),
             Decision::RestartAfter(delay) => (Event::AgainLater, Some(now + delay)),
@@ -445,12 +443,11 @@ impl Instance {
                 alarm::crash_loop(&self.server.name, &self.entry, &down.reason, until - now, first);
                 (Event::TooOften, Some(until))
             }
-            Decision::Rest => {
-                (hint, cause) = (Some(AGAIN_BY_ITSELF.to_owned()), Cause::Done);
-                (Event::Done, None)
-            }
+            Decision::Rest => (Event::Done, None),
             Decision::Stop => (Event::GiveUp, None),
         };
+        let done = (Some(Cause::DONE_HINT.to_owned()), Cause::Done);
+        let (hint, cause) = if event == Event::Done { done } else { (down.hint, down.cause) };
         self.step(event, &down.reason, hint, until, cause).await;
         loop {
             let wake = async {

@@ -105,6 +105,11 @@ pub struct Counters {
     pub members_dropped: AtomicU64,
 }
 
+impl Cause {
+    /// For whoever wants another thing of one that ends with success.
+    pub(super) const DONE_HINT: &str = "a call starts it; to have it started again at once, set restart = \"always\"";
+}
+
 impl InstanceStatus {
     /// An instance that was never started.
     pub(super) fn new(index: usize) -> Self {
