@@ -384,8 +384,12 @@ fn who_writes_into_what_it_watches_is_left_running_in_the_end() {
     let (work, starts_of) = (home.place("work"), home.place("starts"));
     fs::create_dir_all(&work).unwrap();
     let place = work.display();
-    let writes =
-        format!("echo $$$$ > {place}/state.json; echo started >> {}; exec $SERVER ok dual", starts_of.display());
+    // More than once, since what is written while it is being started anew is part of the change before.
+    let writes = format!(
+        "echo started >> {}; (for i in 1 2 3 4; do echo $$$$ > {place}/state.json; sleep 0.15; done) & \
+         exec $SERVER ok dual",
+        starts_of.display()
+    );
     let more = format!("cwd = \"{place}\"\nwatch = [\"*.json\", \"*.py\"]\nmax_restarts = 2\n");
     home.write_config(&(script("own", &writes) + &more));
     let board = home.start();
@@ -397,10 +401,11 @@ fn who_writes_into_what_it_watches_is_left_running_in_the_end() {
         })
     };
     let server = at_rest();
-    assert_eq!((starts(&starts_of), &server["health"]), (3, &json!("degraded")), "{server}");
+    assert!(starts(&starts_of) >= 3 && server["health"] == "degraded", "{server}");
+    let before = starts(&starts_of);
     // What a person saves counts as before.
     fs::write(work.join("main.py"), "new").unwrap();
-    eventually(SOON, "a person's change to start it anew", || starts(&starts_of) > 3);
+    eventually(SOON, "a person's change to start it anew", || starts(&starts_of) > before);
     at_rest();
     assert_eq!(board.modern().text("own__echo", json!({"text": "here"})), "here");
 }
