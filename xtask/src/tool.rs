@@ -14,12 +14,14 @@ const NEXTEST: &str = "0.9.143";
 /// The oldest Node.js that npm and the peers work with.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// A command; what a developer set for a switchboard of their own does not reach the tests.
+/// A command; what a developer set for a switchboard of their own does not reach the tests, and what
+/// cargo says of `xtask` itself no other cargo: build scripts that look at it would build anew each time.
 #[expect(clippy::disallowed_methods, reason = "xtask runs tools")]
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SWITCHBOARD_") {
+        let text = name.to_string_lossy();
+        if ["SWITCHBOARD_", "CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| text.starts_with(start)) {
             command.env_remove(name);
         }
     }
