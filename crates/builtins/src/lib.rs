@@ -1,0 +1,4 @@
+//! The servers inside, a folder each: cache, goals, memory, web, files, shell, runner.
+//!
+//! They deliberately know neither the gateway nor the supervisor: each is a `Service`, and what
+//! it needs is handed to it.
