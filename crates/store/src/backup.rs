@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Rows that are carried over at once.
 const ROWS: usize = 512;
 /// Tables that belong to a database and not to what is in it.
-const OWN_TABLES: [&str; 2] = ["schema_migrations", "clock"];
+const OWN_TABLES: [&str; 3] = ["schema_migrations", "clock", "writers"];
 
 /// A table, as both databases have it.
 struct Table {
@@ -176,13 +176,16 @@ async fn copy_table(from: &mut Tx, to: &mut Tx, table: &Table) -> Result<(), Err
     let Table { name, columns } = table;
     let columns = columns.join(", ");
     let into = format!("{name} ({columns})");
+    // Named after the table: a statement that is kept prepared must always have the same columns.
+    let cursor = format!("copied_{name}");
     if from.is_postgres() {
-        from.script(AssertSqlSafe(format!("DECLARE copied NO SCROLL CURSOR FOR SELECT {columns} FROM {name}"))).await?;
+        let sql = format!("DECLARE {cursor} NO SCROLL CURSOR FOR SELECT {columns} FROM {name}");
+        from.script(AssertSqlSafe(sql)).await?;
     }
     let mut last = i64::MIN;
     loop {
         let rows = if from.is_postgres() {
-            from.fetch(AssertSqlSafe(format!("FETCH {ROWS} FROM copied")), &[]).await?
+            from.fetch(AssertSqlSafe(format!("FETCH {ROWS} FROM {cursor}")), &[]).await?
         } else {
             let sql = format!("SELECT {columns}, rowid FROM {name} WHERE rowid > $1 ORDER BY rowid LIMIT {ROWS}");
             from.fetch(AssertSqlSafe(sql), values![last]).await?
@@ -201,7 +204,7 @@ async fn copy_table(from: &mut Tx, to: &mut Tx, table: &Table) -> Result<(), Err
         to.insert_many(&into, "", values).await?;
     }
     if from.is_postgres() {
-        from.script("CLOSE copied").await?;
+        from.script(AssertSqlSafe(format!("CLOSE {cursor}"))).await?;
     }
     Ok(())
 }

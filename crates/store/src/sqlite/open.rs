@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::clock::{Anchor, Clock};
 use crate::migrate::{self, Found};
+use crate::sqlite::readers;
 use crate::tx::{Link, Tx};
 use crate::value::values;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -70,6 +71,16 @@ pub(crate) async fn open(path: &Path, clock: &Arc<dyn Clock>, until: Instant) ->
 /// Makes the file, readable by its owner alone, or sees that it can be written to.
 fn make_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+}
+
+/// Brings the tables of a file to a version.
+pub(crate) async fn migrate_to(path: &Path, version: i64) -> Result<(), Error> {
+    let place: Arc<str> = Arc::from(path.display().to_string());
+    let connection = connect(path, CACHE_KIB, false).await?;
+    let mut tx = Tx::new(Link::Sqlite(connection), place);
+    let done = migrate_file(&mut tx, path, version).await;
+    readers::end(tx).await;
+    done
 }
 
 async fn attempt(path: &Path, place: &Arc<str>, clock: &Arc<dyn Clock>) -> Result<SqliteConnection, Error> {

@@ -2,4 +2,10 @@
 
 mod base;
 
+mod cluster;
+
+mod hammer;
+
 mod contract;
+
+mod faults;
