@@ -180,7 +180,7 @@ impl Postgres {
         };
         let (mut tx, mark) = match timeout_at(until, self.begin(aim)).await {
             Ok(Ok(begun)) => begun,
-            Ok(Err((error, reach))) if matches!(reach, Reach::Broken | Reach::Passing) => return Ended::Again(error),
+            Ok(Err((error, Reach::Broken | Reach::Passing))) => return Ended::Again(error),
             Ok(Err((error, _))) => return Ended::Done(Err(E::from(error))),
             Err(_elapsed) => return Ended::Done(Err(E::from(slow()))),
         };

@@ -149,13 +149,14 @@ async fn migrate_once(tx: &mut Tx, wanted: i64) -> Result<bool, Error> {
 
 /// What is in the file.
 pub(crate) async fn check(tx: &mut Tx) -> Result<Found, Error> {
+    // In this order: whoever makes the tables of a new file says whose they are in the same moment.
+    let tables: i64 = tx.fetch_one("SELECT count(*) FROM sqlite_master", &[]).await?.take(0)?;
     let application: i64 = tx.fetch_one("PRAGMA application_id", &[]).await?.take(0)?;
+    if tables == 0 && (application == 0 || application == APPLICATION) {
+        return Ok(Found::Nothing);
+    }
     if application == APPLICATION {
         return migrate::found(tx).await;
-    }
-    let tables: i64 = tx.fetch_one("SELECT count(*) FROM sqlite_master", &[]).await?.take(0)?;
-    if tables == 0 && application == 0 {
-        return Ok(Found::Nothing);
     }
     let detail = format!("it has {tables} tables of its own");
     Err(Error::Foreign { place: tx.place().to_string(), detail })
