@@ -1,6 +1,6 @@
 //! F-21: killed at any moment, nothing acknowledged is lost and nothing happens twice.
 
-use crate::base::{Base, on_each};
+use crate::base::{Base, on_each, say};
 use crate::cluster::Cluster;
 use crate::hammer::{Acknowledged, Hammer, done};
 use std::sync::Arc;
@@ -29,7 +29,8 @@ async fn f_21_a_killed_writer_loses_nothing_that_it_acknowledged() {
                 acknowledged.check(&base).await;
             }
         }
-        eprintln!("store-kills: {} kills, {} writes kept", kills(), acknowledged.numbers.len());
+        let kept = acknowledged.numbers.len();
+        say(&format!("store-kills: {} kills on {}, {kept} writes kept", kills(), base.kind()));
     })
     .await;
 }
@@ -49,8 +50,10 @@ async fn f_31_a_server_that_crashes_loses_nothing_and_repeats_nothing() {
     assert!(hammer.hear(60, &mut acknowledged), "it ended by itself");
     hammer.kill(&mut acknowledged);
     acknowledged.check(&base).await;
-    let failures = acknowledged.failures;
-    eprintln!("store-crashes: {crashes} crashes, {} writes kept, {failures:?}", acknowledged.numbers.len());
+    let (kept, failures) = (acknowledged.numbers.len(), acknowledged.failures.len());
+    say(&format!(
+        "store-crashes: {crashes} crashes of the server, {kept} writes kept, {failures} told and asked again"
+    ));
 }
 
 #[tokio::test]
