@@ -29,9 +29,12 @@ pub struct Builtin {
     pub name: &'static str,
     /// What it is for, in a sentence.
     pub about: &'static str,
-    /// The variables that its entry is given where there is none in the files; `None` for a server
-    /// that needs an entry.
-    pub without_entry: Option<&'static [&'static str]>,
+    /// Whether it is there without an entry.
+    pub without_entry: bool,
+    /// The variables that it reads.
+    pub variables: &'static [&'static str],
+    /// The JSON Schema of its options.
+    pub options: fn() -> Value,
     make: fn(&Parts, &Given) -> Result<ToolServer, String>,
 }
 
@@ -85,8 +88,7 @@ impl Builtin {
     /// The entry of this server, as TOML.
     #[must_use]
     pub fn entry(&self) -> String {
-        let names = self.without_entry.unwrap_or_default();
-        let env: Vec<String> = names.iter().map(|name| format!("{name} = \"${{{name}:-}}\"")).collect();
+        let env: Vec<String> = self.variables.iter().map(|name| format!("{name} = \"${{{name}:-}}\"")).collect();
         format!("[servers.{0}]\nbuiltin = \"{0}\"\nenv = {{ {1} }}\n", self.name, env.join(", "))
     }
 }
@@ -94,6 +96,6 @@ impl Builtin {
 /// The entries of the servers that are there without being declared, as TOML.
 #[must_use]
 pub fn entries() -> String {
-    let offered = ALL.iter().filter(|builtin| builtin.without_entry.is_some());
+    let offered = ALL.iter().filter(|builtin| builtin.without_entry);
     offered.map(Builtin::entry).collect::<Vec<_>>().join("\n")
 }

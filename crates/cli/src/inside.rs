@@ -48,3 +48,11 @@ pub(crate) fn given(entry: &config::Server, environment: &Environment) -> Given 
 fn names() -> String {
     builtins::ALL.iter().map(|builtin| builtin.name).chain(["switchboard"]).collect::<Vec<_>>().join(", ")
 }
+
+/// The same for looking at servers and not for using them.
+///
+/// # Errors
+/// When a place for what they would keep cannot be made.
+pub(crate) fn example(_context: &Context) -> Result<builtins::Parts, Report> {
+    Ok(builtins::Parts {})
+}
