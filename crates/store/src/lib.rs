@@ -2,3 +2,5 @@
 //! cache in process or in Redis.
 //!
 //! It deliberately knows neither MCP nor HTTP, and nothing of who asks.
+
+pub mod cache;
