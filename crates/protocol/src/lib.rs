@@ -46,4 +46,7 @@ pub use context::{CallContext, Client, LogLevel, Notifier, Principal};
 mod service;
 pub use service::{Call, Reply, ReplyFuture, Service};
 
+pub mod tools;
+pub use tools::ToolServer;
+
 pub mod seal;

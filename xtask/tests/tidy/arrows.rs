@@ -16,10 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testkit", &["protocol", "config"]),
     ("store", &["config"]),
     ("builtins", &["protocol", "config", "store", "outbound"]),
-    (
-        "cli",
-        &["protocol", "config", "supervisor", "outbound", "gateway", "control", "testkit", "store", "builtins"],
-    ),
+    ("cli", &["protocol", "config", "supervisor", "outbound", "gateway", "control", "testkit", "store", "builtins"]),
     // No part of the product: they see it from outside, as programs.
     ("xtask", &[]),
     ("e2e", &[]),
