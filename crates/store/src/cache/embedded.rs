@@ -2,7 +2,7 @@
 //! of them. Nothing here waits. What a command may hold is checked by `Cache` before it comes here.
 
 use super::shelf::{ENTRY_BYTES, Shelf, room};
-use super::{Backend, CacheError, CacheSettings, Info, Kept, Namespace, Page, Ttl};
+use super::{ANSWER_BYTES_MAX, Backend, CacheError, CacheSettings, Info, Kept, Namespace, Page, Ttl, VALUE_BYTES_MAX};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,16 +31,19 @@ impl State {
     /// Forgets what is unused longest, in `own` until that fits, then wherever most is kept. What
     /// was used after `mark` in `own` stays.
     fn make_room(&mut self, settings: &CacheSettings, own: &Namespace, mark: u64) {
-        while self.shelves.get(own).is_some_and(|shelf| {
-            shelf.len() > settings.namespace_entries_max || shelf.bytes() > settings.namespace_bytes_max
-        }) {
+        while self
+            .shelves
+            .get(own)
+            .is_some_and(|shelf| shelf.len() > settings.entries_max || shelf.bytes() > settings.bytes_max)
+        {
             if !self.evict(own, mark) {
                 break;
             }
         }
-        while self.entries > settings.entries_max || self.bytes > settings.bytes_max {
+        while self.entries > settings.all_entries_max || self.bytes > settings.all_bytes_max {
             let others = self.shelves.iter().filter(|(name, _)| *name != own);
-            let largest = others.max_by_key(|(_, shelf)| shelf.bytes()).map(|(name, shelf)| (name.clone(), shelf.bytes()));
+            let largest =
+                others.max_by_key(|(_, shelf)| shelf.bytes()).map(|(name, shelf)| (name.clone(), shelf.bytes()));
             let own_bytes = self.shelves.get(own).map_or(0, Shelf::bytes);
             let evicted = match largest {
                 Some((name, bytes)) if bytes > own_bytes => self.evict(&name, u64::MAX),
@@ -102,8 +105,8 @@ impl Embedded {
     /// Whether entries of together so many fit at all.
     fn check(&self, entries: usize, bytes: usize) -> Result<(), CacheError> {
         let settings = &self.settings;
-        let bytes_max = settings.namespace_bytes_max.min(settings.bytes_max);
-        if entries > settings.namespace_entries_max.min(settings.entries_max) {
+        let bytes_max = settings.bytes_max.min(settings.all_bytes_max);
+        if entries > settings.entries_max.min(settings.all_entries_max) {
             return Err(CacheError::Keys(entries));
         }
         if bytes > bytes_max {
@@ -112,10 +115,13 @@ impl Embedded {
         Ok(())
     }
 
-    pub(super) fn get(&self, name: &Namespace, key: &str) -> Option<Kept> {
+    pub(super) fn get(&self, name: &Namespace, key: &str, bytes_max: usize) -> Result<Option<Kept>, CacheError> {
         self.on(name, |shelf, now| {
-            let entry = shelf.get(key)?;
-            Some(Kept { value: entry.value.clone(), left: entry.until.map(|until| until - now) })
+            let Some(entry) = shelf.get(key) else { return Ok(None) };
+            if entry.value.len() > bytes_max {
+                return Err(CacheError::Foreign);
+            }
+            Ok(Some(Kept { value: entry.value.clone(), left: entry.until.map(|until| until - now) }))
         })
     }
 
@@ -144,10 +150,12 @@ impl Embedded {
     pub(super) fn mget(&self, name: &Namespace, keys: &[&str]) -> Result<Vec<Option<Bytes>>, CacheError> {
         self.on(name, |shelf, _| {
             let bytes = keys.iter().filter_map(|key| Some(shelf.look(key)?.value.len())).sum();
-            if bytes > super::ANSWER_BYTES_MAX {
+            if bytes > ANSWER_BYTES_MAX {
                 return Err(CacheError::Answer(bytes));
             }
-            Ok(keys.iter().map(|key| Some(shelf.get(key)?.value.clone())).collect())
+            let value =
+                |key: &&str| Some(&shelf.get(key)?.value).filter(|value| value.len() <= VALUE_BYTES_MAX).cloned();
+            Ok(keys.iter().map(value).collect())
         })
     }
 
@@ -228,13 +236,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn small() -> Embedded {
-        let settings = CacheSettings {
-            entries_max: 6,
-            bytes_max: 6 * 300,
-            namespace_entries_max: 4,
-            namespace_bytes_max: 4 * 300,
-            ..CacheSettings::default()
-        };
+        let settings =
+            CacheSettings { all_entries_max: 6, all_bytes_max: 6 * 300, ..CacheSettings::embedded(4, 4 * 300) };
         Embedded::new(settings)
     }
 
@@ -259,7 +262,7 @@ mod tests {
         assert_eq!(cache.exists(&of("quiet"), &["a", "b", "c"]), [true; 3]);
         set(&cache, "loud", "5", 10).unwrap();
         assert_eq!(cache.info().keys, 6);
-        assert!(cache.get(&of("loud"), "5").is_some(), "what was just written stays");
+        assert!(cache.get(&of("loud"), "5", 100).unwrap().is_some(), "what was just written stays");
         let refused = set(&cache, "loud", "6", 1000);
         assert_eq!(refused, Err(CacheError::Value { bytes: 1201, bytes_max: 1000 }));
     }
@@ -295,7 +298,7 @@ mod tests {
                     1 => { let _ = cache.incr(&name, &key, 1); }
                     2 => { cache.flush(&name); }
                     _ if cache.set(&name, &key, vec![b'x'; bytes].into(), None).is_ok() => {
-                        prop_assert!(cache.get(&name, &key).is_some(), "what was just written is there");
+                        prop_assert!(cache.get(&name, &key, 2000).unwrap().is_some(), "what was just written is there");
                     }
                     _ => {}
                 }

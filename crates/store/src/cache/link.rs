@@ -103,7 +103,8 @@ impl Link {
             answers.map_err(Some)
         });
         let error = match asked.await {
-            Ok(Ok(answers)) => match answers.iter().find_map(|answer| answer.as_ref().err().filter(|no| is_outage(no))) {
+            Ok(Ok(answers)) => match answers.iter().find_map(|answer| answer.as_ref().err().filter(|no| is_outage(no)))
+            {
                 None => {
                     pass.answered();
                     return Ok(answers);
@@ -139,7 +140,8 @@ impl Link {
         if leave == Leave::Usual && self.breaker().ask(Instant::now()) != Ok(Leave::Usual) {
             return Err(None);
         }
-        let settings = AsyncConnectionConfig::new().set_connection_timeout(Some(self.timeout)).set_response_timeout(None);
+        let settings =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(self.timeout)).set_response_timeout(None);
         let connection = self.client.get_multiplexed_async_connection_with_config(&settings).await?;
         let live = Live { number: self.made.fetch_add(1, Ordering::Relaxed), connection };
         *self.live() = Some(live.clone());

@@ -42,6 +42,8 @@ pub const FOUND_MAX: usize = 10_000;
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The longest time to live: ten years.
 pub const TTL_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// How long Redis may take for one command, where nobody says otherwise.
+const TIMEOUT: Duration = Duration::from_millis(250);
 /// How many keys one step of a walk over all keys looks at.
 const SWEEP_KEYS: usize = 1000;
 /// How long a walk over all keys may take.
@@ -54,15 +56,18 @@ pub struct CacheSettings {
     pub url: Option<SecretString>,
     /// How long Redis may take for one command.
     pub timeout: Duration,
-    /// The most entries in this process.
+    /// The most entries of one namespace in this process; Redis has limits of its own.
     pub entries_max: usize,
-    /// The most bytes in this process.
-    pub bytes_max: usize,
-    /// The most entries of one namespace in this process.
-    pub namespace_entries_max: usize,
     /// The most bytes of one namespace in this process.
-    pub namespace_bytes_max: usize,
+    pub bytes_max: usize,
+    /// The most entries of all namespaces in this process.
+    pub all_entries_max: usize,
+    /// The most bytes of all namespaces in this process.
+    pub all_bytes_max: usize,
 }
+
+/// So many full namespaces find room in this process.
+const FULL_NAMESPACES: usize = 4;
 
 /// Keys and values. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -148,16 +153,40 @@ pub struct Info {
 
 // === impl CacheSettings ===
 
-impl Default for CacheSettings {
-    fn default() -> Self {
+impl CacheSettings {
+    /// What `[cache]` of the configuration says.
+    #[must_use]
+    pub fn of(declared: &config::CacheStore) -> Self {
+        Self {
+            url: declared.url.clone(),
+            timeout: declared.timeout,
+            ..Self::embedded(declared.entries_max, declared.bytes_max)
+        }
+    }
+
+    /// A cache in this process, with so much for each namespace.
+    #[must_use]
+    pub fn embedded(entries_max: usize, bytes_max: usize) -> Self {
         Self {
             url: None,
-            timeout: Duration::from_millis(250),
-            entries_max: 100_000,
-            bytes_max: 64 * 1024 * 1024,
-            namespace_entries_max: 50_000,
-            namespace_bytes_max: 32 * 1024 * 1024,
+            timeout: TIMEOUT,
+            entries_max,
+            bytes_max,
+            all_entries_max: entries_max.saturating_mul(FULL_NAMESPACES),
+            all_bytes_max: bytes_max.saturating_mul(FULL_NAMESPACES),
         }
+    }
+
+    /// A cache in the Redis at `url`.
+    #[must_use]
+    pub fn redis(url: SecretString) -> Self {
+        Self { url: Some(url), ..Self::default() }
+    }
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self::embedded(100_000, 64 * 1024 * 1024)
     }
 }
 
@@ -196,7 +225,7 @@ impl Cache {
     async fn look(&self, name: &Namespace, key: &str, bytes_max: usize) -> Result<Option<Kept>, CacheError> {
         check_key(key)?;
         match &*self.0 {
-            Place::Embedded(place) => Ok(place.get(name, key)),
+            Place::Embedded(place) => place.get(name, key, bytes_max),
             Place::Redis(place) => place.get(name, key, bytes_max).await,
         }
     }

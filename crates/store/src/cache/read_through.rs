@@ -69,12 +69,7 @@ impl<E: Clone> ReadThrough<E> {
         Ok(kept.value)
     }
 
-    async fn load(
-        &self,
-        key: &str,
-        ttl: Duration,
-        load: impl Future<Output = Result<Bytes, E>>,
-    ) -> Result<Bytes, E> {
+    async fn load(&self, key: &str, ttl: Duration, load: impl Future<Output = Result<Bytes, E>>) -> Result<Bytes, E> {
         let began = Instant::now();
         let loaded = load.await?;
         self.cache.keep(&self.name, key, &loaded, began.elapsed(), ttl).await;

@@ -66,16 +66,23 @@ impl Redis {
     pub(super) async fn get(&self, name: &Namespace, key: &str, bytes_max: usize) -> Result<Option<Kept>, CacheError> {
         let key = full(name, key);
         let mut questions = pipe();
-        // A range, since what somebody else put there may have half a gigabyte; one moment, since
-        // an empty range alone does not say whether there is anything.
-        questions.atomic().cmd("PTTL").arg(&key).cmd("GETRANGE").arg(&key).arg(0).arg(bytes_max);
+        // A range, since what somebody else put there may have half a gigabyte. No transaction: a
+        // Redis that is full refuses those, whatever is in them.
+        questions.cmd("GETRANGE").arg(&key).arg(0).arg(bytes_max).cmd("PTTL").arg(&key);
         let mut answers = self.ask(&mut questions).await?;
+        let mut value: Vec<u8> = answers.next()?;
         let left = match ttl(answers.next()?) {
             Ttl::Missing => return Ok(None),
             Ttl::Forever => None,
             Ttl::Left(left) => Some(left),
         };
-        let value: Vec<u8> = answers.next()?;
+        if value.is_empty() {
+            // Empty, or there only since the second question.
+            let mut question = pipe();
+            question.cmd("GET").arg(&key);
+            let Some(found) = self.ask(&mut question).await?.next::<Option<Vec<u8>>>()? else { return Ok(None) };
+            value = found;
+        }
         if value.len() > bytes_max {
             return Err(CacheError::Foreign);
         }
@@ -124,20 +131,13 @@ impl Redis {
             return Err(CacheError::Answer(bytes));
         }
         let mut questions = pipe();
-        questions.atomic();
-        for key in keys {
-            let key = full(name, key);
-            questions.cmd("EXISTS").arg(&key).cmd("GETRANGE").arg(key).arg(0).arg(VALUE_BYTES_MAX);
+        questions.cmd("MGET").arg(keys.iter().map(|key| full(name, key)).collect::<Vec<_>>());
+        let values: Vec<Option<Vec<u8>>> = self.ask(&mut questions).await?.next()?;
+        if values.len() != keys.len() {
+            return Err(CacheError::Refused("an answer is missing".to_owned()));
         }
-        let mut answers = self.ask(&mut questions).await?;
-        let values = keys.iter().map(|_| {
-            let there: bool = answers.next()?;
-            match answers.next::<Vec<u8>>() {
-                Err(CacheError::Foreign) => Ok(None),
-                value => Ok(Some(value?).filter(|value| there && value.len() <= VALUE_BYTES_MAX).map(Bytes::from)),
-            }
-        });
-        values.collect()
+        let own = values.into_iter().map(|value| value.filter(|value| value.len() <= VALUE_BYTES_MAX).map(Bytes::from));
+        Ok(own.collect())
     }
 
     pub(super) async fn delete(&self, name: &Namespace, keys: &[&str]) -> Result<u64, CacheError> {
@@ -246,8 +246,11 @@ fn read_info(text: &str, database: i64) -> Info {
     let lines: HashMap<&str, &str> = text.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let number = |key: &str| lines.get(key).and_then(|value| value.parse().ok()).unwrap_or(0_u64);
     let keys = lines.get(format!("db{database}").as_str()).copied().unwrap_or_default();
-    let keys: HashMap<&str, u64> =
-        keys.split(',').filter_map(|pair| pair.split_once('=')).filter_map(|(k, v)| Some((k, v.parse().ok()?))).collect();
+    let keys: HashMap<&str, u64> = keys
+        .split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .filter_map(|(k, v)| Some((k, v.parse().ok()?)))
+        .collect();
     let of = |key: &str| keys.get(key).copied().unwrap_or(0);
     Info {
         backend: Backend::Redis,

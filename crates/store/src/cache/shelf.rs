@@ -192,7 +192,8 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            (0_u8..12, 0_usize..50, proptest::option::of(1_u64..20)).prop_map(|(key, size, ttl)| Step::Put(key, size, ttl)),
+            (0_u8..12, 0_usize..50, proptest::option::of(1_u64..20))
+                .prop_map(|(key, size, ttl)| Step::Put(key, size, ttl)),
             (0_u8..12).prop_map(Step::Get),
             (0_u8..12, 1_u64..20).prop_map(|(key, ttl)| Step::Expire(key, ttl)),
             (0_u8..12).prop_map(Step::Remove),
