@@ -1,4 +1,9 @@
-//! What the crate promises, against real servers. Those of one file only are in the file itself.
+//! What the store promises, on every database that it knows, and the cache in both its places.
+
+mod base;
 
 mod cache_faults;
+
 mod cache_same;
+
+mod contract;
