@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 /// What servers inside stand on.
 #[derive(Clone)]
-pub struct Parts {}
+pub struct Parts {
+    /// Where what may be forgotten is kept.
+    pub cache: store::cache::Cache,
+}
 
 /// Looks up what an entry's environment says; nothing where the value is empty.
 pub type Env = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
@@ -39,7 +42,12 @@ pub struct Builtin {
 }
 
 /// Every server inside, in the order of the documentation.
-pub const ALL: &[Builtin] = &[];
+pub const ALL: &[Builtin] = &[Builtin {
+    name: "cache",
+    about: "Values under keys, each for a time.",
+    without_entry: Some(&[]),
+    make: |parts, given| Ok(crate::cache::server(parts.cache.clone(), &given.options()?)),
+}];
 
 // === impl Given ===
 
