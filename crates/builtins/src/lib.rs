@@ -5,3 +5,5 @@
 
 mod registry;
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};
+
+pub mod memory;
