@@ -7,3 +7,5 @@ mod registry;
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};
 
 pub mod cache;
+
+pub mod memory;
