@@ -1,6 +1,8 @@
 //! Every server inside, once: its name, what it is for, whether it is there without an entry, and
 //! how it is made.
 
+use crate::{Limits, Spawner};
+use config::Environment;
 use protocol::{Service, ToolServer};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -9,7 +11,12 @@ use std::sync::Arc;
 
 /// What servers inside stand on.
 #[derive(Clone)]
-pub struct Parts {}
+pub struct Parts {
+    /// Starts processes.
+    pub spawner: Arc<dyn Spawner>,
+    /// What this program was started with.
+    pub environment: Environment,
+}
 
 /// Looks up what an entry's environment says; nothing where the value is empty.
 pub type Env = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
@@ -36,7 +43,36 @@ pub struct Builtin {
 }
 
 /// Every server inside, in the order of the documentation.
-pub const ALL: &[Builtin] = &[];
+pub const ALL: &[Builtin] = &[
+    Builtin {
+        name: "files",
+        about: "Reads, writes and finds files in folders that you name.",
+        without_entry: None,
+        make: |parts, given| said(crate::files::server(&given.options()?, &parts.environment)),
+    },
+    Builtin {
+        name: "shell",
+        about: "Runs programs that you allow, without a shell.",
+        without_entry: None,
+        make: |parts, given| {
+            let spawner = Arc::clone(&parts.spawner);
+            said(crate::shell::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+        },
+    },
+    Builtin {
+        name: "runner",
+        about: "Runs the commands of Markdown task files, step by step.",
+        without_entry: None,
+        make: |parts, given| {
+            let spawner = Arc::clone(&parts.spawner);
+            said(crate::runner::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+        },
+    },
+];
+
+fn said<E: std::fmt::Display>(made: Result<ToolServer, E>) -> Result<ToolServer, String> {
+    made.map_err(|error| error.to_string())
+}
 
 // === impl Given ===
 

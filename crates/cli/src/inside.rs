@@ -2,6 +2,8 @@
 //! those of `builtins`, each with what its entry says.
 
 use crate::context::Context;
+use crate::daemon::LazyGuard;
+use crate::programs::Programs;
 use crate::report::Report;
 use builtins::Given;
 use config::{Config, Environment, Reach};
@@ -13,8 +15,11 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// When state cannot be opened.
-pub(crate) async fn parts(_context: &Context, _config: &Config) -> Result<builtins::Parts, Report> {
-    Ok(builtins::Parts {})
+pub(crate) async fn parts(context: &Context, _config: &Config) -> Result<builtins::Parts, Report> {
+    Ok(builtins::Parts {
+        spawner: Arc::new(Programs::of(LazyGuard::default())),
+        environment: context.environment.clone(),
+    })
 }
 
 /// Makes the server of an entry.

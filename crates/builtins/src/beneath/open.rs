@@ -133,7 +133,8 @@ impl Roots {
             _ => place.below.clone(),
         };
         self.judge(place, &below)?;
-        Ok(place.root.path.join(below))
+        // Joined with nothing, a path would end with a slash.
+        Ok(place.root.path.join(below).components().collect())
     }
 
     fn judge(&self, place: &Place, below: &Path) -> Result<(), Refusal> {

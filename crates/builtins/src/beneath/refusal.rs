@@ -72,6 +72,14 @@ pub enum Refusal {
         /// What it is.
         kind: &'static str,
     },
+    /// More folders would be made than one file needs.
+    #[error("`{path}` lies over {folders_max} folders deep, and its folders are not made")]
+    TooDeep {
+        /// The path.
+        path: String,
+        /// The limit.
+        folders_max: usize,
+    },
     /// There is no such file.
     #[error("`{path}` does not exist")]
     Missing {
@@ -131,7 +139,7 @@ impl Refusal {
             Refusal::NoRoots { .. } | Refusal::RootGone { .. } => FailureKind::Unavailable,
             Refusal::NoPath { .. } | Refusal::Folder { .. } | Refusal::NoFolder { .. } => FailureKind::Validation,
             Refusal::Missing { .. } => FailureKind::NotFound,
-            Refusal::TooLarge { .. } => FailureKind::Quota,
+            Refusal::TooLarge { .. } | Refusal::TooDeep { .. } => FailureKind::Quota,
             Refusal::System { .. } => FailureKind::Unexpected,
             _ => FailureKind::Denied,
         }

@@ -11,6 +11,8 @@ use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
+/// How deep below its root a file may lie whose folders are made for it.
+const FOLDERS_MAX: usize = 64;
 /// What the name of a half-written file begins with.
 pub(crate) const DRAFT_PREFIX: &str = ".switchboard-";
 /// What it ends with.
@@ -124,6 +126,9 @@ impl Roots {
             Ok(opened) => return settled(opened),
             Err(Errno::NOENT) if create => {}
             Err(errno) => return Err(refused(errno)),
+        }
+        if below.components().count() > FOLDERS_MAX {
+            return Err(Refusal::TooDeep { path: place.asked.clone(), folders_max: FOLDERS_MAX });
         }
         // Part by part, each made in a folder that was opened and judged.
         let mut path = PathBuf::new();

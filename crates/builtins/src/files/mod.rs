@@ -20,6 +20,7 @@ use crate::with;
 use config::Environment;
 use protocol::ToolServer;
 use protocol::tools::{Effect, Tool};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ use std::sync::Arc;
 const FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 /// What the entry of this server may say about it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Folders that may be read.

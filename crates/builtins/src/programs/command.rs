@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How alike a name is that is offered for one that is not allowed (Jaro-Winkler).
-const LIKENESS_MIN: f64 = 0.8;
+/// How many letters may be wrong or swapped in a name that is offered for one that is not there.
+const WRONG_MAX: usize = 2;
 
 /// What one server lets be run, and how.
 #[derive(Debug)]
@@ -118,8 +118,9 @@ impl Commands {
     }
 
     fn like(&self, program: &str) -> Option<&str> {
-        let likeness = |name: &str| strsim::jaro_winkler(program, name);
-        let near = self.allowed.names().filter(|name| likeness(name) >= LIKENESS_MIN);
-        near.max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+        let wrong = |name: &str| strsim::osa_distance(program, name);
+        let near =
+            self.allowed.names().filter(|name| wrong(name) <= WRONG_MAX && wrong(name) + 1 < name.chars().count());
+        near.min_by_key(|name| wrong(name))
     }
 }

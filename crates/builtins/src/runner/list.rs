@@ -2,7 +2,7 @@
 //! written over.
 
 use super::Runner;
-use super::project::{Project, TASK_BYTES_MAX, digest};
+use super::project::{Held, Project, TASK_BYTES_MAX, digest};
 use super::state::State;
 use super::task_file::COMMAND;
 use crate::beneath::{Refusal, Roots};
@@ -44,11 +44,11 @@ impl Runner {
         _context: CallContext,
         asked: ListArguments,
     ) -> Result<Parsed, Failure> {
+        let held = self.hold(asked.base_dir).await?;
         let roots = Arc::clone(&self.commands.roots);
         self.blocking
             .run(move || {
-                let project = Project::open(&roots, asked.base_dir.as_deref())?;
-                let made = make(&roots, &project, &asked.task_list_path, &project)?;
+                let made = make(&roots, &held.project, &asked.task_list_path, &held)?;
                 let (count, message) = (made.files.len(), format!("{} task files are there", made.files.len()));
                 Ok(Parsed { success: true, task_files: made.files, count, message })
             })
@@ -61,7 +61,7 @@ impl Runner {
 ///
 /// # Errors
 /// There is no list, it is empty or too long, or a file is in the way.
-pub(super) fn make(roots: &Roots, from: &Project, path: &str, into: &Project) -> Result<ListMade, Failure> {
+pub(super) fn make(roots: &Roots, from: &Project, path: &str, into: &Held) -> Result<ListMade, Failure> {
     let (place, _) = from.place_of(roots, path)?;
     let (bytes, _) = roots.read(&place, TASK_BYTES_MAX)?;
     let text = String::from_utf8(bytes).map_err(|_| Failure::validation(format!("`{path}` is not text in utf-8")))?;
@@ -70,7 +70,7 @@ pub(super) fn make(roots: &Roots, from: &Project, path: &str, into: &Project) ->
         let message = format!("`{path}` must hold 1 to {TASKS_MAX} tasks, not {}", tasks.len());
         return Err(Failure::validation(message).next("write one task a line; lines that begin with # are comments"));
     }
-    let _locked = into.lock()?;
+    let into = &into.project;
     let mut state = State::load(roots, into)?;
     let mut wanted = Vec::new();
     for (index, task) in tasks.iter().enumerate() {

@@ -21,12 +21,13 @@ use crate::with;
 use config::Environment;
 use protocol::ToolServer;
 use protocol::tools::{Effect, Tool};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What the entry of this server may say about it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Folders in which projects lie; the first is the default.

@@ -2,9 +2,9 @@
 //! made and cleaned. It runs nothing.
 
 use super::Runner;
-use super::list::{self, ListMade};
+use super::list;
 use super::state::{FILE, State};
-use crate::beneath::{DRAFT_PREFIX, DRAFT_SUFFIX, Place, Refusal, Roots};
+use crate::beneath::{DRAFT_PREFIX, DRAFT_SUFFIX, Place, Roots};
 use protocol::CallContext;
 use protocol::tools::{Failure, FailureKind};
 use rustix::fs::{Dir, FlockOperation, flock};
@@ -15,7 +15,12 @@ use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How often a project that is held is tried again: who only looks holds it for a moment.
+const TRIES_MAX: usize = 5;
+/// How long between.
+const TRIES_PAUSE: Duration = Duration::from_millis(20);
 /// The longest name of a project, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 /// The most entries of a project's folder that are looked at.
@@ -34,9 +39,16 @@ pub(super) struct Project {
     handle: File,
 }
 
+/// Holding it is what it is for.
+#[derive(Debug)]
+struct Locked(#[expect(dead_code, reason = "closing it ends the lock")] File);
+
 /// A project that nobody else changes as long as this lives, in any process.
 #[derive(Debug)]
-pub(super) struct Locked(#[expect(dead_code, reason = "holding it is what it is for")] File);
+pub(super) struct Held {
+    pub(super) project: Project,
+    _locked: Locked,
+}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct BaseArguments {
@@ -83,38 +95,24 @@ impl Project {
             Some(base) => roots.place(base)?,
             None => roots.first()?,
         };
-        Ok(Project::at(roots, place)?)
-    }
-
-    fn at(roots: &Roots, place: Place) -> Result<Project, Refusal> {
         let found = roots.open_folder(&place)?;
         Ok(Project { place, path: found.path, handle: found.handle })
     }
 
-    /// The same folder for another thread.
-    ///
-    /// # Errors
-    /// No more files can be opened.
-    pub(super) fn again(&self) -> Result<Project, Failure> {
+    /// Keeps every other runner out, those of other processes too; nothing where one is at work.
+    fn lock(&self, how: FlockOperation) -> Result<Option<Locked>, Failure> {
         let handle = self.handle.try_clone().map_err(unexpected)?;
-        Ok(Project { place: self.place.clone(), path: self.path.clone(), handle })
-    }
-
-    /// Keeps every other runner out, those of other processes too.
-    ///
-    /// # Errors
-    /// Another is at work.
-    pub(super) fn lock(&self) -> Result<Locked, Failure> {
-        let handle = self.handle.try_clone().map_err(unexpected)?;
-        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Locked(handle)),
-            Err(Errno::WOULDBLOCK) => {
-                let message = format!("another run is under way in {}", self.path.display());
-                Err(Failure::new(FailureKind::Conflict, message)
-                    .next("wait for it; get_task_status shows how far it is"))
-            }
+        match flock(&handle, how) {
+            Ok(()) => Ok(Some(Locked(handle))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(unexpected(errno.into())),
         }
+    }
+
+    /// Whether a runner is at work here.
+    pub(super) fn is_held(&self) -> bool {
+        // Held for a moment only, and for others who look no hindrance.
+        !matches!(self.lock(FlockOperation::NonBlockingLockShared), Ok(Some(_)))
     }
 
     /// The place of a path that was given for this project, and what it is called there.
@@ -177,13 +175,54 @@ pub(super) fn digest(bytes: &[u8]) -> String {
 // === impl Runner ===
 
 impl Runner {
+    /// The project in `base`, or in the first base folder, held.
+    ///
+    /// # Errors
+    /// There is no such folder, or another run is under way in it.
+    pub(super) async fn hold(&self, base: Option<String>) -> Result<Held, Failure> {
+        let mut path = String::new();
+        for _ in 0..TRIES_MAX {
+            let (roots, base) = (Arc::clone(&self.commands.roots), base.clone());
+            let tried = self.blocking.run(move || {
+                let project = Project::open(&roots, base.as_deref())?;
+                let locked = project.lock(FlockOperation::NonBlockingLockExclusive)?;
+                Ok((project, locked))
+            });
+            match tried.await? {
+                (project, Some(locked)) => return Ok(Held { project, _locked: locked }),
+                (project, None) => path = project.path.display().to_string(),
+            }
+            tokio::time::sleep(TRIES_PAUSE).await;
+        }
+        Err(Failure::new(FailureKind::Conflict, format!("another run is under way in {path}"))
+            .next("wait for it; get_task_status shows how far it is"))
+    }
+
     pub(super) async fn create_project(
         self: Arc<Self>,
         _context: CallContext,
         asked: CreateArguments,
     ) -> Result<Created, Failure> {
         let roots = Arc::clone(&self.commands.roots);
-        self.blocking.run(move || create(&roots, asked)).await
+        let (name, base_dir) = (asked.project_name.clone(), asked.base_dir);
+        let (base, path, existed) = self.blocking.run(move || create(&roots, &name, base_dir.as_deref())).await?;
+        let made = match asked.task_list_path {
+            Some(list) => {
+                let held = self.hold(Some(path.clone())).await?;
+                let roots = Arc::clone(&self.commands.roots);
+                Some(self.blocking.run(move || list::make(&roots, &base, &list, &held)).await?)
+            }
+            None => None,
+        };
+        let message = if existed { "the project was there already" } else { "the project was made" };
+        Ok(Created {
+            success: true,
+            project: asked.project_name,
+            project_dir: path,
+            message: message.to_owned(),
+            task_count: made.as_ref().map(|made| made.files.len()),
+            task_files: made.map(|made| made.files),
+        })
     }
 
     pub(super) async fn clean(
@@ -191,42 +230,28 @@ impl Runner {
         _context: CallContext,
         asked: BaseArguments,
     ) -> Result<Cleaned, Failure> {
+        let held = self.hold(asked.base_dir).await?;
         let roots = Arc::clone(&self.commands.roots);
-        self.blocking.run(move || clean(&roots, asked.base_dir.as_deref())).await
+        self.blocking.run(move || clean(&roots, &held.project)).await
     }
 }
 
-fn create(roots: &Roots, asked: CreateArguments) -> Result<Created, Failure> {
-    let name = asked.project_name;
+/// Makes a project: its base, its path, and whether it was there.
+fn create(roots: &Roots, name: &str, base: Option<&str>) -> Result<(Project, String, bool), Failure> {
     let plain = !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('.');
     if !plain || name.contains('/') || name.chars().any(char::is_control) || name.trim() != name {
         return Err(Failure::validation("`project_name` must be one plain name, without `/` and not hidden"));
     }
-    let base = Project::open(roots, asked.base_dir.as_deref())?;
-    let place = base.place.join(Path::new(&name));
+    let base = Project::open(roots, base)?;
+    let place = base.place.join(Path::new(name));
     let existed = roots.look(&place).is_ok();
-    roots.make_folder(&place)?;
-    let project = Project::at(roots, place)?;
-    let made: Option<ListMade> = match &asked.task_list_path {
-        Some(path) => Some(list::make(roots, &base, path, &project)?),
-        None => None,
-    };
-    let message = if existed { "the project was there already" } else { "the project was made" };
-    Ok(Created {
-        success: true,
-        project: name,
-        project_dir: project.path.display().to_string(),
-        message: message.to_owned(),
-        task_count: made.as_ref().map(|made| made.files.len()),
-        task_files: made.map(|made| made.files),
-    })
+    let path = roots.make_folder(&place)?.display().to_string();
+    Ok((base, path, existed))
 }
 
-fn clean(roots: &Roots, base: Option<&str>) -> Result<Cleaned, Failure> {
-    let project = Project::open(roots, base)?;
-    let _locked = project.lock()?;
+fn clean(roots: &Roots, project: &Project) -> Result<Cleaned, Failure> {
     // One that cannot be understood is removed like any other.
-    let state = State::load(roots, &project).unwrap_or_default();
+    let state = State::load(roots, project).unwrap_or_default();
     let mut cleaned = Vec::new();
     let mut remove = |name: &str| -> Result<(), Failure> {
         if roots.remove(&project.place.join(Path::new(name)))? {

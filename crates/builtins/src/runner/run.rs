@@ -2,7 +2,7 @@
 //! next begins.
 
 use super::Runner;
-use super::project::{Locked, Project, TASK_BYTES_MAX, digest};
+use super::project::{Held, TASK_BYTES_MAX, digest};
 use super::state::{State, Status, TaskState};
 use super::task_file::{Step, TaskFile, What, parse};
 use crate::beneath::Place;
@@ -80,8 +80,7 @@ pub(super) struct AllRun {
 
 /// A run under way: the project is held, its state is ours.
 struct Run {
-    project: Project,
-    _locked: Locked,
+    held: Arc<Held>,
     state: State,
 }
 
@@ -111,7 +110,7 @@ impl Runner {
         let mut run = self.begin(asked.base_dir).await?;
         let task = match (asked.task_path, asked.command) {
             (Some(path), None) => self.read(&run, path).await?,
-            (None, Some(command)) => Task::of_command(command, run.project.path.clone())?,
+            (None, Some(command)) => Task::of_command(command, run.held.project.path.clone())?,
             _ => return Err(Failure::validation("give either `task_path` or `command`")),
         };
         if task.file.steps.is_empty() {
@@ -128,13 +127,13 @@ impl Runner {
     ) -> Result<AllRun, Failure> {
         let (mut progress, since) = (Progress::of(context), Instant::now());
         let mut run = self.begin(asked.base_dir).await?;
-        let names = run.project.task_files()?;
+        let names = run.held.project.task_files()?;
         let (total_tasks, mut results) = (names.len(), Vec::new());
         for name in names {
             let left = TOGETHER_MAX.saturating_sub(since.elapsed());
             let time_max = left.min(Duration::from_secs_f64(TASK_SECONDS_DEFAULT));
             let done = match self.read(&run, name.clone()).await {
-                Ok(_) if left.is_zero() => Ok(TaskRun::skipped(name.clone(), "no time was left for it")),
+                Ok(_) if left.is_zero() => Ok(TaskRun::too_late(name.clone())),
                 Ok(task) if task.file.steps.is_empty() => Ok(TaskRun::skipped(name.clone(), "it holds no command")),
                 Ok(task) if asked.resume && run.is_done(&task) => {
                     Ok(TaskRun::skipped(name.clone(), "it was done before"))
@@ -157,22 +156,17 @@ impl Runner {
     }
 
     async fn begin(&self, base: Option<String>) -> Result<Run, Failure> {
-        let roots = Arc::clone(&self.commands.roots);
-        self.blocking
-            .run(move || {
-                let project = Project::open(&roots, base.as_deref())?;
-                let locked = project.lock()?;
-                let state = State::load(&roots, &project)?;
-                Ok(Run { project, _locked: locked, state })
-            })
-            .await
+        let held = Arc::new(self.hold(base).await?);
+        let (roots, project) = (Arc::clone(&self.commands.roots), Arc::clone(&held));
+        let state = self.blocking.run(move || State::load(&roots, &project.project)).await?;
+        Ok(Run { held, state })
     }
 
     /// Reads a task file; everything in it that can be judged before it runs is judged.
     async fn read(&self, run: &Run, path: String) -> Result<Task, Failure> {
         let roots = Arc::clone(&self.commands.roots);
-        let (place, name) = run.project.place_of(&roots, &path)?;
-        let (project, scripts) = (run.project.place.clone(), self.shell.is_some());
+        let (place, name) = run.held.project.place_of(&roots, &path)?;
+        let (project, scripts) = (run.held.project.place.clone(), self.shell.is_some());
         self.blocking
             .run(move || {
                 let (bytes, _) = roots.read(&place, TASK_BYTES_MAX)?;
@@ -238,8 +232,8 @@ impl Runner {
         run.state.tasks.insert(task.name.clone(), done.clone());
         let roots = Arc::clone(&self.commands.roots);
         // The disk is waited for here, off the threads that serve calls.
-        let (state, project) = (run.state.clone(), run.project.again());
-        self.blocking.run(move || state.save(&roots, &project?)).await
+        let (state, held) = (run.state.clone(), Arc::clone(&run.held));
+        self.blocking.run(move || state.save(&roots, &held.project)).await
     }
 }
 
@@ -367,6 +361,10 @@ impl TaskRun {
 
     fn skipped(task_path: String, why: &str) -> TaskRun {
         TaskRun::not_run(task_path, true, SKIPPED, why.to_owned())
+    }
+
+    fn too_late(task_path: String) -> TaskRun {
+        TaskRun::not_run(task_path, false, "not_run", "no time was left for it".to_owned())
     }
 
     fn refused(task_path: String, failure: Failure) -> TaskRun {

@@ -38,7 +38,7 @@ pub(super) struct TaskState {
     /// Of the last step that ended.
     pub(super) returncode: Option<i32>,
     pub(super) message: String,
-    /// What was printed, its beginning and end.
+    /// The end of what was printed.
     pub(super) output: String,
     pub(super) started: String,
     pub(super) finished: Option<String>,

@@ -99,7 +99,7 @@ impl Runner {
 fn known(roots: &Roots, base: Option<&str>) -> Result<(Project, BTreeMap<String, TaskStatus>), Failure> {
     let project = Project::open(roots, base)?;
     // What calls itself running while nobody holds the project was stopped in the middle.
-    let at_work = project.lock().is_err();
+    let at_work = project.is_held();
     let state = State::load(roots, &project)?;
     let mut tasks: BTreeMap<String, TaskStatus> = project
         .task_files()?

@@ -14,6 +14,7 @@ use crate::with;
 use config::Environment;
 use protocol::ToolServer;
 use protocol::tools::{Effect, Tool};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -24,7 +25,7 @@ const RUNNING_MAX: usize = 8;
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// What the entry of this server may say about it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Programs that may run, by name or path; "*" is all of them, without looking at arguments.
