@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use crate::approval::Subject;
 use crate::health::Health;
 use crate::host::{Program, Resources, SecretWords};
+use crate::inside::{CacheStore, Options, State};
 use crate::limits::Limits;
 use crate::origin::{Layer, Origin, RawExtra};
 use crate::service::{Container, ContainerEndpoint, Service};
@@ -37,6 +38,12 @@ pub struct Config {
     pub services: BTreeMap<String, Service>,
     /// Socket of the engine that runs containers, where the configuration names one.
     pub container_engine: Option<String>,
+    /// Servers inside this program that are offered without an entry.
+    pub builtins: Vec<String>,
+    /// Where what must last is kept.
+    pub state: State,
+    /// Where what may be forgotten is kept.
+    pub cache: CacheStore,
     /// Where each setting that is not a default came from, by dotted key (`listen.address`).
     pub origins: BTreeMap<String, Origin>,
 }
@@ -229,6 +236,10 @@ pub enum Reach {
         builtin: String,
         /// Whether it may change things.
         allow_changes: bool,
+        /// What its entry says to it.
+        options: Options,
+        /// `env_file` and `env`, the latter winning.
+        env: BTreeMap<String, SecretString>,
     },
     /// A container of our own on the Docker or Podman engine.
     Container {

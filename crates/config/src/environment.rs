@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Overrides `listen.address`.
 pub const LISTEN_VARIABLE: &str = "SWITCHBOARD_LISTEN";
+/// Overrides `builtins`: names separated by commas.
+pub const BUILTINS_VARIABLE: &str = "SWITCHBOARD_BUILTINS";
 
 /// What the process was started with.
 #[derive(Clone, Default)]

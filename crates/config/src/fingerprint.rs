@@ -85,8 +85,12 @@ impl Server {
             Reach::Unix { path } => {
                 hash.add("unix").add(&path.to_string_lossy());
             }
-            Reach::Builtin { builtin, allow_changes } => {
+            Reach::Builtin { builtin, allow_changes, options, env } => {
                 hash.add("builtin").add(builtin).add(&allow_changes.to_string());
+                hash.add(&serde_json::Value::Object(options.0.clone()).to_string());
+                for (name, value) in env {
+                    hash.add(name).add(value.expose_secret());
+                }
             }
             Reach::Container { container, endpoint } => {
                 container.hash(&mut hash);

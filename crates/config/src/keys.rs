@@ -136,6 +136,27 @@ pub(crate) const RECORDS_KEYS: &[Key] = &[
     flag("results", Some(false), "Whether records of calls keep the results, for servers that do not say."),
 ];
 
+pub(crate) const STATE_KEYS: &[Key] = &[key(
+    "url",
+    Shape::Secret,
+    "postgres://user:password@host/database. Without it: a SQLite file in the data folder.",
+)];
+
+pub(crate) const CACHE_STORE_KEYS: &[Key] = &[
+    key("url", Shape::Secret, "redis://host:port/0. Without it: the memory of this process."),
+    key(
+        "entries_max",
+        Shape::Count { default: 100_000, min: 1, max: 100_000_000 },
+        "The most entries of one namespace of the server cache.",
+    ),
+    key(
+        "bytes_max",
+        Shape::Bytes { default: 64 * 1024 * 1024, min: 1024, max: 1 << 40 },
+        "The most bytes of one namespace of the server cache.",
+    ),
+    time("timeout", [250, 10, 10 * SECOND], "How long Redis may take before it counts as gone."),
+];
+
 pub(crate) const DISCOVERY_KEYS: &[Key] = &[
     key(
         "folders",
@@ -165,6 +186,7 @@ const OF_ONE: &[&str] = &[
     "image",
     "container",
     "builtin",
+    "options",
     "allow_changes",
     "depends_on",
     "health_check",
@@ -207,6 +229,17 @@ pub(crate) const TOP_KEYS: &[Key] = &[
         "Keys of servers, for every server that does not say otherwise; of tables such as cache, each key for itself.",
     ),
     key("roots", Shape::Texts, "The file:// roots that servers are told when they ask."),
+    key(
+        "builtins",
+        Shape::Texts,
+        "Servers inside this program that are offered without an entry; cache, goals, memory and web unless said otherwise. An entry of the same name takes the place of one.",
+    ),
+    key(
+        "state",
+        Shape::Section { keys: STATE_KEYS },
+        "Where what must last is kept: goals, memories, approvals, records.",
+    ),
+    key("cache", Shape::Section { keys: CACHE_STORE_KEYS }, "Where what may be forgotten is kept."),
     text(
         "container_engine",
         None,
@@ -337,7 +370,7 @@ const TYPES: &[&str] =
     &["stdio", "local", "http", "streamable-http", "streamableHttp", "sse", "websocket", "ws", "tcp", "unix"];
 
 /// The servers inside this program.
-const BUILTINS: &[&str] = &["switchboard"];
+const BUILTINS: &[&str] = &["switchboard", "cache", "goals", "memory", "web", "files", "shell", "runner"];
 
 /// Keys of an entry under `servers`.
 pub(crate) const SERVER_KEYS: &[Key] = &[
@@ -360,7 +393,12 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
     key(
         "builtin",
         Shape::Word { words: BUILTINS, default: None },
-        "The name of a server inside this program, instead of command and url. `switchboard` offers the control plane: list, status, logs, why, search.",
+        "The name of a server inside this program, instead of command and url. `switchboard` offers the control plane: list, status, logs, why, search. cache, goals, memory and web are there without an entry.",
+    ),
+    key(
+        "options",
+        Shape::Object,
+        "What a builtin server is told; each has its own, listed by `switchboard serve NAME --help`.",
     ),
     flag(
         "allow_changes",

@@ -35,6 +35,8 @@ pub struct Sources {
     pub flags: Flags,
     /// What a person approved on this machine.
     pub approvals: Approvals,
+    /// The entries of servers inside this program that are offered without being declared, as TOML.
+    pub inside: String,
     /// Texts that stand for files, by absolute path: what would be if they were written.
     pub drafts: BTreeMap<PathBuf, String>,
 }
@@ -136,8 +138,10 @@ pub fn load(sources: &Sources) -> Loaded {
     join(sources, &settings, &mut documents, &mut raws, &mut report);
     files.extend(documents.iter().filter(|one| one.layer == Layer::Found).map(|one| one.file.clone()));
     let services = crate::services::take(&mut raws, &documents);
-    let declared = merge(raws, &documents, &sources.approvals, &mut report);
+    let mut declared = merge(raws, &documents, &sources.approvals, &mut report);
+    let builtins = crate::inside::declare(sources, &settings, &mut documents, &mut declared, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
+    config.builtins = builtins;
     let shared = Shared::of(&settings, &documents);
     let around = Surroundings {
         documents: &documents,
@@ -297,7 +301,8 @@ pub(crate) type Declared = BTreeMap<String, (usize, RawServer)>;
 
 /// What a project must not set: where we listen, what is searched, how the servers of others
 /// behave, what is kept of their calls, which folders they are shown, and who runs containers.
-const NOT_OF_PROJECTS: &[&str] = &["listen", "discovery", "defaults", "records", "roots", "container_engine"];
+const NOT_OF_PROJECTS: &[&str] =
+    &["listen", "discovery", "defaults", "records", "roots", "container_engine", "builtins", "state", "cache"];
 
 /// Later layers win, one setting at a time.
 fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut Report) -> Settings {

@@ -17,6 +17,8 @@ pub struct Origin {
 /// The layers, the weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
+    /// This program itself: a server inside it that nobody declared.
+    Inside,
     /// A file that discovery found.
     Found,
     /// The file in the user's configuration folder.
@@ -40,6 +42,7 @@ pub struct RawExtra(pub serde_json::Map<String, serde_json::Value>);
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.layer) {
+            (_, Layer::Inside) => formatter.write_str("inside this program"),
             (Some(file), _) => write!(formatter, "{}:{}", file.display(), self.line),
             (None, Layer::Flag) => formatter.write_str("--listen"),
             (None, _) => formatter.write_str(crate::environment::LISTEN_VARIABLE),

@@ -40,6 +40,9 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<(Reach, Option<Program>)> {
     if let Some(field) = work.field("allow_changes") {
         work.problem(field.key_span, "`allow_changes` goes with `builtin`");
     }
+    if let Some(field) = work.field("options") {
+        work.problem(field.key_span, "`options` goes with `builtin`");
+    }
     let span = work.field("port").map_or(Span::default(), |port| port.span);
     let by_port = url_of_port(work).filter(|_| command.is_some()).map(|text| Located { text, span });
     let url = text_of(url).or(by_port.as_ref());
@@ -78,15 +81,17 @@ pub(crate) fn reach(work: &mut Work<'_>) -> Option<(Reach, Option<Program>)> {
 
 /// A server inside this program: nothing else says how to reach it.
 fn inside(work: &mut Work<'_>, builtin: &Located) -> Option<(Reach, Option<Program>)> {
-    let foreign =
-        ["command", "url", "type", "headers", "auth", "oauth"].into_iter().chain(PROCESS_KEYS.iter().copied());
+    let of_processes = PROCESS_KEYS.iter().copied().filter(|key| !matches!(*key, "env" | "env_file"));
+    let foreign = ["command", "url", "type", "headers", "auth", "oauth"].into_iter().chain(of_processes);
     let misplaced: Vec<&Field> = foreign.filter_map(|key| work.field(key)).collect();
     for field in &misplaced {
         work.problem(field.key_span, "this key does not go with `builtin`")
             .hint("a builtin server is neither run nor reached: keep `builtin` alone");
     }
     let allow_changes = flag_of(work.field("allow_changes")).unwrap_or(false);
-    misplaced.is_empty().then(|| (Reach::Builtin { builtin: builtin.text.clone(), allow_changes }, None))
+    let refused = !misplaced.is_empty();
+    let (options, env) = (crate::inside::options(work), variables(work));
+    (!refused).then(|| (Reach::Builtin { builtin: builtin.text.clone(), allow_changes, options, env }, None))
 }
 
 /// Whether the declared type is one we speak and fits what is declared beside it.

@@ -11,6 +11,7 @@ use crate::config::{Catalog, Config, Discovery, Listen, Names};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::dotenv::Dotenv;
 use crate::environment::{Environment, LISTEN_VARIABLE};
+use crate::inside::{CacheStore, State};
 use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
 use crate::load::{Document, Sources};
@@ -41,6 +42,8 @@ pub(crate) fn check_settings(
     let container_engine = checker
         .text("", "container_engine")
         .and_then(|(document, text)| checker.expand(document, &text, "container_engine"));
+    let state = checker.database("state", &["postgres://", "postgresql://"]);
+    let cache = checker.database("cache", &["redis://", "rediss://"]);
     Config {
         listen,
         limits: Limits::resolve(settings),
@@ -54,6 +57,9 @@ pub(crate) fn check_settings(
         servers: BTreeMap::new(),
         services: BTreeMap::new(),
         container_engine,
+        builtins: Vec::new(),
+        state: State { url: state },
+        cache: CacheStore::of(settings, cache),
         origins,
     }
 }
@@ -214,6 +220,20 @@ impl<'a> Checker<'a> {
             return Vec::new();
         };
         self.kept(*at, field, |text| (text.trim().is_empty()).then(|| format!("`listen.{name}` holds an empty text")))
+    }
+
+    /// `url` of a section, if it begins with one of `schemes`. It may hold a password.
+    fn database(&mut self, section: &'static str, schemes: &[&str]) -> Option<SecretString> {
+        let (document, text) = self.text(section, "url")?;
+        let url = self.expand(document, &text, &format!("{section}.url"))?;
+        if schemes.iter().any(|scheme| url.starts_with(scheme)) {
+            return Some(SecretString::from(url));
+        }
+        let message = format!("`{section}.url` is none that is known");
+        self.report
+            .error(&document.source, text.span, message)
+            .hint(format!("it begins with {}; without it, nothing needs to be installed", schemes.join(" or ")));
+        None
     }
 
     fn roots(&mut self) -> Vec<String> {

@@ -23,10 +23,11 @@ pub fn show(config: &Config) -> String {
         None => "  # default".to_owned(),
     };
     line(&mut text, "roots", &value["roots"], &origin("roots"));
+    line(&mut text, "builtins", &value["builtins"], &origin("builtins"));
     if !value["container_engine"].is_null() {
         line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
     }
-    for section in ["listen", "limits", "catalog", "names", "discovery"] {
+    for section in ["listen", "limits", "catalog", "names", "discovery", "state", "cache"] {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
             line(&mut text, key, value, &origin(&format!("{section}.{key}")));
@@ -115,6 +116,14 @@ pub fn to_json(config: &Config) -> Value {
             "allowed_origins": config.listen.allowed_origins,
             "public_url": config.listen.public_url,
         },
+        "builtins": config.builtins,
+        "state": { "url": config.state.url.as_ref().map(|_| HIDDEN) },
+        "cache": {
+            "url": config.cache.url.as_ref().map(|_| HIDDEN),
+            "entries_max": config.cache.entries_max,
+            "bytes_max": show_bytes(config.cache.bytes_max as u64),
+            "timeout": show_duration(config.cache.timeout),
+        },
         "limits": limits,
         "catalog": {
             "ttl": show_duration(config.catalog.ttl),
@@ -171,7 +180,12 @@ fn shown_reach(server: &Server) -> Value {
             "headers": hidden(headers.iter().map(|(name, _)| name).collect()),
         }),
         Reach::Tcp { .. } | Reach::Unix { .. } => json!({ "url": server.written.url }),
-        Reach::Builtin { builtin, allow_changes } => json!({ "builtin": builtin, "allow_changes": allow_changes }),
+        Reach::Builtin { builtin, allow_changes, options, env } => json!({
+            "builtin": builtin,
+            "allow_changes": allow_changes,
+            "options": hidden(options.0.keys().collect()),
+            "env": hidden(env.keys().collect()),
+        }),
         Reach::Container { container, endpoint } => container_of_server(server, container, endpoint),
     }
 }

@@ -39,7 +39,7 @@ impl Inside {
     #[must_use]
     pub fn service(&self, entry: &config::Server) -> Option<Arc<dyn Service>> {
         match &entry.reach {
-            config::Reach::Builtin { builtin, allow_changes } if builtin == "switchboard" => {
+            config::Reach::Builtin { builtin, allow_changes, .. } if builtin == "switchboard" => {
                 Some(Arc::new(Server { gateway: self.gateway.clone(), allow_changes: *allow_changes }))
             }
             _ => None,

@@ -51,6 +51,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("auth", "url = 'http://127.0.0.1:1/'", "url = 'http://127.0.0.1:1/'\nauth = 'none'"),
     ("oauth", "url = 'http://127.0.0.1:1/'", "url = 'http://127.0.0.1:1/'\noauth.scopes = ['x']"),
     ("builtin", "command = 'x'", "builtin = 'switchboard'"),
+    ("options", "builtin = 'files'", "builtin = 'files'\noptions = { roots = ['/'] }"),
     ("allow_changes", "builtin = 'switchboard'", "builtin = 'switchboard'\nallow_changes = true"),
     ("replicas", "command = 'x'", "command = 'x'\nreplicas = 2"),
     ("pin", "command = 'x'\nreplicas = 2", "command = 'x'\nreplicas = 2\npin = 'session'"),

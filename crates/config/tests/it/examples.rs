@@ -34,7 +34,7 @@ fn our_own_files_load_without_a_word() {
     assert_eq!(minimal.config.servers.len(), 2);
     let full = example("full/switchboard.toml");
     assert!(full.diagnostics.is_empty(), "{:?}", full.diagnostics);
-    assert_eq!(full.config.servers.len(), 12);
+    assert_eq!(full.config.servers.len(), 13);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod found;
 mod guards;
 mod health;
 mod host;
+mod inside;
 mod layers;
 mod life;
 mod predecessors;

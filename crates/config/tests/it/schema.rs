@@ -33,7 +33,7 @@ fn each_key_of_the_schema_is_read() {
     for line in &server {
         let reach = match line.split(' ').next() {
             Some("command" | "url" | "builtin" | "image") => "",
-            Some("allow_changes") => "builtin = \"switchboard\"\n",
+            Some("allow_changes" | "options") => "builtin = \"switchboard\"\n",
             Some(key) if key.starts_with("container.") => "image = \"x\"\n",
             Some(key) if key.starts_with("oauth.") && key != "oauth.client_id" => {
                 "url = \"https://h/mcp\"\noauth.client_id = \"me\"\n"
@@ -72,6 +72,8 @@ fn keys(name: &str, property: &Value, lines: &mut Vec<String>) {
         (Some("array"), None) if name.ends_with("check.command") => "[\"x\"]".to_owned(),
         (Some("array"), None) => "[]".to_owned(),
         (Some("boolean"), None) => "true".to_owned(),
+        (Some("string"), None) if name == "state.url" => "\"postgres://h/d\"".to_owned(),
+        (Some("string"), None) if name == "cache.url" => "\"redis://h/0\"".to_owned(),
         (Some("string"), None) if name.ends_with("url") => "\"https://h/mcp\"".to_owned(),
         (Some("string"), None) if name.ends_with("token") => "\"0123456789abcdef\"".to_owned(),
         (Some("string"), None) if name.ends_with("http") => "\"http://localhost/\"".to_owned(),
