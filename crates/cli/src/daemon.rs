@@ -11,6 +11,8 @@ pub(crate) use engine::Engine;
 
 mod desired;
 
+mod result_cache;
+
 mod listen;
 pub(crate) use listen::{door, tcp as bind};
 

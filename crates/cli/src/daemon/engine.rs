@@ -3,6 +3,7 @@
 
 use super::desired;
 use super::lazy_guard::LazyGuard;
+use super::result_cache;
 use crate::data_folder::DataFolder;
 use crate::programs::Programs;
 use crate::records::{RecordWriter, Sizes};
@@ -10,7 +11,7 @@ use crate::report::Report;
 use crate::store_files;
 use config::{Config, Environment};
 use gateway::catalog::StoredCatalog;
-use gateway::guards::{ApprovedTools, MemoryCache};
+use gateway::guards::ApprovedTools;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,7 @@ impl Engine {
         let inside = control::Inside::default();
         let wanted = desired::read(&data);
         let approved = store_files::read_approved_tools(&data);
+        let cache = builtins.cache.clone();
         let parts = Parts {
             config: Arc::new(config),
             stored: stored.clone(),
@@ -72,7 +74,7 @@ impl Engine {
             installs: Some(data.installed()),
             data: data.root.clone(),
             approved_tools: approved.clone(),
-            cache: Arc::new(MemoryCache::default()),
+            cache: result_cache::of(&cache, &data),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")

@@ -30,6 +30,7 @@ mod parked;
 mod predecessors;
 mod real_life;
 mod real_transports;
+mod redis;
 mod reload;
 mod rounds;
 mod sign_in;
