@@ -4,6 +4,7 @@
 mod world;
 
 mod attacks;
+mod cache;
 mod files;
 mod races;
 mod runner;
