@@ -28,6 +28,7 @@ mod needs;
 mod one_bad_server;
 mod parked;
 mod predecessors;
+mod programs_inside;
 mod real_life;
 mod real_transports;
 mod redis;
