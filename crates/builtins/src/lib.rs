@@ -6,4 +6,6 @@
 mod registry;
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};
 
+pub mod cache;
+
 pub mod memory;

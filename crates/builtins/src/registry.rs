@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 /// What servers inside stand on.
 #[derive(Clone)]
-pub struct Parts {}
+pub struct Parts {
+    /// Where what may be forgotten is kept.
+    pub cache: store::cache::Cache,
+}
 
 /// Looks up what an entry's environment says; nothing where the value is empty.
 pub type Env = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
@@ -29,14 +32,22 @@ pub struct Builtin {
     pub name: &'static str,
     /// What it is for, in a sentence.
     pub about: &'static str,
-    /// The variables that its entry is given where there is none in the files; `None` for a server
-    /// that needs an entry.
-    pub without_entry: Option<&'static [&'static str]>,
+    /// Whether it is there without an entry.
+    pub without_entry: bool,
+    /// The variables that it reads.
+    pub variables: &'static [&'static str],
+    /// The JSON Schema of its options.
+    pub options: fn() -> Value,
     make: fn(&Parts, &Given) -> Result<ToolServer, String>,
 }
 
 /// Every server inside, in the order of the documentation.
-pub const ALL: &[Builtin] = &[];
+pub const ALL: &[Builtin] = &[Builtin {
+    name: "cache",
+    about: "Values under keys, each for a time.",
+    without_entry: Some(&[]),
+    make: |parts, given| Ok(crate::cache::server(parts.cache.clone(), &given.options()?)),
+}];
 
 // === impl Given ===
 
@@ -85,8 +96,7 @@ impl Builtin {
     /// The entry of this server, as TOML.
     #[must_use]
     pub fn entry(&self) -> String {
-        let names = self.without_entry.unwrap_or_default();
-        let env: Vec<String> = names.iter().map(|name| format!("{name} = \"${{{name}:-}}\"")).collect();
+        let env: Vec<String> = self.variables.iter().map(|name| format!("{name} = \"${{{name}:-}}\"")).collect();
         format!("[servers.{0}]\nbuiltin = \"{0}\"\nenv = {{ {1} }}\n", self.name, env.join(", "))
     }
 }
@@ -94,6 +104,6 @@ impl Builtin {
 /// The entries of the servers that are there without being declared, as TOML.
 #[must_use]
 pub fn entries() -> String {
-    let offered = ALL.iter().filter(|builtin| builtin.without_entry.is_some());
+    let offered = ALL.iter().filter(|builtin| builtin.without_entry);
     offered.map(Builtin::entry).collect::<Vec<_>>().join("\n")
 }

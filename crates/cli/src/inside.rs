@@ -8,13 +8,17 @@ use config::{Config, Environment, Reach};
 use gateway::server::Inside;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
+use store::cache::{Cache, CacheSettings};
 
 /// What servers inside stand on.
 ///
 /// # Errors
 /// When state cannot be opened.
-pub(crate) async fn parts(_context: &Context, _config: &Config) -> Result<builtins::Parts, Report> {
-    Ok(builtins::Parts {})
+pub(crate) async fn parts(_context: &Context, config: &Config) -> Result<builtins::Parts, Report> {
+    let cache = Cache::open(&CacheSettings::of(&config.cache)).map_err(|error| {
+        Report::usage(error.to_string()).hint("write it as redis://host:port/0, or leave `cache.url` out")
+    })?;
+    Ok(builtins::Parts { cache })
 }
 
 /// Makes the server of an entry.
@@ -47,4 +51,12 @@ pub(crate) fn given(entry: &config::Server, environment: &Environment) -> Given 
 
 fn names() -> String {
     builtins::ALL.iter().map(|builtin| builtin.name).chain(["switchboard"]).collect::<Vec<_>>().join(", ")
+}
+
+/// The same for looking at servers and not for using them.
+///
+/// # Errors
+/// When a place for what they would keep cannot be made.
+pub(crate) fn example(_context: &Context) -> Result<builtins::Parts, Report> {
+    Ok(builtins::Parts {})
 }

@@ -31,6 +31,8 @@ pub mod documents;
 
 pub mod records;
 
+pub mod cache;
+
 pub mod memories;
 
 pub use clock::{Clock, Moment, SystemClock};
