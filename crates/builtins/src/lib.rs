@@ -3,6 +3,8 @@
 //! They deliberately know neither the gateway nor the supervisor: each is a `Service`, and what
 //! it needs is handed to it. A new one is a folder and a line in [`ALL`].
 
+pub mod web;
+
 mod registry;
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};
 

@@ -36,7 +36,6 @@ async fn made_at(place: Place, config: &Config, context: &Context) -> Result<bui
     let spawner = Arc::new(Programs::of(LazyGuard::default()));
     Ok(builtins::Parts { store, cache, spawner, environment: context.environment.clone() })
 }
-}
 
 /// Makes the server of an entry.
 pub(crate) fn inside(control: control::Inside, parts: builtins::Parts, environment: &Environment) -> Inside {

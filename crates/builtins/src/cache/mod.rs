@@ -9,6 +9,7 @@ mod tools;
 
 use protocol::tools::{Effect, Tool};
 use protocol::{CallContext, ToolServer};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::future::Future;
 use std::sync::Arc;
