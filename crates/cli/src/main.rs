@@ -23,6 +23,7 @@ mod background;
 mod daemon;
 mod doctor;
 mod inside;
+mod tools_inside;
 mod log_format;
 mod preflight;
 mod programs;
