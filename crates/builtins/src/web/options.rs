@@ -1,11 +1,12 @@
 //! What an entry may say about the server `web`.
 
 use super::search::Provider;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// `options` of the entry; every key may be left out.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Search providers in the order that they are tried: `google`, `brave`, `tavily`, `searxng`. All with

@@ -41,7 +41,7 @@ const REST_MAX: Duration = Duration::from_secs(60 * 60);
 const FIELD_CHARS_MAX: usize = 2000;
 
 /// Who searches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// Google Custom Search: `GOOGLE_API_KEY` and `GOOGLE_SEARCH_ENGINE_ID`.
