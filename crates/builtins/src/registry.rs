@@ -71,6 +71,14 @@ pub const ALL: &[Builtin] = &[
         make: |parts, given| Ok(crate::memory::server(parts.store.clone(), given.options()?)),
     },
     Builtin {
+        name: "web",
+        about: "Searches the web and reads pages, PDF files and texts.",
+        without_entry: true,
+        variables: crate::web::VARIABLES,
+        options: schema::<crate::web::Options>,
+        make: |_, given| crate::web::server(given.options()?, &*given.env),
+    },
+    Builtin {
         name: "files",
         about: "Reads, writes and finds files in folders that you name.",
         without_entry: false,

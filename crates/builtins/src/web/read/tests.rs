@@ -1,6 +1,6 @@
 use super::inline::is_block;
-use super::{NoText, read, readable};
 use super::tree::Tree;
+use super::{NoText, read, readable};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -96,7 +96,12 @@ fn visible(markdown: &str) -> String {
         rest = target.split_once(')').map_or("", |(_, rest)| rest);
     }
     out.push_str(rest);
-    out.replace("**", "").replace(['\\', '['], "").lines().filter(|line| !line.trim_start().starts_with("```")).collect::<Vec<_>>().join("\n")
+    out.replace("**", "")
+        .replace(['\\', '['], "")
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("```"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn text_of(html: &str) -> String {
@@ -148,7 +153,8 @@ fn the_readable_part_of_real_pages() {
             let file = PathBuf::from(folder).join(entry.file_name()).with_extension("md");
             std::fs::write(file, &read.markdown).unwrap();
         }
-        let marks = ["\n#", "\n|", "\n```", "]("].map(|mark| format!("\n{}", read.markdown).matches(mark).count().min(1));
+        let marks =
+            ["\n#", "\n|", "\n```", "]("].map(|mark| format!("\n{}", read.markdown).matches(mark).count().min(1));
         let tags = ["<h", "<table", "<pre", "<a "].map(|tag| expected.matches(tag).count().min(1));
         for index in 0..4 {
             kept[index] += marks[index].min(tags[index]);
@@ -165,7 +171,10 @@ fn the_readable_part_of_real_pages() {
     let (half, slowest) = (times[times.len() / 2], times[times.len() - 1]);
     eprintln!(
         "pages: {} pages, F1 mean {mean:.4}, worst {:.4}; p50 {:.1} ms, slowest {:.1} ms; headings, tables, code, links kept {kept:?} of {wanted:?}",
-        scores.len(), scores[0].0, half as f64 / 1000.0, slowest as f64 / 1000.0
+        scores.len(),
+        scores[0].0,
+        half as f64 / 1000.0,
+        slowest as f64 / 1000.0
     );
     assert!(mean >= 0.96, "mean {mean}");
 }
@@ -199,7 +208,8 @@ const FONT: &str = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>";
 
 #[test]
 fn a_pdf_file_gives_its_text() {
-    let page_object = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /Font << /F 5 0 R >> >> /Contents 4 0 R >>";
+    let page_object =
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /Font << /F 5 0 R >> >> /Contents 4 0 R >>";
     let content = stream("", "BT /F 12 Tf 10 10 Td (Hello world) Tj ET");
     let file = pdf(&[CATALOG, PAGES, page_object, &content, FONT]);
     for kind in ["application/pdf", "application/octet-stream"] {
@@ -211,9 +221,12 @@ fn a_pdf_file_gives_its_text() {
 
 #[test]
 fn a_hostile_pdf_file_harms_nothing() {
-    let form = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /XObject << /X 5 0 R >> >> /Contents 4 0 R >>";
-    let looped = stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X 5 0 R >> >>", "/X Do");
-    let deep = format!("<< /Type /Page /Parent 2 0 R /X {}{} /Contents 4 0 R >>", "[".repeat(100_000), "]".repeat(100_000));
+    let form =
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Resources << /XObject << /X 5 0 R >> >> /Contents 4 0 R >>";
+    let looped =
+        stream("/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X 5 0 R >> >>", "/X Do");
+    let deep =
+        format!("<< /Type /Page /Parent 2 0 R /X {}{} /Contents 4 0 R >>", "[".repeat(100_000), "]".repeat(100_000));
     for file in [
         pdf(&[CATALOG, PAGES, form, &stream("", "/X Do"), &looped]),
         pdf(&[CATALOG, "<< /Type /Pages /Kids [2 0 R] /Count 1 >>"]),
@@ -235,7 +248,9 @@ fn a_body_is_read_as_what_it_is() {
     assert_eq!(kind(b"plain \x1b words", Some("text/markdown")).unwrap(), "plain  words");
     assert_eq!(kind(b"\xff\xfeh\0i\0", None).unwrap(), "hi");
     assert_eq!(read(b"<p>x</p>", Some("text/html"), &page(), true).unwrap().text, "<p>x</p>");
-    for (body, said) in [(&b"\x89PNG\r\n\x1a\n"[..], Some("image/png")), (b"PK\x03\x04", None), (b"x", Some("font/woff2"))] {
+    for (body, said) in
+        [(&b"\x89PNG\r\n\x1a\n"[..], Some("image/png")), (b"PK\x03\x04", None), (b"x", Some("font/woff2"))]
+    {
         let Err(NoText::Binary { kind, bytes }) = read(body, said, &page(), false) else { panic!("{said:?}") };
         assert_eq!((kind.as_str(), bytes), (said.unwrap_or("binary data"), body.len()));
     }
