@@ -28,6 +28,7 @@ impl Context {
             environment: self.environment.clone(),
             flags: Flags { listen: self.settings.listen.clone() },
             approvals: self.approvals(),
+            inside: builtins::entries(),
             ..Sources::default()
         }
     }
@@ -42,7 +43,15 @@ impl Context {
     /// # Errors
     /// When it must not be used.
     pub(crate) fn load(&self) -> Result<Loaded, Report> {
-        let loaded = config::load(&self.sources());
+        self.load_from(&self.sources())
+    }
+
+    /// The same from these sources.
+    ///
+    /// # Errors
+    /// When it must not be used.
+    pub(crate) fn load_from(&self, sources: &Sources) -> Result<Loaded, Report> {
+        let loaded = config::load(sources);
         self.printer.diagnostics(&loaded.diagnostics);
         if loaded.has_errors() {
             let message = "the configuration cannot be used as it is";

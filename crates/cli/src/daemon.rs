@@ -12,6 +12,7 @@ pub(crate) use engine::Engine;
 mod desired;
 
 mod listen;
+pub(crate) use listen::{door, tcp as bind};
 
 mod inherited;
 
@@ -167,7 +168,8 @@ impl Daemon {
         let reloader = Reloader::new(context, &loaded.config);
         let files = reload::watchable(loaded.files);
         let data = context.data_folder()?;
-        let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment)?;
+        let builtins = crate::inside::parts(context, &loaded.config).await?;
+        let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment, builtins)?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (found, refused) = (watch::Sender::default(), watch::Sender::default());

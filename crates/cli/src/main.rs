@@ -22,6 +22,7 @@ mod watching;
 mod background;
 mod daemon;
 mod doctor;
+mod inside;
 mod log_format;
 mod preflight;
 mod records;

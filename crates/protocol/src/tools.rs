@@ -29,6 +29,9 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+/// How long a client may keep a list, in milliseconds: an hour.
+const LIST_TTL_MS: u64 = 3_600_000;
+
 /// A server made of typed functions.
 #[derive(Debug)]
 pub struct ToolServer {
@@ -95,7 +98,7 @@ impl ToolServer {
         result.set_json("capabilities", &capabilities);
         result.set_json("serverInfo", &json!({ "name": self.name, "version": env!("CARGO_PKG_VERSION") }));
         result.set_json("instructions", self.instructions);
-        result
+        kept(result)
     }
 
     fn call_tool(&self, call: Call) -> ReplyFuture {
@@ -113,7 +116,7 @@ impl ToolServer {
                 tracing::error!(tool = tool.name, "a tool panicked");
                 Err(Failure::new(FailureKind::Unexpected, format!("`{}` failed: a bug of ours", tool.name)))
             });
-            Ok(done.unwrap_or_else(|failure| failure.into_result()))
+            Ok(complete(done.unwrap_or_else(|failure| failure.into_result())))
         })
     }
 
@@ -131,18 +134,32 @@ impl Service for ToolServer {
     fn call(&self, call: Call) -> ReplyFuture {
         let reply = match &*call.method {
             "server/discover" => Ok(self.discover()),
-            "tools/list" => Ok([("tools", self.listed.clone())].into_iter().collect()),
+            "tools/list" => Ok(kept([("tools", self.listed.clone())].into_iter().collect())),
             "tools/call" => return self.call_tool(call),
-            "resources/list" => Ok([("resources", Raw::from_static("[]"))].into_iter().collect()),
+            "resources/list" => Ok(kept([("resources", Raw::from_static("[]"))].into_iter().collect())),
             "resources/templates/list" => {
                 let templates: Vec<_> = self.templates.iter().map(ResourceTemplate::definition).collect();
-                Ok([("resourceTemplates", Raw::of(&templates))].into_iter().collect())
+                Ok(kept([("resourceTemplates", Raw::of(&templates))].into_iter().collect()))
             }
             "resources/read" => return self.read(call),
             other => Err(Error::new(ErrorKind::MethodNotFound, format!("`{other}` is not served here"))),
         };
         Box::pin(std::future::ready(reply))
     }
+}
+
+/// A list that is the same as long as the program runs, marked so (protocol revision 2026-07-28,
+/// caching).
+fn kept(mut list: Object) -> Object {
+    list.set_json("ttlMs", &LIST_TTL_MS);
+    list.set_json("cacheScope", "public");
+    complete(list)
+}
+
+/// Every result of the modern revision says what it is.
+fn complete(mut result: Object) -> Object {
+    result.set("resultType", Raw::from_static("\"complete\""));
+    result
 }
 
 #[cfg(test)]

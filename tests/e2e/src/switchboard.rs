@@ -26,6 +26,9 @@ pub struct Home {
     folder: TempDir,
     /// The command that runs ours, where it is to run elsewhere: in another network namespace.
     inside: Vec<String>,
+    /// Servers inside the program that are offered without an entry; none, so that a test sees
+    /// the servers that it declares and no others.
+    builtins: String,
 }
 
 /// A switchboard that runs.
@@ -51,9 +54,16 @@ impl Home {
     #[must_use]
     pub(crate) fn inside(inside: Vec<String>, config: &str) -> Self {
         let folder = TempDir::with_prefix("e2e-").expect("expected a temporary folder");
-        let home = Self { folder, inside };
+        let home = Self { folder, inside, builtins: String::new() };
         home.write_config(config);
         home
+    }
+
+    /// The same with these servers inside it, separated by commas.
+    #[must_use]
+    pub fn offering(mut self, builtins: &str) -> Self {
+        builtins.clone_into(&mut self.builtins);
+        self
     }
 
     /// The folder with everything of it; also where it runs.
@@ -110,6 +120,7 @@ impl Home {
         };
         command.env_clear().env("HOME", self.folder.path()).env("NO_COLOR", "1");
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("SWITCHBOARD_BUILTINS", &self.builtins);
         command.env("RUST_BACKTRACE", "1").current_dir(self.folder.path());
         command.arg("--data").arg(self.data()).stdin(Stdio::null());
         command

@@ -98,7 +98,8 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
     let settings = DuplexSettings::new(Principal::new("local"), &config.limits);
     let runtime = daemon::runtime()?;
     let served = runtime.block_on(Box::pin(async {
-        let engine = Engine::start(guard, config, data, &context.environment)?;
+        let builtins = crate::inside::parts(context, &config).await?;
+        let engine = Engine::start(guard, config, data, &context.environment, builtins)?;
         let door = Arc::new(Door::new(engine.gateway.clone(), scope));
         let shutdown = until_told_to_end()?;
         let drained = async {
@@ -134,7 +135,7 @@ fn reduced(config: &config::Config, name: &str) -> Result<Arc<str>, Report> {
 }
 
 /// A token that TERM or INT cancels.
-fn until_told_to_end() -> Result<CancellationToken, Report> {
+pub(super) fn until_told_to_end() -> Result<CancellationToken, Report> {
     let failed = |error| Report::failed("signals cannot be heard").cause(error);
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -30,6 +30,8 @@ mod logs;
 
 mod connect;
 
+mod serve;
+
 mod auth;
 
 mod discover;
@@ -99,6 +101,7 @@ pub(crate) enum Command {
     Cache(cache::Args),
     Logs(logs::Args),
     Connect(connect::Args),
+    Serve(serve::Args),
     Auth(auth::Args),
     Discover(discover::Args),
     Approve(approve::Args),
@@ -146,6 +149,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Aliases(args) => aliases::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Serve(args) => serve::run(&args, context),
         Command::Health(args) => health::run(&args, context),
         Command::Capabilities(args) => capabilities::run(&args, context),
         Command::Tools(args) => tools::run(&args, context),

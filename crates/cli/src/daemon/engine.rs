@@ -44,6 +44,7 @@ impl Engine {
         config: Config,
         data: DataFolder,
         environment: &Environment,
+        builtins: builtins::Parts,
     ) -> Result<Self, Report> {
         let failed = |error: std::io::Error| Report::failed("the switchboard cannot be started").cause(error);
         let guard = LazyGuard::adopt(process).map_err(failed)?;
@@ -62,10 +63,7 @@ impl Engine {
             process: Arc::new(environment.clone()),
             sealer: store_files::sealer(&data)?,
             vault: Some(crate::vault::open(&data)?),
-            inside: Arc::new({
-                let inside = inside.clone();
-                move |entry: &config::Server| inside.service(entry)
-            }),
+            inside: crate::inside::inside(inside.clone(), builtins, environment),
             logs: Some((logs.clone(), data.logs())),
             desired: wanted.clone(),
             installs: Some(data.installed()),

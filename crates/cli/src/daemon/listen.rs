@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 ///
 /// # Errors
 /// When it is taken, with the process that holds it where that can be found.
-pub(super) async fn tcp(address: SocketAddr) -> Result<TcpListener, Report> {
+pub(crate) async fn tcp(address: SocketAddr) -> Result<TcpListener, Report> {
     let beside = "it is a switchboard already: use that one, or give this one --data DIR --listen 127.0.0.1:0";
     bind(address, beside, "listen on a free port: --listen 127.0.0.1:0, or set listen.address").await
 }
@@ -139,7 +139,7 @@ async fn listener_at(path: &Path) -> Option<String> {
 }
 
 /// Who may come in over HTTP at `address`.
-pub(super) fn door(listen: &Listen, address: SocketAddr) -> DoorSettings {
+pub(crate) fn door(listen: &Listen, address: SocketAddr) -> DoorSettings {
     let mut allowed_hosts = listen.allowed_hosts.clone();
     let public = listen.public_url.as_ref().and_then(|url| url.parse::<http::Uri>().ok());
     allowed_hosts.extend(public.as_ref().and_then(http::Uri::host).map(str::to_owned));

@@ -62,8 +62,8 @@ pub struct Starting {
     remote: Arc<Semaphore>,
 }
 
-/// Makes the service of an entry whose server is inside this program; none where there is no such.
-pub type Inside = Arc<dyn Fn(&config::Server) -> Option<Arc<dyn protocol::Service>> + Send + Sync>;
+/// Makes the service of an entry whose server is inside this program, or says why it cannot.
+pub type Inside = Arc<dyn Fn(&config::Server) -> Result<Arc<dyn protocol::Service>, String> + Send + Sync>;
 
 /// What an owner reports.
 #[derive(Debug)]

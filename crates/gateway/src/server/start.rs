@@ -335,10 +335,8 @@ pub(super) async fn connect(
         return Box::pin(hosted::connect(server, entry, environment, options, events, child)).await;
     }
     match &entry.reach {
-        Reach::Builtin { builtin, .. } => {
-            let service = (environment.inside)(entry).ok_or_else(|| ConnectError::Handshake {
-                message: format!("this program has no server `{builtin}` inside"),
-            })?;
+        Reach::Builtin { .. } => {
+            let service = (environment.inside)(entry).map_err(|message| ConnectError::Handshake { message })?;
             Ok(Live::remote(upstream::in_process(service, options.clone(), events.clone()).await?))
         }
         Reach::Container { container, endpoint } => {

@@ -65,7 +65,7 @@ impl Board {
             sealer: Sealer::new(&[7; KEY_BYTES], &[8; KEY_BYTES]),
             logs: None,
             vault: None,
-            inside: Arc::new(|_: &config::Server| None),
+            inside: Arc::new(|_: &config::Server| Err("nothing is inside".to_owned())),
             desired: gateway::server::Desired::default(),
             installs: None,
             data: std::path::PathBuf::new(),

@@ -3,7 +3,7 @@
 //! It deliberately lists none: what there is, a tool says.
 
 use super::Failure;
-use crate::{CallContext, Error, ErrorKind, Raw, Reply};
+use crate::{CallContext, Error, ErrorKind, Object, Raw, Reply};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::fmt;
@@ -54,7 +54,11 @@ impl ResourceTemplate {
             match reading.await {
                 Ok(Some(text)) => {
                     let contents = json!([{ "uri": uri, "mimeType": mime, "text": text }]);
-                    Ok([("contents", Raw::of(&contents))].into_iter().collect())
+                    let mut result: Object = [("contents", Raw::of(&contents))].into_iter().collect();
+                    // Whose it is and how long it stays so is not known.
+                    result.set_json("ttlMs", &0);
+                    result.set_json("cacheScope", "private");
+                    Ok(super::complete(result))
                 }
                 Ok(None) => Err(Error::new(ErrorKind::UnknownName, format!("there is no resource `{uri}`"))),
                 Err(failure) => Err(Error::new(ErrorKind::Internal, failure.message)),

@@ -35,7 +35,8 @@ pub(super) fn run(name: &str, timeout: Duration, context: &Context) -> Result<()
     data.create()?;
     let runtime = daemon::runtime()?;
     let ended = runtime.block_on(Box::pin(async {
-        let engine = Engine::start(guard, config, data, &context.environment)?;
+        let builtins = crate::inside::parts(context, &config).await?;
+        let engine = Engine::start(guard, config, data, &context.environment, builtins)?;
         let server = engine.gateway.snapshot().servers.values().next().cloned();
         let ended = match server {
             Some(server) => attached(&server, timeout, context).await,
