@@ -2,3 +2,40 @@
 //! cache in process or in Redis.
 //!
 //! It deliberately knows neither MCP nor HTTP, and nothing of who asks.
+
+mod store;
+
+mod place;
+
+mod tx;
+
+mod value;
+
+mod error;
+
+mod job;
+
+mod sqlite;
+
+mod postgres;
+
+mod clock;
+
+mod migrate;
+
+pub mod log;
+
+pub mod idempotency;
+
+pub mod documents;
+
+pub mod records;
+
+pub use clock::{Clock, Moment, SystemClock};
+pub use error::Error;
+pub use place::{Options, Place};
+pub use store::Store;
+pub use tx::Tx;
+
+/// A boxed future that a job of [`Store::write`] or [`Store::read`] returns.
+pub type Running<'t, T> = futures_util::future::BoxFuture<'t, T>;
