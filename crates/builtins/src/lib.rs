@@ -4,4 +4,7 @@
 //! it needs is handed to it. A new one is a folder and a line in [`ALL`].
 
 mod registry;
+
+pub mod goals;
+
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};

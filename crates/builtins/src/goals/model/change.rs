@@ -129,8 +129,8 @@ impl<T> Pair<T> {
 impl<T: Serialize> Pair<T> {
     fn body(&self) -> serde_json::Result<Value> {
         let mut body = Map::new();
-        let after = self.after.as_ref().map(serde_json::to_value).transpose()?;
-        let before = self.before.as_ref().map(serde_json::to_value).transpose()?;
+        let after = self.after.as_deref().map(serde_json::to_value).transpose()?;
+        let before = self.before.as_deref().map(serde_json::to_value).transpose()?;
         match (before, &after) {
             (Some(Value::Object(before)), Some(Value::Object(after))) => {
                 body.insert("before".to_owned(), Value::Object(differing(before, after)));

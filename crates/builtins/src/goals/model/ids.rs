@@ -25,7 +25,8 @@ pub fn new(prefix: char, now: Ms, random: &mut Random) -> String {
         *letter = (chance % 31) as u8;
         chance /= 31;
     }
-    let text = letters.iter().chain([&check(&letters)]).map(|letter| ALPHABET[usize::from(*letter)] as char);
+    let last = check(&letters);
+    let text = letters.into_iter().chain([last]).map(|letter| ALPHABET[usize::from(letter)] as char);
     std::iter::once(prefix).chain(text).collect()
 }
 

@@ -103,7 +103,8 @@ impl Draft<'_> {
         let goal = self.task(at)?.goal;
         self.derive_goal(goal)?;
         let task = view::task(self.state, at);
-        Ok(json!({ "claimed": true, "token": token, "expires_at": task.claim.as_ref().map(|claim| &claim.expires_at), "task": task }))
+        let expires_at = task.as_ref().and_then(|task| task.claim.as_ref()).map(|claim| claim.expires_at.clone());
+        Ok(json!({ "claimed": true, "token": token, "expires_at": expires_at, "task": task }))
     }
 
     /// The task that somebody wants by name, if they can have it.

@@ -37,7 +37,8 @@ impl Draft<'_> {
     /// Takes back what was done since `mark` events.
     pub(super) fn back_to(&mut self, mark: usize) -> Result<(), Refusal> {
         let events = self.events.split_off(mark);
-        Ok(super::revert(self.state, &events)?)
+        let counters = self.state.counters();
+        Ok(super::revert(self.state, &events, counters)?)
     }
 
     /// Replaces the row of a task: its version and its time follow.

@@ -18,7 +18,7 @@ use super::change::Event;
 use super::command::Command;
 use super::random::Random;
 use super::refusal::Refusal;
-use super::rows::Ms;
+use super::rows::{Counters, Ms};
 use super::state::State;
 pub(super) use draft::Draft;
 use serde_json::Value;
@@ -51,6 +51,7 @@ pub struct Decided {
 pub fn decide(state: &mut State, command: &Command, moment: Moment<'_>) -> Result<Decided, Refusal> {
     state.tick(moment.now);
     let now = state.now();
+    let counters = state.counters();
     let cause = super::ids::new('c', now, moment.random);
     let mut draft =
         Draft { state, events: Vec::new(), now, actor: moment.actor.into(), cause: Arc::from(cause), random: moment.random };
@@ -59,18 +60,20 @@ pub fn decide(state: &mut State, command: &Command, moment: Moment<'_>) -> Resul
     match outcome {
         Ok(answer) => Ok(Decided { events, answer }),
         Err(refusal) => {
-            revert(state, &events)?;
+            revert(state, &events, counters)?;
             Err(refusal)
         }
     }
 }
 
-/// Takes events back that were applied last, in order.
+/// Takes events back that were applied last, in order. What was counted before them counts again.
 ///
 /// # Errors
 /// They were not: the state is not to be trusted any more.
-pub fn revert(state: &mut State, events: &[Event]) -> Result<(), super::Damage> {
-    events.iter().rev().try_for_each(|event| state.apply(&event.change.inverse()))
+pub fn revert(state: &mut State, events: &[Event], counters: Counters) -> Result<(), super::Damage> {
+    events.iter().rev().try_for_each(|event| state.apply(&event.change.inverse()))?;
+    state.counters = counters;
+    Ok(())
 }
 
 impl Draft<'_> {

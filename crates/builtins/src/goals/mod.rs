@@ -1,0 +1,5 @@
+//! The server `goals`: goals, their tasks, what waits for what, and who works on it.
+//!
+//! `model` decides, `engine` keeps, `tools` speaks. It deliberately does no task itself.
+
+pub(crate) mod model;
