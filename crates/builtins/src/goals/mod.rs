@@ -2,4 +2,7 @@
 //!
 //! `model` decides, `engine` keeps, `tools` speaks. It deliberately does no task itself.
 
-pub(crate) mod model;
+mod engine;
+mod model;
+
+pub use engine::{Goals, Trouble};
