@@ -4,7 +4,7 @@
 //! address. Servers start behind that, each for itself.
 
 mod lazy_guard;
-pub(crate) use lazy_guard::launch as launch_guard;
+pub(crate) use lazy_guard::{LazyGuard, launch as launch_guard};
 
 mod engine;
 pub(crate) use engine::Engine;

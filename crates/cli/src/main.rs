@@ -25,6 +25,7 @@ mod doctor;
 mod inside;
 mod log_format;
 mod preflight;
+mod programs;
 mod records;
 
 mod reference;

@@ -33,6 +33,10 @@ pub mod goals;
 
 pub mod records;
 
+pub mod cache;
+
+pub mod memories;
+
 pub use clock::{Clock, Moment, SystemClock};
 pub use error::Error;
 pub use place::{Options, Place};

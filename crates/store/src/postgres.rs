@@ -190,6 +190,8 @@ impl Postgres {
         };
         match begun.await {
             Ok(number) => Ok((tx, number)),
+            // A standby: after a fail-over the same address leads to another server.
+            Err(error @ Error::ReadOnly { .. }) => Err((error, Reach::Broken)),
             Err(error) => Err((error, tx.take_failure().map_or(Reach::Broken, |(_, reach)| reach))),
         }
     }

@@ -4,6 +4,7 @@
 use super::desired;
 use super::lazy_guard::LazyGuard;
 use crate::data_folder::DataFolder;
+use crate::programs::Programs;
 use crate::records::{RecordWriter, Sizes};
 use crate::report::Report;
 use crate::store_files;
@@ -48,6 +49,8 @@ impl Engine {
     ) -> Result<Self, Report> {
         let failed = |error: std::io::Error| Report::failed("the switchboard cannot be started").cause(error);
         let guard = LazyGuard::adopt(process).map_err(failed)?;
+        // One guard for all, so that the end of the engine is the end of what servers inside run too.
+        let builtins = builtins::Parts { spawner: Arc::new(Programs::of(guard.clone())), ..builtins };
         let limits = config.limits.clone();
         let file_bytes_max = limits.log_file_bytes_max as u64;
         let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);

@@ -1,0 +1,3 @@
+//! The server `web`: searching and reading the web.
+
+pub mod read;
