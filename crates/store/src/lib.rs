@@ -29,6 +29,8 @@ pub mod idempotency;
 
 pub mod documents;
 
+pub mod goals;
+
 pub mod records;
 
 pub mod cache;
