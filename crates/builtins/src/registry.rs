@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 /// What servers inside stand on.
 #[derive(Clone)]
-pub struct Parts {}
+pub struct Parts {
+    /// What lasts: goals and memories.
+    pub store: store::Store,
+}
 
 /// Looks up what an entry's environment says; nothing where the value is empty.
 pub type Env = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;

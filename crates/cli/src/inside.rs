@@ -1,8 +1,8 @@
 //! Which servers are inside this program, as the gateway asks for them: the control plane, and
 //! those of `builtins`, each with what its entry says.
 
-use crate::context::Context;
 use crate::report::Report;
+use crate::state::State;
 use builtins::Given;
 use config::{Config, Environment, Reach};
 use gateway::server::Inside;
@@ -12,9 +12,9 @@ use std::sync::Arc;
 /// What servers inside stand on.
 ///
 /// # Errors
-/// When state cannot be opened.
-pub(crate) async fn parts(_context: &Context, _config: &Config) -> Result<builtins::Parts, Report> {
-    Ok(builtins::Parts {})
+/// When the cache cannot be opened.
+pub(crate) async fn parts(state: &State, _config: &Config) -> Result<builtins::Parts, Report> {
+    Ok(builtins::Parts { store: state.shared.clone() })
 }
 
 /// Makes the server of an entry.

@@ -134,6 +134,12 @@ pub(crate) const NAMES_KEYS: &[Key] = &[key(
 pub(crate) const RECORDS_KEYS: &[Key] = &[
     flag("arguments", Some(false), "Whether records of calls keep the arguments, for servers that do not say."),
     flag("results", Some(false), "Whether records of calls keep the results, for servers that do not say."),
+    time("keep", [30 * 24 * HOUR, SECOND, 3650 * 24 * HOUR], "How long records of calls are kept."),
+    key(
+        "bytes_max",
+        Shape::Bytes { default: 64 << 20, min: 64 << 10, max: 64 << 30 },
+        "How much room records of calls may take; the oldest go first.",
+    ),
 ];
 
 pub(crate) const STATE_KEYS: &[Key] = &[key(

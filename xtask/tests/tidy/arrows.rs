@@ -27,8 +27,10 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Dependencies that only these rooms know, so that changing them changes one room.
 const DOORS: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["config"]),
+    ("argon2", &["cli"]),
     ("axum", &["control"]),
     ("clap", &["cli"]),
+    ("flate2", &["cli"]),
     ("globset", &["config", "gateway"]),
     ("hyper", &["outbound", "gateway", "control", "cli"]),
     ("jsonc-parser", &["config"]),
@@ -40,6 +42,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("saphyr-parser", &["config"]),
     ("signal-hook", &["supervisor"]),
     ("sqlx", &["store"]),
+    ("tar", &["cli"]),
     ("tokio-tungstenite", &["gateway"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),

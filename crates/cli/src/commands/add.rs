@@ -92,6 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         return draft.show(context);
     }
     draft.write(context, &format!("added {}", args.name))?;
+    crate::audit::note(vec![control::Deed::new("local", control::Act::Added, &args.name)], context);
     tell_daemon(std::slice::from_ref(&args.name), context)
 }
 

@@ -6,6 +6,7 @@ use crate::daemon;
 use crate::inside::given;
 use crate::log_format;
 use crate::report::Report;
+use crate::state::State;
 use clap::builder::PossibleValuesParser;
 use config::{BUILTINS_VARIABLE, Config, Flags, Reach, Sources};
 use gateway::listener::Http;
@@ -44,7 +45,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     log_format::start(&context.printer, context.settings.verbose, Level::WARN);
     let runtime = daemon::runtime()?;
     let served = runtime.block_on(Box::pin(async {
-        let parts = crate::inside::parts(context, &config).await?;
+        let state = State::open(&context.data_folder()?, &config).await?;
+        let parts = crate::inside::parts(&state, &config).await?;
         let refused = |message: String| {
             Report::usage(format!("`{}` cannot be served: {message}", args.name))
                 .hint("mend its entry, then look again: switchboard config check")
@@ -53,10 +55,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
             builtins::Builtin::find(&args.name).ok_or_else(|| refused("there is no such server".to_owned()))?;
         let service = builtin.service(&parts, &given(entry, &context.environment)).map_err(refused)?;
         let shutdown = super::connect::until_told_to_end()?;
-        match &args.http {
+        let served = match &args.http {
             Some(_) => over_http(service, &config, context, shutdown).await,
             None => on_stdio(service, &config, shutdown).await,
-        }
+        };
+        state.close().await;
+        served
     }));
     // A read of stdin cannot be taken back: nobody waits for it.
     runtime.shutdown_background();
