@@ -112,7 +112,7 @@ async fn keep(store: Store, mut deeds: mpsc::Receiver<Deed>, ended: Cancellation
                 failing = false;
             }
             Err(error) if !std::mem::replace(&mut failing, true) => {
-                tracing::warn!(%error, "the audit cannot be written: {error}; {}", error.hint());
+                tracing::error!(%error, "the audit cannot be written: {error}; {}", error.hint());
             }
             Err(_) => {}
         }

@@ -239,7 +239,7 @@ impl Pages {
 
     fn failed(&mut self, error: &Error) {
         if !std::mem::replace(&mut self.failing, true) {
-            tracing::warn!(%error, "records of calls are lost, and counted: {error}; {}", error.hint());
+            tracing::error!(%error, "records of calls are lost, and counted: {error}; {}", error.hint());
         }
     }
 

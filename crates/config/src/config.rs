@@ -159,6 +159,8 @@ pub struct Server {
     pub pin: Pin,
     /// Files whose change starts it anew.
     pub watch: Option<WatchedFiles>,
+    /// Folders and files in which it keeps what must last, absolute.
+    pub data: Vec<PathBuf>,
     /// Words to select servers by.
     pub tags: Vec<String>,
     /// What it is for, in the words of whoever declared it.

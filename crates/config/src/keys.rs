@@ -196,6 +196,7 @@ const OF_ONE: &[&str] = &[
     "allow_changes",
     "depends_on",
     "health_check",
+    "data",
     "group",
     "url",
     "headers",
@@ -472,6 +473,11 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         "watch",
         Shape::Texts,
         "Patterns of files, relative to cwd or else to this file, whose change starts the program anew.",
+    ),
+    key(
+        "data",
+        Shape::Texts,
+        "Folders and files in which the server keeps what must last, relative to this file; `switchboard backup --with-data` takes them along.",
     ),
     key("resources", Shape::Section { keys: RESOURCES_KEYS }, "What the program may use of this machine."),
     key(

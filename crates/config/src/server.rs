@@ -314,6 +314,7 @@ impl<'a> Work<'a> {
             replicas: life.replicas,
             pin: life.pin,
             watch: life.watch,
+            data: crate::host::data(self),
             tags: texts("tags"),
             description: text_of(self.field("description")).map(|text| text.text.clone()),
             depends_on: texts("depends_on"),

@@ -257,6 +257,7 @@ fn shown_life(server: &Server) -> Value {
             Pin::Principal => "principal",
         },
         "watch": server.watch.as_ref().map(|files| &files.globs),
+        "data": (!server.data.is_empty()).then_some(&server.data),
     })
 }
 

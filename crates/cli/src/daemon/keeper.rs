@@ -55,7 +55,7 @@ pub(super) async fn keep(gateway: Arc<Gateway>, store: Store, mut written: Catal
                 // What cannot be done any more is not waited for.
                 last |= error == store::Error::Closed;
                 if !std::mem::replace(&mut failing, true) {
-                    tracing::warn!(%error, "what is known of servers is not kept: {error}; {}", error.hint());
+                    tracing::error!(%error, "what is known of servers is not kept: {error}; {}", error.hint());
                 }
             }
         }
