@@ -13,6 +13,8 @@ mod docs;
 
 mod peers;
 
+mod databases;
+
 mod bench;
 
 mod tool;
@@ -40,6 +42,8 @@ enum Command {
     Docs(docs::DocsArgs),
     /// Install the pinned test peers into target/peers, and what they need from the system
     Peers,
+    /// Run a command with a PostgreSQL and a Redis of its own
+    Databases(databases::DatabasesArgs),
     /// Measure what a call through the switchboard costs
     Bench(bench::BenchArgs),
     /// Check the rules of the house alone
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Lab(args) => lab::run(&root, args),
         Command::Docs(args) => docs::run(&root, args),
         Command::Peers => tool::need_system().and_then(|()| peers::install(&root)),
+        Command::Databases(args) => tool::need_system().and_then(|()| databases::run(args)),
         Command::Bench(args) => bench::run(&root, args),
         Command::Tidy => tidy(&root),
     };

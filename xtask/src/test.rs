@@ -3,6 +3,7 @@
 //! Cheap checks come first and every step runs whatever the one before said, so that one run shows
 //! everything that is wrong. Counts are small and fixed here; the large ones are in `lab`.
 
+use crate::databases::Databases;
 use crate::{docs, peers, tool};
 use anyhow::Result;
 use std::io::Write;
@@ -90,9 +91,17 @@ impl Steps {
         let mut counts = Counts::default();
         let mut nextest = tool::cargo(root);
         nextest.args(["nextest", "run", "--workspace"]).args(args);
+        // They live as long as the tests run.
+        let databases = Databases::start();
+        match &databases {
+            Ok(databases) => databases.tell(&mut nextest),
+            Err(error) => say(&format!("error: {error:#}")),
+        }
         let done = tool::watch(&mut nextest, Watched::Stderr, |line| {
             counts = summary(line).unwrap_or(counts);
         });
+        counts.failed += u64::from(databases.is_err());
+        drop(databases);
         match done {
             Ok(true) => {}
             // It failed before it could count, or was stopped.

@@ -123,6 +123,14 @@ const NEEDS: &[Need] = &[
     Need { probe: &["dockerd", "--version"], packages: &["docker.io"] },
     Need { probe: &["iptables", "--version"], packages: &["iptables"] },
     Need { probe: &["ip", "-Version"], packages: &["iproute2"] },
+    // The databases of `state.url` and `cache.url`; Debian has the first outside the search path.
+    Need {
+        probe: &["sh", "-c", "command -v postgres || ls /usr/lib/postgresql/*/bin/postgres"],
+        packages: &["postgresql"],
+    },
+    Need { probe: &["redis-server", "--version"], packages: &["redis-server"] },
+    Need { probe: &["setpriv", "--version"], packages: &["util-linux"] },
+    Need { probe: &["strace", "--version"], packages: &["strace"] },
 ];
 
 /// Makes sure that the system has what the peers and tests need; installs it where we are root

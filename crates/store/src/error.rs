@@ -5,6 +5,7 @@
 
 use sqlx::error::DatabaseError;
 use std::io;
+use std::path::Path;
 
 /// Why the store could not do it. `place` is the file, or the address without its password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,19 +144,27 @@ impl Error {
         }
     }
 
+    /// Makes one of what the system says of a file.
+    pub(crate) fn of_file(path: &Path, error: &io::Error) -> Self {
+        let place = path.display().to_string();
+        let detail = error.to_string();
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { place, detail },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { place, detail },
+            _ => Self::Other { place, detail },
+        }
+    }
+
     /// Makes one of what sqlx says.
     pub(crate) fn of(place: &str, error: &sqlx::Error) -> (Self, Reach) {
         let place = place.to_owned();
         match error {
             sqlx::Error::Database(database) => of_database(place, database.as_ref()),
             sqlx::Error::Io(error) => of_system(place, error),
-            sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => {
+            sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => {
                 (Self::Unreachable { place, detail: first_line(&error.to_string()) }, Reach::Broken)
             }
+            sqlx::Error::PoolClosed => (Self::Closed, Reach::Transaction),
             sqlx::Error::PoolTimedOut => {
                 (Self::Unreachable { place, detail: "no free connection".to_owned() }, Reach::Broken)
             }
@@ -207,8 +216,7 @@ fn of_postgres(place: String, code: &str, detail: String) -> (Error, Reach) {
             (Error::Unreachable { place, detail }, Reach::Broken)
         }
         "53100" => (Error::Full { place, detail }, Reach::Transaction),
-        // A standby: after a fail-over the same address leads to another server.
-        "25006" => (Error::ReadOnly { place, detail }, Reach::Broken),
+        "25006" => (Error::ReadOnly { place, detail }, Reach::Transaction),
         "58030" | "XX001" | "XX002" => (Error::Disk { place, detail }, Reach::Transaction),
         code if code.starts_with("08") => (Error::Unreachable { place, detail }, Reach::Broken),
         _ => (Error::Other { place, detail: format!("{detail} (SQLSTATE {code})") }, Reach::Statement),
