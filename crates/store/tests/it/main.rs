@@ -1,4 +1,4 @@
-//! What the store promises, on every database that it knows.
+//! What the store promises, on every database that it knows, and the cache in both its places.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what the tests set up must stand")]
 
@@ -11,3 +11,7 @@ mod hammer;
 mod contract;
 
 mod faults;
+
+mod cache_faults;
+
+mod cache_same;

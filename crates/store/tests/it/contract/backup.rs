@@ -4,7 +4,7 @@ use crate::base::{Base, on_each, read, write};
 use std::os::unix::fs::PermissionsExt as _;
 use store::documents::{self, Document, Expected};
 use store::log::{self, NewEvent, Verified};
-use store::records::{self, Filter, NewRecord};
+use store::records::{self, NewPage};
 use store::{Error, Store};
 
 async fn put(store: &Store, key: &'static str) {
@@ -28,19 +28,11 @@ async fn append(store: &Store, count: usize) -> i64 {
 }
 
 async fn record(store: &Store) -> Vec<i64> {
-    let record = NewRecord {
-        at_ms: 1,
-        principal: String::new(),
-        server: String::new(),
-        name: String::new(),
-        outcome: String::new(),
-        body: String::new(),
-    };
     write(store, move |tx| {
-        let record = record.clone();
         Box::pin(async move {
-            records::insert(tx, vec![record]).await?;
-            let found = records::page(tx, &Filter::default(), None, 10).await?;
+            let page = NewPage { from_ms: 1, to_ms: 2, records: 1, failed: 0, body: String::new() };
+            records::insert(tx, &page).await?;
+            let found = records::pages(tx, None, 0, 10).await?;
             Ok::<_, Error>(found.into_iter().map(|found| found.id).collect())
         })
     })
@@ -55,6 +47,18 @@ async fn a_copy_of_either_comes_back_into_either() {
         put(&store, "a").await;
         assert_eq!(append(&store, 1300).await, 1300);
         let ids = [record(&store).await, record(&store).await].concat();
+        // More than is carried over at once, with keys of several columns.
+        for at in 0..1100_u32 {
+            let key = format!("{at}");
+            write(&store, move |tx| {
+                let key = key.clone();
+                Box::pin(async move {
+                    documents::put(tx, if at % 2 == 0 { "e" } else { "f" }, &key, Expected::Any, "").await
+                })
+            })
+            .await
+            .unwrap();
+        }
         let kept = documents(&store).await;
         let copy = from.folder.path().join("copy.db");
         std::fs::write(&copy, "what was there before").unwrap();
@@ -69,6 +73,10 @@ async fn a_copy_of_either_comes_back_into_either() {
             append(&store, 7).await;
             store.restore_from(&copy).await.unwrap();
             assert_eq!(documents(&store).await, kept);
+            for kind in ["e", "f"] {
+                let found = read(&store, |tx| Box::pin(documents::list(tx, kind, "", 2000))).await.unwrap();
+                assert_eq!(found.len(), 550);
+            }
             assert_eq!(store.verify().await.unwrap(), findings);
             assert_eq!(append(&store, 1).await, 1301);
             let now = record(&store).await;
