@@ -9,6 +9,7 @@ mod tools;
 
 use protocol::tools::{Effect, Tool};
 use protocol::{CallContext, ToolServer};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ const AREA: &str = "cache";
 const SHARED_AREA: &str = "cache-shared";
 
 /// What an entry may say in `options`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Whether all callers share their keys.
