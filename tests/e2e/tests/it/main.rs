@@ -38,4 +38,5 @@ mod sse;
 mod task_questions;
 mod tasks;
 mod under_load;
+mod web;
 mod why;
