@@ -4,10 +4,12 @@
 //! it needs is handed to it. A new one is a folder and a line in [`ALL`].
 
 mod registry;
+
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};
 
 pub mod cache;
 pub mod files;
+pub mod goals;
 pub mod memory;
 pub mod runner;
 pub mod shell;

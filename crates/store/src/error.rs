@@ -5,6 +5,7 @@
 
 use sqlx::error::DatabaseError;
 use std::io;
+use std::path::Path;
 
 /// Why the store could not do it. `place` is the file, or the address without its password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,6 +141,17 @@ impl Error {
             Self::Conflict { .. } => "read it again and repeat the change on what is there now",
             Self::Closed => "start the switchboard again",
             Self::Other { .. } => "run `switchboard doctor`; the log has the cause",
+        }
+    }
+
+    /// Makes one of what the system says of a file.
+    pub(crate) fn of_file(path: &Path, error: &io::Error) -> Self {
+        let place = path.display().to_string();
+        let detail = error.to_string();
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { place, detail },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { place, detail },
+            _ => Self::Other { place, detail },
         }
     }
 

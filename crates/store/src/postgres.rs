@@ -90,39 +90,45 @@ impl Postgres {
     /// Brings the tables to a version, one step a transaction.
     pub(crate) async fn migrate(&self, wanted: i64) -> Result<(), Error> {
         loop {
-            if !self.write("migrate", &mut stepping(wanted)).await? {
+            if !self.write("migrate", self.deadline, &mut stepping(wanted)).await? {
                 return Ok(());
             }
         }
     }
 
-    pub(crate) async fn write<T, E, F>(&self, name: &'static str, job: &mut F) -> Result<T, E>
+    pub(crate) async fn write<T, E, F>(&self, name: &'static str, deadline: Duration, job: &mut F) -> Result<T, E>
     where
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        self.until_done(name, BEGIN, job).await
+        self.until_done(name, BEGIN, deadline, job).await
     }
 
-    pub(crate) async fn read<T, E, F>(&self, name: &'static str, job: &mut F) -> Result<T, E>
+    pub(crate) async fn read<T, E, F>(&self, name: &'static str, deadline: Duration, job: &mut F) -> Result<T, E>
     where
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        self.until_done(name, BEGIN_READING, job).await
+        self.until_done(name, BEGIN_READING, deadline, job).await
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 
-    async fn until_done<T, E, F>(&self, name: &'static str, begin: &'static str, job: &mut F) -> Result<T, E>
+    async fn until_done<T, E, F>(
+        &self,
+        name: &'static str,
+        begin: &'static str,
+        deadline: Duration,
+        job: &mut F,
+    ) -> Result<T, E>
     where
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
         let since = Instant::now();
-        let until = since + self.deadline;
+        let until = since + deadline;
         let [mut pause, pause_max] = PAUSES;
         loop {
             let error = match self.attempt(name, begin, job, until).await {

@@ -118,8 +118,8 @@ impl Tx {
     /// `into` names the table with its columns and `then` may be empty or say `ON CONFLICT …`.
     pub(crate) async fn insert_many(
         &mut self,
-        into: &'static str,
-        then: &'static str,
+        into: &str,
+        then: &str,
         rows: Vec<Vec<Value>>,
     ) -> Result<u64, Error> {
         let mut done = 0;

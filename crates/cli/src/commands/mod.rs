@@ -26,17 +26,21 @@ mod cache;
 
 mod call;
 
+mod memory;
+
 mod logs;
 
 mod connect;
 
-mod serve;
+pub(crate) mod serve;
 
 mod auth;
 
 mod discover;
 
 mod approve;
+
+mod audit;
 
 mod add;
 
@@ -99,12 +103,14 @@ pub(crate) enum Command {
     Call(call::Args),
     ApproveTools(approve_tools::Args),
     Cache(cache::Args),
+    Memory(memory::Args),
     Logs(logs::Args),
     Connect(connect::Args),
     Serve(serve::Args),
     Auth(auth::Args),
     Discover(discover::Args),
     Approve(approve::Args),
+    Audit(audit::Args),
     Add(add::Args),
     Remove(change::RemoveArgs),
     Enable(change::EnableArgs),
@@ -156,11 +162,13 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Call(args) => call::run(&args, context),
         Command::ApproveTools(args) => approve_tools::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
+        Command::Memory(args) => memory::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),
         Command::Discover(args) => discover::run(&args, context),
         Command::Approve(args) => approve::run(&args, context),
+        Command::Audit(args) => audit::run(&args, context),
         Command::Add(args) => add::run(&args, context),
         Command::Remove(args) => change::remove(&args, context),
         Command::Enable(args) => change::enable(&args, context),

@@ -22,6 +22,8 @@ const APPLICATION: i64 = 0x5377_4264;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 /// Memory of the writer's page cache, in KiB.
 const CACHE_KIB: u32 = 1024;
+/// The same for copying, which is done by itself.
+pub(crate) const COPY_CACHE_KIB: u32 = 4096;
 /// The log of a file is cut back to this after a checkpoint, in bytes.
 const LOG_BYTES_MAX: u32 = 4 << 20;
 /// Statements that a connection keeps prepared.
@@ -96,14 +98,17 @@ async fn first_anchor(tx: &mut Tx, anchor: &Anchor) -> Result<(), Error> {
 
 /// Brings the tables of a file to a version, one step at a time; a file that has tables is copied first.
 pub(crate) async fn migrate_file(tx: &mut Tx, path: &Path, wanted: i64) -> Result<(), Error> {
-    if let Found::At(version) = check(tx).await? {
+    let found = check(tx).await?;
+    // Stays with the file; one that was copied has it no more. Where others have it open this waits.
+    let mode: String = tx.fetch_one("PRAGMA journal_mode", &[]).await?.take(0)?;
+    if mode != "wal" {
+        tx.script("PRAGMA journal_mode = WAL").await?;
+    }
+    if let Found::At(version) = found {
         if version == wanted {
             return Ok(());
         }
         migrate::keep_copy(tx, path, version).await?;
-    } else {
-        // Stays with the file. Where others have it open this waits for them.
-        tx.script("PRAGMA journal_mode = WAL").await?;
     }
     while migrate_once(tx, wanted).await? {}
     Ok(())
@@ -132,7 +137,7 @@ async fn migrate_once(tx: &mut Tx, wanted: i64) -> Result<bool, Error> {
 }
 
 /// What is in the file.
-async fn check(tx: &mut Tx) -> Result<Found, Error> {
+pub(crate) async fn check(tx: &mut Tx) -> Result<Found, Error> {
     let application: i64 = tx.fetch_one("PRAGMA application_id", &[]).await?.take(0)?;
     if application == APPLICATION {
         return migrate::found(tx).await;
