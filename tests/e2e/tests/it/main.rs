@@ -41,4 +41,5 @@ mod state;
 mod task_questions;
 mod tasks;
 mod under_load;
+mod web;
 mod why;
