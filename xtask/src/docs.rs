@@ -3,6 +3,8 @@
 //! The binary prints each page itself (`switchboard __docs PAGE`, a hidden command); this file only
 //! knows which page goes where.
 
+mod servers;
+
 use crate::tool;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -17,7 +19,11 @@ const PAGES: &[(&str, &str)] = &[
     ("env", "docs/environment.md"),
     ("errors", "docs/errors.md"),
     ("limits", "docs/limits.md"),
+    (SERVERS, "docs/servers.md"),
 ];
+
+/// The page that is made here, of what the binary says.
+const SERVERS: &str = "servers";
 
 /// Flags of `cargo xtask docs`.
 #[derive(Debug, clap::Args)]
@@ -61,15 +67,16 @@ fn pages(root: &Path, binary: &Path, check: bool) -> Result<()> {
             let said = String::from_utf8_lossy(&output.stderr);
             bail!("`switchboard __docs {page}` failed: {}", said.trim());
         }
+        let content = if *page == SERVERS { servers::page(&output.stdout)? } else { output.stdout };
         let file = root.join(path);
-        if fs::read(&file).ok().as_ref() == Some(&output.stdout) {
+        if fs::read(&file).ok().as_ref() == Some(&content) {
             continue;
         }
         if check {
             stale.push(*path);
             continue;
         }
-        fs::write(&file, &output.stdout).with_context(|| format!("{path} cannot be written"))?;
+        fs::write(&file, &content).with_context(|| format!("{path} cannot be written"))?;
         writeln!(std::io::stderr(), "wrote {path}")?;
     }
     if !stale.is_empty() {

@@ -63,13 +63,14 @@ enum Loop {
     Soak,
     HostileServers,
     Fleet,
+    CacheSpeed,
     Bench,
 }
 
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Fuzz,
         Self::Hostile,
         Self::Kills,
@@ -83,6 +84,7 @@ impl Loop {
         Self::Soak,
         Self::HostileServers,
         Self::Fleet,
+        Self::CacheSpeed,
         Self::Bench,
     ];
 
@@ -101,6 +103,7 @@ impl Loop {
             Self::Soak => "soak",
             Self::HostileServers => "hostile-servers",
             Self::Fleet => "fleet",
+            Self::CacheSpeed => "cache-speed",
             Self::Bench => "bench",
         }
     }
@@ -120,6 +123,7 @@ impl Loop {
             Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
             Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
             Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
+            Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -148,6 +152,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Soak => board::soak(root, &args.board)?,
         Loop::HostileServers => board::hostile(root, &args.board)?,
         Loop::Fleet => board::fleet(root, &args.board)?,
+        Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };

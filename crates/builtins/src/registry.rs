@@ -1,17 +1,28 @@
 //! Every server inside, once: its name, what it is for, whether it is there without an entry, and
 //! how it is made.
 
+use crate::{Limits, Spawner};
+use config::Environment;
 use protocol::{Service, ToolServer};
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use store::Store;
+use store::cache::Cache;
 
 /// What servers inside stand on.
 #[derive(Clone)]
 pub struct Parts {
-    /// What lasts: goals and memories.
-    pub store: store::Store,
+    /// What must last.
+    pub store: Store,
+    /// Where what may be forgotten is kept.
+    pub cache: Cache,
+    /// Starts processes.
+    pub spawner: Arc<dyn Spawner>,
+    /// What this program was started with.
+    pub environment: Environment,
 }
 
 /// Looks up what an entry's environment says; nothing where the value is empty.
@@ -32,14 +43,80 @@ pub struct Builtin {
     pub name: &'static str,
     /// What it is for, in a sentence.
     pub about: &'static str,
-    /// The variables that its entry is given where there is none in the files; `None` for a server
-    /// that needs an entry.
-    pub without_entry: Option<&'static [&'static str]>,
+    /// Whether it is there without an entry.
+    pub without_entry: bool,
+    /// The variables that it reads.
+    pub variables: &'static [&'static str],
+    /// The JSON Schema of its options.
+    pub options: fn() -> Value,
     make: fn(&Parts, &Given) -> Result<ToolServer, String>,
 }
 
 /// Every server inside, in the order of the documentation.
-pub const ALL: &[Builtin] = &[];
+pub const ALL: &[Builtin] = &[
+    Builtin {
+        name: "cache",
+        about: "Values under keys, each for a time.",
+        without_entry: true,
+        variables: &[],
+        options: schema::<crate::cache::Options>,
+        make: |parts, given| Ok(crate::cache::server(parts.cache.clone(), &given.options()?)),
+    },
+    Builtin {
+        name: "memory",
+        about: "Texts that are remembered across conversations, and found by their words.",
+        without_entry: true,
+        variables: &[],
+        options: schema::<crate::memory::Options>,
+        make: |parts, given| Ok(crate::memory::server(parts.store.clone(), given.options()?)),
+    },
+    Builtin {
+        name: "web",
+        about: "Searches the web and reads pages, PDF files and texts.",
+        without_entry: true,
+        variables: crate::web::VARIABLES,
+        options: schema::<crate::web::Options>,
+        make: |_, given| crate::web::server(given.options()?, &*given.env),
+    },
+    Builtin {
+        name: "files",
+        about: "Reads, writes and finds files in folders that you name.",
+        without_entry: false,
+        variables: &[],
+        options: schema::<crate::files::Options>,
+        make: |parts, given| said(crate::files::server(&given.options()?, &parts.environment)),
+    },
+    Builtin {
+        name: "shell",
+        about: "Runs programs that you allow, without a shell.",
+        without_entry: false,
+        variables: &[],
+        options: schema::<crate::shell::Options>,
+        make: |parts, given| {
+            let spawner = Arc::clone(&parts.spawner);
+            said(crate::shell::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+        },
+    },
+    Builtin {
+        name: "runner",
+        about: "Runs the commands of Markdown task files, step by step.",
+        without_entry: false,
+        variables: &[],
+        options: schema::<crate::runner::Options>,
+        make: |parts, given| {
+            let spawner = Arc::clone(&parts.spawner);
+            said(crate::runner::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+        },
+    },
+];
+
+fn schema<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}
+
+fn said<E: std::fmt::Display>(made: Result<ToolServer, E>) -> Result<ToolServer, String> {
+    made.map_err(|error| error.to_string())
+}
 
 // === impl Given ===
 
@@ -88,8 +165,7 @@ impl Builtin {
     /// The entry of this server, as TOML.
     #[must_use]
     pub fn entry(&self) -> String {
-        let names = self.without_entry.unwrap_or_default();
-        let env: Vec<String> = names.iter().map(|name| format!("{name} = \"${{{name}:-}}\"")).collect();
+        let env: Vec<String> = self.variables.iter().map(|name| format!("{name} = \"${{{name}:-}}\"")).collect();
         format!("[servers.{0}]\nbuiltin = \"{0}\"\nenv = {{ {1} }}\n", self.name, env.join(", "))
     }
 }
@@ -97,6 +173,6 @@ impl Builtin {
 /// The entries of the servers that are there without being declared, as TOML.
 #[must_use]
 pub fn entries() -> String {
-    let offered = ALL.iter().filter(|builtin| builtin.without_entry.is_some());
+    let offered = ALL.iter().filter(|builtin| builtin.without_entry);
     offered.map(Builtin::entry).collect::<Vec<_>>().join("\n")
 }

@@ -4,12 +4,14 @@
 //! address. Servers start behind that, each for itself.
 
 mod lazy_guard;
-pub(crate) use lazy_guard::launch as launch_guard;
+pub(crate) use lazy_guard::{LazyGuard, launch as launch_guard};
 
 mod engine;
 pub(crate) use engine::Engine;
 
 mod keeper;
+
+mod result_cache;
 
 mod listen;
 pub(crate) use listen::{door, tcp as bind};
@@ -171,7 +173,7 @@ impl Daemon {
         let state = State::open(&data, &loaded.config).await?;
         let reloader = Reloader::new(context, &loaded.config, state.local.clone());
         let files = reload::watchable(loaded.files);
-        let builtins = crate::inside::parts(&state, &loaded.config).await?;
+        let builtins = crate::inside::parts(&state, &loaded.config, &context.environment)?;
         let place = (data.clone(), state);
         let engine = Engine::start(guard, loaded.config, place, &context.environment, builtins).await?;
         let shutdown = CancellationToken::new();

@@ -1,20 +1,34 @@
 //! Which servers are inside this program, as the gateway asks for them: the control plane, and
 //! those of `builtins`, each with what its entry says.
 
+use crate::context::Context;
+use crate::daemon::LazyGuard;
+use crate::programs::Programs;
 use crate::report::Report;
 use crate::state::State;
 use builtins::Given;
-use config::{Config, Environment, Reach};
+use config::{Config, Environment, Reach, Sources};
 use gateway::server::Inside;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::Arc;
+use store::cache::{Cache, CacheSettings};
+use store::{Options, Place, Store};
+use tempfile::TempDir;
 
 /// What servers inside stand on.
 ///
 /// # Errors
-/// When the cache cannot be opened.
-pub(crate) async fn parts(state: &State, _config: &Config) -> Result<builtins::Parts, Report> {
-    Ok(builtins::Parts { store: state.shared.clone() })
+/// When the cache cannot be used.
+pub(crate) fn parts(state: &State, config: &Config, environment: &Environment) -> Result<builtins::Parts, Report> {
+    on(state.shared.clone(), config, environment)
+}
+
+fn on(store: Store, config: &Config, environment: &Environment) -> Result<builtins::Parts, Report> {
+    let cache = Cache::open(&CacheSettings::of(&config.cache)).map_err(|error| {
+        Report::usage(error.to_string()).hint("write it as redis://host:port/0, or leave `cache.url` out")
+    })?;
+    let spawner = Arc::new(Programs::of(LazyGuard::default()));
+    Ok(builtins::Parts { store, cache, spawner, environment: environment.clone() })
 }
 
 /// Makes the server of an entry.
@@ -47,4 +61,19 @@ pub(crate) fn given(entry: &config::Server, environment: &Environment) -> Given 
 
 fn names() -> String {
     builtins::ALL.iter().map(|builtin| builtin.name).chain(["switchboard"]).collect::<Vec<_>>().join(", ")
+}
+
+/// The same for looking at servers and not for using them, with the folder that goes with it.
+///
+/// # Errors
+/// When a place for what they would keep cannot be made.
+pub(crate) fn example(context: &Context) -> Result<(TempDir, builtins::Parts), Report> {
+    let folder = tempfile::tempdir().map_err(|error| Report::failed("there is no temporary folder").cause(error))?;
+    let place = Place::File(folder.path().join("state.db"));
+    let config = config::load(&Sources::default()).config;
+    let parts = context.block_on(async {
+        let store = Store::open(place, Options::default()).await.map_err(|error| Report::failed(error.to_string()))?;
+        on(store, &config, &context.environment)
+    })?;
+    Ok((folder, parts))
 }

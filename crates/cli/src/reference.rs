@@ -8,7 +8,7 @@ use crate::report::{Kind, Report};
 use clap::CommandFactory as _;
 use config::Limits;
 use protocol::{ErrorKind, Fault};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// Print a page of the reference documentation
@@ -27,6 +27,7 @@ enum Page {
     Limits,
     Env,
     Schema,
+    Servers,
 }
 
 /// How wide help is in the documentation, whatever the terminal.
@@ -35,7 +36,7 @@ const WIDTH: usize = 100;
 /// Prints the page.
 ///
 /// # Errors
-/// None.
+/// When a server inside cannot be made.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let page = match args.page {
         Page::Cli => cli(),
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         Page::Config => configuration(),
         Page::Limits => limits(),
         Page::Env => environment(),
+        Page::Servers => servers(context)?,
         Page::Schema => serde_json::to_string_pretty(&config::json_schema()).unwrap_or_default() + "\n",
     };
     context.printer.data(&page);
@@ -104,6 +106,25 @@ fn errors() -> String {
         );
     }
     page
+}
+
+/// The servers inside as JSON: `cargo xtask docs` counts their tokens and makes the page.
+fn servers(context: &Context) -> Result<String, Report> {
+    let (_folder, parts) = crate::inside::example(context)?;
+    let given = builtins::Given::default();
+    let mut servers = Vec::new();
+    for builtin in builtins::ALL {
+        let server = builtin.make(&parts, &given).map_err(Report::failed)?;
+        servers.push(json!({
+            "name": builtin.name,
+            "about": builtin.about,
+            "needs_entry": !builtin.without_entry,
+            "variables": builtin.variables,
+            "options": (builtin.options)(),
+            "tools": server.definitions().read::<Value>().unwrap_or_default(),
+        }));
+    }
+    Ok(Value::Array(servers).to_string())
 }
 
 fn configuration() -> String {

@@ -278,7 +278,7 @@ impl<'a> Work<'a> {
         let [startup_timeout, stop_timeout, connect_timeout] =
             ["startup_timeout", "stop_timeout", "connect_timeout"].map(duration);
         let (request_timeout, request_timeout_max) = self.request_timeouts();
-        let data = crate::host::data(self);
+        let data = host::data(self);
         let texts = |name| owned(texts_of(self.field(name)));
         let settings = declaration.settings;
         let record = |name, of_all| {

@@ -4,9 +4,10 @@
 //! Judged is the address that a name resolves to, and the connection is made to exactly that
 //! address. It knows no HTTP: redirects are judged by whoever follows them, each anew.
 
+use crate::reach::{Reach, reach};
 use crate::relay::stream::Stream;
 use crate::relay::{RelayError, Target};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use tokio::net::{TcpStream, lookup_host};
 
 /// How many addresses of one name are tried.
@@ -53,16 +54,6 @@ pub enum GuardError {
     /// There is no connection.
     #[error(transparent)]
     Relay(#[from] RelayError),
-}
-
-/// What an address is, as far as it matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    Public,
-    Loopback,
-    Private,
-    /// Link-local, unspecified, multicast, reserved: nobody's server.
-    Never,
 }
 
 impl Guard {
@@ -127,12 +118,7 @@ impl Guard {
         if open || (self.is_own(target) && reach != Reach::Never) {
             return Ok(());
         }
-        let kind = match reach {
-            Reach::Loopback => "this machine itself",
-            Reach::Private => "a private network",
-            Reach::Public | Reach::Never => "no address of a server",
-        };
-        Err(GuardError::Blocked { authority: authority(), address, kind })
+        Err(GuardError::Blocked { authority: authority(), address, kind: reach.as_str() })
     }
 }
 
@@ -146,55 +132,6 @@ impl Origin {
 fn names_loopback(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost") || host.parse().is_ok_and(|ip| reach(ip) == Reach::Loopback)
-}
-
-fn reach(address: IpAddr) -> Reach {
-    match address {
-        IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => reach_v6(address),
-    }
-}
-
-fn reach_v4(address: Ipv4Addr) -> Reach {
-    let [a, b, c, _] = address.octets();
-    match (a, b, c) {
-        (127, ..) => Reach::Loopback,
-        (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Reach::Private,
-        // "This" network, link-local, protocol assignments, documentation, benchmarks, multicast
-        // and everything above.
-        (0, ..)
-        | (169, 254, _)
-        | (192, 0, 0 | 2)
-        | (192, 88, 99)
-        | (198, 18 | 19, _)
-        | (198, 51, 100)
-        | (203, 0, 113)
-        | (224..=255, ..) => Reach::Never,
-        _ => Reach::Public,
-    }
-}
-
-fn reach_v6(address: Ipv6Addr) -> Reach {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        reach_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match (a, b) {
-        _ if address.is_loopback() => Reach::Loopback,
-        // Mapped, and translated by the well-known prefix: judged as what they lead to.
-        (0, 0) if (c, d, e, f) == (0, 0, 0, 0xffff) => embedded(g, h),
-        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => embedded(g, h),
-        (0x2002, _) => match embedded(b, c) {
-            Reach::Public => Reach::Public,
-            _ => Reach::Never,
-        },
-        (0xfc00..=0xfdff, _) => Reach::Private,
-        // Global unicast without Teredo and its neighbours, documentation.
-        (0x2001, 0..=0x01ff | 0x0db8) => Reach::Never,
-        (0x2000..=0x3ffe, _) => Reach::Public,
-        _ => Reach::Never,
-    }
 }
 
 #[cfg(test)]

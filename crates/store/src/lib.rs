@@ -29,7 +29,13 @@ pub mod idempotency;
 
 pub mod documents;
 
+pub mod goals;
+
 pub mod records;
+
+pub mod cache;
+
+pub mod memories;
 
 mod backup;
 

@@ -51,6 +51,9 @@ pub use page::Page;
 mod docker;
 pub use docker::Docker;
 
+mod redis;
+pub use redis::Redis;
+
 mod peers;
 pub use peers::{Peers, require_peers, require_program};
 

@@ -26,11 +26,13 @@ mod cache;
 
 mod call;
 
+mod memory;
+
 mod logs;
 
 mod connect;
 
-mod serve;
+pub(crate) mod serve;
 
 mod auth;
 
@@ -105,6 +107,7 @@ pub(crate) enum Command {
     Call(call::Args),
     ApproveTools(approve_tools::Args),
     Cache(cache::Args),
+    Memory(memory::Args),
     Logs(logs::Args),
     Connect(connect::Args),
     Serve(serve::Args),
@@ -167,6 +170,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Call(args) => call::run(&args, context),
         Command::ApproveTools(args) => approve_tools::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
+        Command::Memory(args) => memory::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),

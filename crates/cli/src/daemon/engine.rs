@@ -3,14 +3,15 @@
 
 use super::keeper;
 use super::lazy_guard::LazyGuard;
+use super::result_cache;
 use crate::audit::Auditor;
 use crate::data_folder::DataFolder;
+use crate::programs::Programs;
 use crate::records::RecordWriter;
 use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
 use config::{Config, Environment};
-use gateway::guards::MemoryCache;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
 use supervisor::{GuardProcess, LogWriter, LogWriterLimits};
@@ -47,6 +48,8 @@ impl Engine {
     ) -> Result<Self, Report> {
         let failed = |error: std::io::Error| Report::failed("the switchboard cannot be started").cause(error);
         let guard = LazyGuard::adopt(process).map_err(failed)?;
+        // One guard for all, so that the end of the engine is the end of what servers inside run too.
+        let builtins = builtins::Parts { spawner: Arc::new(Programs::of(guard.clone())), ..builtins };
         let limits = config.limits.clone();
         let file_bytes_max = limits.log_file_bytes_max as u64;
         let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);
@@ -54,6 +57,7 @@ impl Engine {
         let known = keeper::read(&state.local).await.map_err(|error| state::failed(&error))?;
         let auditor = Auditor::start(state.shared.clone());
         let inside = control::Inside::new(auditor.deeds());
+        let cache = builtins.cache.clone();
         let parts = Parts {
             config: Arc::new(config),
             stored: known.stored.clone(),
@@ -67,7 +71,7 @@ impl Engine {
             installs: Some(data.installed()),
             data: data.root.clone(),
             approved_tools: known.approved.clone(),
-            cache: Arc::new(MemoryCache::default()),
+            cache: result_cache::of(&cache, &data),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")

@@ -13,7 +13,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A change of the tables. `{bytes}` is the type of bytes, `{number}` of a key that counts by itself.
+/// A change of the tables. `{bytes}` is the type of bytes, `{number}` of a key that counts by itself;
+/// `{keyed}` stands after a table that is little more than its key.
 pub(crate) struct Step {
     /// What it brings.
     pub(crate) name: &'static str,
@@ -88,12 +89,12 @@ fn named(tx: &Tx, number: i64) -> Result<&'static Step, Error> {
 }
 
 async fn run(tx: &mut Tx, group: &'static [&'static str]) -> Result<(), Error> {
-    let (bytes, number) = if tx.is_postgres() {
-        ("BYTEA", "BIGSERIAL PRIMARY KEY")
+    let (bytes, number, keyed) = if tx.is_postgres() {
+        ("BYTEA", "BIGSERIAL PRIMARY KEY", "")
     } else {
-        ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT")
+        ("BLOB", "INTEGER PRIMARY KEY AUTOINCREMENT", " WITHOUT ROWID")
     };
-    let sql = group.join(";\n").replace("{bytes}", bytes).replace("{number}", number);
+    let sql = group.join(";\n").replace("{bytes}", bytes).replace("{number}", number).replace("{keyed}", keyed);
     tx.script(AssertSqlSafe(sql)).await
 }
 

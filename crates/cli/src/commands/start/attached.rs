@@ -37,7 +37,7 @@ pub(super) fn run(name: &str, timeout: Duration, context: &Context) -> Result<()
     let runtime = daemon::runtime()?;
     let ended = runtime.block_on(Box::pin(async {
         let state = State::open(&data, &config).await?;
-        let builtins = crate::inside::parts(&state, &config).await?;
+        let builtins = crate::inside::parts(&state, &config, &context.environment)?;
         let engine = Engine::start(guard, config, (data, state), &context.environment, builtins).await?;
         let server = engine.gateway.snapshot().servers.values().next().cloned();
         let ended = match server {
