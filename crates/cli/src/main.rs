@@ -15,10 +15,12 @@ mod old_names;
 
 mod client;
 mod data_folder;
+mod state;
 mod store_files;
 mod vault;
 mod watching;
 
+mod audit;
 mod background;
 mod daemon;
 mod doctor;
@@ -76,5 +78,5 @@ fn read(translated: &Translated, environment: &config::Environment) -> Result<(C
     let cli = Cli::read(translated.arguments.iter().cloned())?;
     let settings = Settings::resolve(&cli.global, environment);
     let printer = Printer::new(&settings, environment);
-    Ok((cli, Context { environment: environment.clone(), settings, printer }))
+    Ok((cli, Context::new(environment.clone(), settings, printer)))
 }

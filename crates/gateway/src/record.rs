@@ -127,7 +127,12 @@ impl Records {
         std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many records were dropped because the queue was full.
+    /// Counts records that were taken and could not be kept.
+    pub fn lost(&self, records: u64) {
+        self.dropped.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// How many records were dropped because the queue was full, or lost after they were taken.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

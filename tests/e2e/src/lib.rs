@@ -18,6 +18,9 @@ pub use processes::{Process, Tree, kill};
 mod switchboard;
 pub use switchboard::{Home, Switchboard};
 
+mod small_disk;
+pub use small_disk::SmallDisk;
+
 mod http;
 pub use http::{Answer, exchange, send, try_exchange};
 

@@ -27,11 +27,12 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Dependencies that only these rooms know, so that changing them changes one room.
 const DOORS: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["config"]),
+    ("argon2", &["cli"]),
     ("axum", &["control"]),
     ("brotli-decompressor", &["outbound"]),
     ("clap", &["cli"]),
     ("encoding_rs", &["builtins"]),
-    ("flate2", &["outbound"]),
+    ("flate2", &["outbound", "cli"]),
     ("globset", &["config", "gateway"]),
     ("html5ever", &["builtins"]),
     ("hyper", &["outbound", "gateway", "control", "cli"]),
@@ -46,6 +47,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("saphyr-parser", &["config"]),
     ("signal-hook", &["supervisor"]),
     ("sqlx", &["store"]),
+    ("tar", &["cli"]),
     ("tokio-tungstenite", &["gateway"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),

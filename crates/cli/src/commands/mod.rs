@@ -40,6 +40,8 @@ mod discover;
 
 mod approve;
 
+mod audit;
+
 mod add;
 
 mod change;
@@ -108,6 +110,7 @@ pub(crate) enum Command {
     Auth(auth::Args),
     Discover(discover::Args),
     Approve(approve::Args),
+    Audit(audit::Args),
     Add(add::Args),
     Remove(change::RemoveArgs),
     Enable(change::EnableArgs),
@@ -165,6 +168,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Auth(args) => auth::run(&args, context),
         Command::Discover(args) => discover::run(&args, context),
         Command::Approve(args) => approve::run(&args, context),
+        Command::Audit(args) => audit::run(&args, context),
         Command::Add(args) => add::run(&args, context),
         Command::Remove(args) => change::remove(&args, context),
         Command::Enable(args) => change::enable(&args, context),

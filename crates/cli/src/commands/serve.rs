@@ -6,6 +6,7 @@ use crate::daemon;
 use crate::inside::given;
 use crate::log_format;
 use crate::report::Report;
+use crate::state::State;
 use clap::builder::PossibleValuesParser;
 use config::{BUILTINS_VARIABLE, Config, Flags, Reach, Sources};
 use gateway::listener::Http;
@@ -43,12 +44,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     log_format::start(&context.printer, context.settings.verbose, Level::WARN);
     let runtime = daemon::runtime()?;
     let served = runtime.block_on(Box::pin(async {
-        let service = made(&args.name, &config, context).await?;
+        let (service, state) = made(&args.name, &config, context).await?;
         let shutdown = super::connect::until_told_to_end()?;
-        match &args.http {
+        let served = match &args.http {
             Some(_) => over_http(service, &config, context, shutdown).await,
             None => on_stdio(service, &config, shutdown).await,
-        }
+        };
+        state.close().await;
+        served
     }));
     // A read of stdin cannot be taken back: nobody waits for it.
     runtime.shutdown_background();
@@ -60,18 +63,21 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 /// # Errors
 /// A broken configuration, and options that the server does not take.
 pub(crate) async fn service(name: &str, context: &Context) -> Result<Arc<dyn Service>, Report> {
-    made(name, &config_of(name, None, context)?, context).await
+    let (service, _) = made(name, &config_of(name, None, context)?, context).await?;
+    Ok(service)
 }
 
-async fn made(name: &str, config: &Config, context: &Context) -> Result<Arc<dyn Service>, Report> {
+async fn made(name: &str, config: &Config, context: &Context) -> Result<(Arc<dyn Service>, State), Report> {
     let entry = entry(name, config)?;
-    let parts = crate::inside::parts(context, config).await?;
+    let state = State::open(&context.data_folder()?, config).await?;
+    let parts = crate::inside::parts(&state, config, &context.environment)?;
     let refused = |message: String| {
         Report::usage(format!("`{name}` cannot be served: {message}"))
             .hint("mend its entry, then look again: switchboard config check")
     };
     let builtin = builtins::Builtin::find(name).ok_or_else(|| refused("there is no such server".to_owned()))?;
-    builtin.service(&parts, &given(entry, &context.environment)).map_err(refused)
+    let service = builtin.service(&parts, &given(entry, &context.environment)).map_err(refused)?;
+    Ok((service, state))
 }
 
 /// The configuration with this server in it, whether it has an entry or not.

@@ -38,6 +38,7 @@ mod rounds;
 mod sign_in;
 mod sockets;
 mod sse;
+mod state;
 mod task_questions;
 mod tasks;
 mod under_load;
