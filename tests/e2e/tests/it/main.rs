@@ -21,6 +21,7 @@ mod guards;
 mod health;
 mod held;
 mod host;
+mod inside;
 mod interactive;
 mod lab;
 mod life;
