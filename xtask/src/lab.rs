@@ -76,7 +76,7 @@ enum Loop {
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Fuzz,
         Self::Hostile,
         Self::Kills,
