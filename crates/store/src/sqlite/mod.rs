@@ -14,7 +14,7 @@ use crate::job::{Job, guarded};
 use crate::place::Options;
 use crate::value::{Row, values};
 use crate::{Error, Running, Tx};
-pub(crate) use open::{COPY_CACHE_KIB, check, connect};
+pub(crate) use open::{COPY_CACHE_KIB, check, connect, migrate_to};
 use readers::Readers;
 pub(crate) use readers::end;
 use std::path::{Path, PathBuf};
