@@ -3,6 +3,8 @@
 
 mod board;
 
+mod stores;
+
 use crate::tool::{self, Watched};
 use crate::{bench, fuzz, peers};
 use anyhow::{Context, Result, bail, ensure};
@@ -42,6 +44,9 @@ pub(crate) struct LabArgs {
     /// Sizes of the loops around one running switchboard
     #[command(flatten)]
     board: board::Sizes,
+    /// Sizes of the loops of the store
+    #[command(flatten)]
+    stores: stores::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -53,6 +58,7 @@ enum Loop {
     Fuzz,
     Hostile,
     Kills,
+    StoreKills,
     Parked,
     Held,
     Wake,
@@ -74,6 +80,7 @@ impl Loop {
         Self::Fuzz,
         Self::Hostile,
         Self::Kills,
+        Self::StoreKills,
         Self::Parked,
         Self::Held,
         Self::Wake,
@@ -93,6 +100,7 @@ impl Loop {
             Self::Fuzz => "fuzz",
             Self::Hostile => "hostile",
             Self::Kills => "kills",
+            Self::StoreKills => "store-kills",
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Wake => "wake",
@@ -113,6 +121,7 @@ impl Loop {
             Self::Fuzz => "libFuzzer on envelope and framing, 10 minutes each (--seconds)",
             Self::Hostile => "a million hostile envelopes per property (--cases)",
             Self::Kills => "kill -9 the daemon 200 times, count what is left (--kills)",
+            Self::StoreKills => "kill -9 writers of the store 1 000 times on each database (--store-kills)",
             Self::Parked => "100 000 random orders of 64 clients with parked calls (--interleavings)",
             Self::Held => "memory of 2 000 idle sessions, streams, subscriptions and parked calls (--held)",
             Self::Wake => "what waking a sleeping server costs beyond its own start, 200 times (--wakes)",
@@ -142,6 +151,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Fuzz => fuzz::run(root, args.seconds)?,
         Loop::Hostile => hostile(root, args.cases)?,
         Loop::Kills => kills(root, args.kills)?,
+        Loop::StoreKills => stores::kills(root, &args.stores)?,
         Loop::Parked => parked(root, args.interleavings)?,
         Loop::Held => held(root, args.held)?,
         Loop::Wake => wake(root, args.wakes)?,

@@ -26,11 +26,11 @@ mod backup;
 mod daemon;
 mod doctor;
 mod inside;
-mod tools_inside;
 mod log_format;
 mod preflight;
 mod programs;
 mod records;
+mod tools_inside;
 
 mod reference;
 
