@@ -182,6 +182,13 @@ async fn nobody_types_and_the_status_of_a_signal_is_told() {
 }
 
 #[tokio::test]
+async fn limits_of_the_options_reach_the_command() {
+    let world = World::shell(json!({ "allow": ["*"], "limits": { "open_files": 17 } }));
+    let ulimit = program(&world, "ulimits", "ulimit -n");
+    assert_eq!(world.ok("execute_command", json!({ "command": ulimit })).await["stdout"], json!("17\n"));
+}
+
+#[tokio::test]
 async fn definitions_are_short() {
     let definitions = anything().definitions();
     assert_eq!(definitions.as_array().unwrap().len(), 5);
