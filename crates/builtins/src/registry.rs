@@ -1,7 +1,7 @@
 //! Every server inside, once: its name, what it is for, whether it is there without an entry, and
 //! how it is made.
 
-use crate::{Limits, Spawner};
+use crate::Spawner;
 use config::Environment;
 use protocol::{Service, ToolServer};
 use schemars::JsonSchema;
@@ -94,7 +94,7 @@ pub const ALL: &[Builtin] = &[
         options: schema::<crate::shell::Options>,
         make: |parts, given| {
             let spawner = Arc::clone(&parts.spawner);
-            said(crate::shell::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+            said(crate::shell::server(&given.options()?, &parts.environment, spawner))
         },
     },
     Builtin {
@@ -105,7 +105,7 @@ pub const ALL: &[Builtin] = &[
         options: schema::<crate::runner::Options>,
         make: |parts, given| {
             let spawner = Arc::clone(&parts.spawner);
-            said(crate::runner::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+            said(crate::runner::server(&given.options()?, &parts.environment, spawner))
         },
     },
 ];
