@@ -29,11 +29,11 @@ mod announce;
 
 mod finder;
 
+use crate::audit;
 use crate::context::Context;
 use crate::data_folder::{Lock, Sockets};
 use crate::printer::count;
 use crate::report::Report;
-use crate::audit;
 use crate::state::State;
 use crate::{log_format, store_files};
 use config::Loaded;

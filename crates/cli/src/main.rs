@@ -25,11 +25,11 @@ mod background;
 mod daemon;
 mod doctor;
 mod inside;
-mod tools_inside;
 mod log_format;
 mod preflight;
 mod programs;
 mod records;
+mod tools_inside;
 
 mod reference;
 

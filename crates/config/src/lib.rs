@@ -64,8 +64,8 @@ pub mod edit;
 pub use approval::{Approvals, Record, Sealed, Subject, Verdict};
 pub use child_env::{check_environment, child_environment, service_environment};
 pub use config::{
-    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Listen, Names, OAuth, Pin, Prefix, Reach, Records,
-    Restart, Server, Start, ToolFilter, WatchedFiles, Written,
+    Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Listen, Names, OAuth, Pin, Prefix, Reach,
+    Records, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render, visible};

@@ -15,11 +15,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let place = arguments.next().ok_or("FILE-OR-URL is missing")?;
     let seconds = arguments.next().unwrap_or_else(|| "3".to_owned()).parse()?;
-    let place = if place.starts_with("postgres") {
-        Place::Url(SecretString::from(place))
-    } else {
-        Place::File(place.into())
-    };
+    let place =
+        if place.starts_with("postgres") { Place::Url(SecretString::from(place)) } else { Place::File(place.into()) };
     let began = Instant::now();
     let store = Store::open(place.clone(), Options::default()).await?;
     let first = began.elapsed();

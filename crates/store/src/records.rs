@@ -3,9 +3,9 @@
 //!
 //! Losing the last of them is no loss of state; whoever writes them bounds how many wait.
 
+use crate::Error;
 use crate::tx::Tx;
 use crate::value::{Row, values};
-use crate::Error;
 
 /// What a row takes beside its text, in bytes, roughly.
 const ROW_BYTES: usize = 64;

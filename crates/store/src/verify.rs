@@ -1,11 +1,11 @@
 //! Whether what is there is whole: the file itself, the chains of events, and ids that point nowhere.
 
+use crate::Running;
 use crate::error::Error;
 use crate::log::{self, Verified};
 use crate::sqlite;
 use crate::store::Store;
 use crate::tx::{Link, Tx};
-use crate::Running;
 use std::path::Path;
 use std::sync::Arc;
 

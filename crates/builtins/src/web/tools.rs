@@ -6,9 +6,9 @@
 use super::fetch::{Document, Fetcher, Wanted};
 use super::options::Options;
 use super::search::{Found, Item, Query, Searcher};
+use crate::with;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use crate::with;
 use protocol::tools::{Effect, Failure, Tool};
 use protocol::{CallContext, ToolServer};
 use schemars::JsonSchema;

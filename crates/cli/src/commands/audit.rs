@@ -59,9 +59,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 }
 
 fn verify(context: &Context) -> Result<(), Report> {
-    let verified = state::look(context, async |store| {
-        store.read(STREAM, |tx| Box::pin(log::verify(tx, STREAM))).await.map(Some)
-    })?;
+    let verified =
+        state::look(context, async |store| store.read(STREAM, |tx| Box::pin(log::verify(tx, STREAM))).await.map(Some))?;
     let entries = match verified {
         None => 0,
         Some(Verified::Whole { events }) => events,
@@ -76,7 +75,9 @@ fn verify(context: &Context) -> Result<(), Report> {
         context.printer.document(&json!({ "whole": true, "entries": entries }));
     } else {
         let entries = usize::try_from(entries).unwrap_or_default();
-        context.printer.line(&format!("the audit is whole: {entries} {}", if entries == 1 { "entry" } else { "entries" }));
+        context
+            .printer
+            .line(&format!("the audit is whole: {entries} {}", if entries == 1 { "entry" } else { "entries" }));
     }
     Ok(())
 }

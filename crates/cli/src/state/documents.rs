@@ -128,8 +128,9 @@ pub(super) async fn change_approvals<T: Send + 'static>(
             let change = Arc::clone(&change);
             Box::pin(async move {
                 let found = documents::get(tx, kind::APPROVALS, ONLY).await?;
-                let mut approvals: Approvals =
-                    found.and_then(|found| parsed(kind::APPROVALS, &found, "nothing counts as approved")).unwrap_or_default();
+                let mut approvals: Approvals = found
+                    .and_then(|found| parsed(kind::APPROVALS, &found, "nothing counts as approved"))
+                    .unwrap_or_default();
                 let said = {
                     let mut change = change.lock().unwrap_or_else(PoisonError::into_inner);
                     (*change)(&mut approvals)
@@ -193,8 +194,10 @@ async fn read_only_one<T: DeserializeOwned + Default>(
 
 fn parsed<T: DeserializeOwned>(kind: &str, found: &documents::Document, without: &str) -> Option<T> {
     let read = serde_json::from_str(&found.body);
-    read.inspect_err(|error| tracing::warn!(%error, "the stored {kind} of `{}` cannot be read: {error}; {without}", found.key))
-        .ok()
+    read.inspect_err(
+        |error| tracing::warn!(%error, "the stored {kind} of `{}` cannot be read: {error}; {without}", found.key),
+    )
+    .ok()
 }
 
 #[cfg(test)]
@@ -243,7 +246,8 @@ mod tests {
         assert_eq!(read(&store).await, two);
         let mut one = two.clone();
         one.stored.servers.remove("a");
-        let changed: Vec<_> = one.changes(&two).into_iter().map(|(kind, key, body)| (kind, key, body.is_some())).collect();
+        let changed: Vec<_> =
+            one.changes(&two).into_iter().map(|(kind, key, body)| (kind, key, body.is_some())).collect();
         assert_eq!(changed, [("catalog", "a".to_owned(), false)]);
         write(&store, &two, &one).await.unwrap();
         assert_eq!(read(&store).await, one);

@@ -15,7 +15,8 @@ fn the_daemon_ends_and_leaves_no_socket() {
         assert!(!sandbox.root.join("data").join(left).exists(), "{left}");
     }
     assert!(!std::path::Path::new(&format!("/proc/{server}")).exists(), "the server has ended");
-    let left: Vec<_> = std::fs::read_dir(sandbox.root.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(sandbox.root.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.contains(&"state.db".into()), "state is kept: {left:?}");
     assert!(!left.contains(&"state.db-wal".into()), "the store was closed: {left:?}");
 }

@@ -93,7 +93,8 @@ fn a_run_goes_on_where_a_kill_stopped_it() {
     let status: Value = serde_json::from_str(&client.text("runner__get_task_status", json!({}))).unwrap();
     assert_eq!(status["tasks"]["task.md"]["status"], json!("interrupted"), "{status}");
     let run: Value =
-        serde_json::from_str(&client.text("runner__run_task", json!({"task_path": "task.md", "resume": true}))).unwrap();
+        serde_json::from_str(&client.text("runner__run_task", json!({"task_path": "task.md", "resume": true})))
+            .unwrap();
     assert_eq!((&run["status"], &run["steps_done"]), (&json!("completed"), &json!(3)), "{run}");
     assert_eq!(fs::read_to_string(work.join("log")).unwrap(), "1\n2\n2\n3\n", "the first step was not done twice");
     let read: Value = serde_json::from_str(&client.text("files__read_file", json!({"file_path": "log"}))).unwrap();

@@ -50,7 +50,11 @@ fn f_29_a_damaged_or_newer_store_is_refused_and_left_as_it_is() {
     fs::write(&store, "no database at all, ".repeat(1000)).unwrap();
     let damaged = home.refused("127.0.0.1:0");
     assert_eq!(damaged.code, Some(1), "{damaged:?}");
-    assert!(damaged.stderr.contains("is damaged") && damaged.stderr.contains("switchboard restore"), "{}", damaged.stderr);
+    assert!(
+        damaged.stderr.contains("is damaged") && damaged.stderr.contains("switchboard restore"),
+        "{}",
+        damaged.stderr
+    );
     assert!(fs::read_to_string(&store).unwrap().starts_with("no database"), "expected the file to be left alone");
     let looking = home.cli(&["list"]);
     assert!(looking.stderr.contains("nothing counts as approved"), "expected commands to say so: {looking:?}");

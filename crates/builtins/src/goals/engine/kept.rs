@@ -127,7 +127,8 @@ impl Kept {
         let (next, _) = log::append(tx, head, events).await?;
         let Some(state) = &mut self.state else { return Err(Error::Closed) };
         state.seq = u64::try_from(next.seq).unwrap_or(0);
-        let (gone, put) = rows::changed(state, &self.pending).map_err(|error| damaged(tx, &Damage(error.to_string())))?;
+        let (gone, put) =
+            rows::changed(state, &self.pending).map_err(|error| damaged(tx, &Damage(error.to_string())))?;
         goals::write(tx, next.seq, gone, put).await?;
         if self.before.is_none_or(|(counters, _)| counters != state.counters()) {
             goals::keep_counters(tx, &rows::counters(state.counters())).await?;

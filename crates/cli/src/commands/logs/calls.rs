@@ -47,9 +47,8 @@ impl Wanted {
         let since_ms = match &args.since {
             None => 0,
             Some(since) => {
-                let ago = config::parse_duration(since).ok_or_else(|| {
-                    Report::usage(format!("`{since}` is no time")).hint("such as 90s, 15m, 2h or 7d")
-                })?;
+                let ago = config::parse_duration(since)
+                    .ok_or_else(|| Report::usage(format!("`{since}` is no time")).hint("such as 90s, 15m, 2h or 7d"))?;
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(now.saturating_sub(ago).as_millis()).unwrap_or(i64::MAX)
             }

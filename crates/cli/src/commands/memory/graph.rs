@@ -14,9 +14,8 @@ const COUNTED: [&str; 4] = ["created", "updated", "unchanged", "links"];
 
 /// Sends all of a file; gives the sums.
 pub(super) async fn import(file: &Path, namespace: Option<&str>, tools: &mut Tools<'_>) -> Result<Value, Report> {
-    let unreadable = |error: std::io::Error| {
-        Report::usage(format!("the file {} cannot be read", file.display())).cause(error)
-    };
+    let unreadable =
+        |error: std::io::Error| Report::usage(format!("the file {} cannot be read", file.display())).cause(error);
     if std::fs::metadata(file).map_err(unreadable)?.len() > FILE_BYTES_MAX {
         return Err(Report::usage(format!("the file {} has more than {FILE_BYTES_MAX} bytes", file.display())));
     }
@@ -88,10 +87,10 @@ mod tests {
     #[test]
     fn entities_come_before_relations() {
         let text = "{\"type\":\"relation\",\"from\":\"a\"}\n\n{\"type\":\"entity\",\"name\":\"a\"}\n";
-        assert_eq!(lines(text).unwrap(), [
-            "{\"type\":\"entity\",\"name\":\"a\"}",
-            "{\"type\":\"relation\",\"from\":\"a\"}"
-        ]);
+        assert_eq!(
+            lines(text).unwrap(),
+            ["{\"type\":\"entity\",\"name\":\"a\"}", "{\"type\":\"relation\",\"from\":\"a\"}"]
+        );
         let whole = r#"{"relations":[{"from":"a"}],"entities":[{"name":"a"}]}"#;
         assert_eq!(lines(whole).unwrap(), [r#"{"name":"a","type":"entity"}"#, r#"{"from":"a","type":"relation"}"#]);
         assert!(lines("x").unwrap_err().message.contains("line 1"));

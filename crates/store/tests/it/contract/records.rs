@@ -14,9 +14,8 @@ async fn records_are_paged_from_the_newest_back() {
         for at in 0..50 {
             write(&store, move |tx| Box::pin(async move { records::insert(tx, &page(at)).await })).await.unwrap();
         }
-        let pages = |before, since| {
-            read(&store, move |tx| Box::pin(async move { records::pages(tx, before, since, 3).await }))
-        };
+        let pages =
+            |before, since| read(&store, move |tx| Box::pin(async move { records::pages(tx, before, since, 3).await }));
         let first = pages(None, 0).await.unwrap();
         assert_eq!(first.iter().map(|found| found.page.to_ms).collect::<Vec<_>>(), [49, 48, 47]);
         let next = pages(Some(first[2].id), 0).await.unwrap();
