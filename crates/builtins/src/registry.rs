@@ -63,6 +63,14 @@ pub const ALL: &[Builtin] = &[
         make: |parts, given| Ok(crate::cache::server(parts.cache.clone(), &given.options()?)),
     },
     Builtin {
+        name: "goals",
+        about: "Goals, their tasks, what waits for what, and who works on it.",
+        without_entry: true,
+        variables: &[],
+        options: schema::<crate::goals::Options>,
+        make: |parts, given| Ok(crate::goals::server(parts.store.clone(), given.options()?)),
+    },
+    Builtin {
         name: "memory",
         about: "Texts that are remembered across conversations, and found by their words.",
         without_entry: true,
