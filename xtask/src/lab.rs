@@ -1,6 +1,7 @@
 //! `cargo xtask lab`: what takes long or wants a quiet machine. Each loop is bounded and leaves
 //! one line in `BENCH.md`, so that a claim there has its command beside it.
 
+mod beside;
 mod board;
 mod pages;
 
@@ -48,6 +49,9 @@ pub(crate) struct LabArgs {
     /// Sizes of the loops of the store
     #[command(flatten)]
     stores: stores::Sizes,
+    /// Sizes of the comparison with servers of others
+    #[command(flatten)]
+    beside: beside::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -60,6 +64,7 @@ enum Loop {
     Hostile,
     Kills,
     StoreKills,
+    Beside,
     Parked,
     Held,
     Wake,
@@ -83,6 +88,7 @@ impl Loop {
         Self::Hostile,
         Self::Kills,
         Self::StoreKills,
+        Self::Beside,
         Self::Parked,
         Self::Held,
         Self::Wake,
@@ -104,6 +110,7 @@ impl Loop {
             Self::Hostile => "hostile",
             Self::Kills => "kills",
             Self::StoreKills => "store-kills",
+            Self::Beside => "beside",
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Wake => "wake",
@@ -136,6 +143,9 @@ impl Loop {
             Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
             Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
             Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
+            Self::Beside => {
+                "the servers inside beside server-memory, redis-mcp-server and mcp-server-fetch (--beside-calls)"
+            }
             Self::Pages => "the readable part of real pages, beside mcp-server-fetch",
             Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
@@ -167,6 +177,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Soak => board::soak(root, &args.board)?,
         Loop::HostileServers => board::hostile(root, &args.board)?,
         Loop::Fleet => board::fleet(root, &args.board)?,
+        Loop::Beside => beside::run(root, &args.beside, !args.dry_run)?,
         Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
         // It writes its own part of the page.
