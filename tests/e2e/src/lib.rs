@@ -51,6 +51,9 @@ pub use page::Page;
 mod docker;
 pub use docker::Docker;
 
+mod postgres;
+pub use postgres::Postgres;
+
 mod redis;
 pub use redis::Redis;
 
