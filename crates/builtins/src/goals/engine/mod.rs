@@ -8,6 +8,8 @@ mod history;
 mod kept;
 mod rows;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod tests;
 
 use super::model::{Command, Refusal, State};
