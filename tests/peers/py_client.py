@@ -5,6 +5,7 @@ Runs the steps of a scenario file and prints one JSON object; the contract is in
 """
 
 import json
+import re
 import sys
 import time
 
@@ -25,6 +26,21 @@ async def pages(method, member, key):
         cursor = page.next_cursor
         if cursor is None:
             return found
+
+
+def filled(value, done):
+    """`{{2.tasks.0.id}}` is what the structured content of the third step holds there."""
+    if isinstance(value, dict):
+        return {key: filled(each, done) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, done) for each in value]
+    named = re.fullmatch(r"\{\{(\d+)((?:\.\w+)*)\}\}", value) if isinstance(value, str) else None
+    if named is None:
+        return value
+    found = done[int(named[1])]["result"]["structuredContent"]
+    for part in named[2].split(".")[1:]:
+        found = found[int(part) if isinstance(found, list) else part]
+    return found
 
 
 def plain(result):
@@ -143,7 +159,7 @@ class Player:
             for step in steps:
                 try:
                     with anyio.fail_after(STEP_TIMEOUT):
-                        done.append(await getattr(self, "do_" + step["do"])(step))
+                        done.append(await getattr(self, "do_" + step["do"])(filled(step, done)))
                 except Exception as why:
                     error = getattr(why, "error", None)
                     code = getattr(error, "code", None)

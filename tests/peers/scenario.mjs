@@ -45,12 +45,24 @@ export async function play(kit) {
   const done = [];
   for (const step of steps) {
     try {
-      done.push(await within(STEP_TIMEOUT_MS, `step ${step.do}`, one(kit, step)));
+      done.push(await within(STEP_TIMEOUT_MS, `step ${step.do}`, one(kit, filledIn(step, done))));
     } catch (error) {
       done.push({ error: { code: error.code ?? null, message: String(error.message ?? error) } });
     }
   }
   console.log(JSON.stringify({ version: kit.version(), steps: done, asked }));
+}
+
+// `{{2.tasks.0.id}}` is what the structured content of the third step holds there.
+function filledIn(value, done) {
+  if (Array.isArray(value)) return value.map((each) => filledIn(each, done));
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, filledIn(each, done)]));
+  }
+  const named = typeof value === 'string' && /^\{\{(\d+)((?:\.\w+)*)\}\}$/.exec(value);
+  if (!named) return value;
+  const path = named[2].split('.').slice(1);
+  return path.reduce((found, part) => found[part], done[named[1]].result.structuredContent);
 }
 
 async function one(kit, step) {

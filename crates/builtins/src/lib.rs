@@ -3,8 +3,6 @@
 //! They deliberately know neither the gateway nor the supervisor: each is a `Service`, and what
 //! it needs is handed to it. A new one is a folder and a line in [`ALL`].
 
-pub mod web;
-
 mod registry;
 
 pub use registry::{ALL, Builtin, Env, Given, Parts, entries};
@@ -15,6 +13,7 @@ pub mod goals;
 pub mod memory;
 pub mod runner;
 pub mod shell;
+pub mod web;
 
 pub mod beneath;
 mod blocking;

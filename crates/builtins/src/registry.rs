@@ -1,7 +1,7 @@
 //! Every server inside, once: its name, what it is for, whether it is there without an entry, and
 //! how it is made.
 
-use crate::{Limits, Spawner};
+use crate::Spawner;
 use config::Environment;
 use protocol::{Service, ToolServer};
 use schemars::JsonSchema;
@@ -79,6 +79,14 @@ pub const ALL: &[Builtin] = &[
         make: |parts, given| Ok(crate::memory::server(parts.store.clone(), given.options()?)),
     },
     Builtin {
+        name: "web",
+        about: "Searches the web and reads pages, PDF files and texts.",
+        without_entry: true,
+        variables: crate::web::VARIABLES,
+        options: schema::<crate::web::Options>,
+        make: |_, given| crate::web::server(given.options()?, &*given.env),
+    },
+    Builtin {
         name: "files",
         about: "Reads, writes and finds files in folders that you name.",
         without_entry: false,
@@ -94,7 +102,7 @@ pub const ALL: &[Builtin] = &[
         options: schema::<crate::shell::Options>,
         make: |parts, given| {
             let spawner = Arc::clone(&parts.spawner);
-            said(crate::shell::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+            said(crate::shell::server(&given.options()?, &parts.environment, spawner))
         },
     },
     Builtin {
@@ -105,7 +113,7 @@ pub const ALL: &[Builtin] = &[
         options: schema::<crate::runner::Options>,
         make: |parts, given| {
             let spawner = Arc::clone(&parts.spawner);
-            said(crate::runner::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+            said(crate::runner::server(&given.options()?, &parts.environment, spawner))
         },
     },
 ];

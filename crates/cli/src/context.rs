@@ -6,9 +6,10 @@ use crate::data_folder::DataFolder;
 use crate::printer::Printer;
 use crate::report::Report;
 use crate::settings::Settings;
-use crate::store_files;
+use crate::state;
 use config::{Approvals, Environment, Flags, Loaded, Sources};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// What a command stands on.
 #[derive(Debug)]
@@ -16,11 +17,18 @@ pub(crate) struct Context {
     pub(crate) environment: Environment,
     pub(crate) settings: Settings,
     pub(crate) printer: Printer,
+    /// What was approved when it was asked for first.
+    approvals: OnceLock<Approvals>,
 }
 
 // === impl Context ===
 
 impl Context {
+    /// The context of one command.
+    pub(crate) fn new(environment: Environment, settings: Settings, printer: Printer) -> Self {
+        Self { environment, settings, printer, approvals: OnceLock::new() }
+    }
+
     /// Where the configuration comes from.
     pub(crate) fn sources(&self) -> Sources {
         Sources {
@@ -33,9 +41,18 @@ impl Context {
         }
     }
 
-    /// What a person approved for this data folder.
+    /// What a person approved for this data folder, when this command looked first; nothing where
+    /// that cannot be read. A runtime must not be the first to ask.
     pub(crate) fn approvals(&self) -> Approvals {
-        self.data_folder().map_or_else(|_| Approvals::default(), |data| store_files::read_approvals(&data))
+        let read = || {
+            let Ok(data) = self.data_folder() else { return Approvals::default() };
+            state::read_approvals(&data).unwrap_or_else(|report| {
+                let message = format!("{}; nothing counts as approved", report.message);
+                self.printer.warn(&message, report.hints.first().map(String::as_str));
+                Approvals::default()
+            })
+        };
+        self.approvals.get_or_init(read).clone()
     }
 
     /// Reads the configuration and shows what is wrong with it.

@@ -9,7 +9,9 @@ pub(crate) use lazy_guard::{LazyGuard, launch as launch_guard};
 mod engine;
 pub(crate) use engine::Engine;
 
-mod desired;
+mod keeper;
+
+mod result_cache;
 
 mod listen;
 pub(crate) use listen::{door, tcp as bind};
@@ -27,10 +29,12 @@ mod announce;
 
 mod finder;
 
+use crate::audit;
 use crate::context::Context;
 use crate::data_folder::{Lock, Sockets};
 use crate::printer::count;
 use crate::report::Report;
+use crate::state::State;
 use crate::{log_format, store_files};
 use config::Loaded;
 use control::Command;
@@ -165,11 +169,13 @@ impl Daemon {
         let (api, mcp) = (listen::unix(&sockets.api)?, listen::unix(&sockets.mcp)?);
         let streams = listen::streams(&loaded.config.listen, inherited.tcp, inherited.unix).await?;
         let (tcp_address, own) = (streams.tcp_address(), loaded.config.listen.unix.clone());
-        let reloader = Reloader::new(context, &loaded.config);
-        let files = reload::watchable(loaded.files);
         let data = context.data_folder()?;
-        let builtins = crate::inside::parts(context, &loaded.config).await?;
-        let engine = Engine::start(guard, loaded.config, data.clone(), &context.environment, builtins)?;
+        let state = State::open(&data, &loaded.config).await?;
+        let reloader = Reloader::new(context, &loaded.config, state.local.clone());
+        let files = reload::watchable(loaded.files);
+        let builtins = crate::inside::parts(&state, &loaded.config, &context.environment)?;
+        let place = (data.clone(), state);
+        let engine = Engine::start(guard, loaded.config, place, &context.environment, builtins).await?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (found, refused) = (watch::Sender::default(), watch::Sender::default());
@@ -203,7 +209,8 @@ impl Daemon {
         self.tell_ready();
         let (sender, mut changed) = mpsc::channel(1);
         let mut watcher = reload::watch(&self.files, sender.clone());
-        let finder = Finder::start(context, self.engine.gateway.clone(), self.found.clone(), sender.clone());
+        let reading = self.reloader.reading();
+        let finder = Finder::start(context, reading, self.engine.gateway.clone(), self.found.clone(), sender.clone());
         let ending = loop {
             let (reply, asked) = match self.wake(&mut changed).await {
                 Wake::End | Wake::Command(Command::Stop) => break Ending::Stop,
@@ -221,6 +228,9 @@ impl Daemon {
             let done = self.reloader.reload(&self.engine.gateway, asked).await;
             finder.again.notify_one();
             self.refused.send_replace(done.refused.clone());
+            if let Some(deed) = audit::of_reload(&done.result, asked) {
+                self.engine.auditor.note(deed);
+            }
             if let Some(reply) = reply {
                 // Whoever asked may have left.
                 let _ = reply.send(done.result.clone());
@@ -334,6 +344,7 @@ fn listeners(
         logs: engine.logs.clone(),
         found,
         refused,
+        deeds: engine.auditor.deeds(),
         shutdown: shutdown.clone(),
     };
     let limits = Arc::new(config.limits.clone());

@@ -1,5 +1,5 @@
 //! The folder that holds all state of one instance: what lies where in it, and the lock that says
-//! whose it is. What stands in the files is `store_files.rs`.
+//! whose it is. What stands in the files is `store_files.rs`, what lasts is in `state.rs`.
 
 use crate::env_vars;
 use crate::report::Report;
@@ -46,29 +46,14 @@ impl DataFolder {
         Self { root, runtime: runtime.unwrap_or_else(own) }
     }
 
-    /// What a person approved of the tools of servers.
-    pub(crate) fn approved_tools(&self) -> PathBuf {
-        self.root.join("approved-tools.json")
-    }
-
-    /// The stored catalog.
-    pub(crate) fn catalog(&self) -> PathBuf {
-        self.root.join("catalog.json")
-    }
-
-    /// What people want of servers.
-    pub(crate) fn desired(&self) -> PathBuf {
-        self.root.join("desired.json")
+    /// The local store.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.root.join("state.db")
     }
 
     /// The sealing keys.
     pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("keys")
-    }
-
-    /// What a person approved.
-    pub(crate) fn approvals(&self) -> PathBuf {
-        self.root.join("approvals.json")
     }
 
     /// What was signed in to.
@@ -81,7 +66,7 @@ impl DataFolder {
         self.root.join("listen.json")
     }
 
-    /// Logs of servers and records of calls.
+    /// Logs of servers.
     pub(crate) fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::daemon::LazyGuard;
 use crate::programs::Programs;
 use crate::report::Report;
+use crate::state::State;
 use builtins::Given;
 use config::{Config, Environment, Reach, Sources};
 use gateway::server::Inside;
@@ -17,24 +18,17 @@ use tempfile::TempDir;
 /// What servers inside stand on.
 ///
 /// # Errors
-/// When state cannot be opened.
-pub(crate) async fn parts(context: &Context, config: &Config) -> Result<builtins::Parts, Report> {
-    let data = context.data_folder()?;
-    data.create()?;
-    let place = match &config.state.url {
-        Some(url) => Place::Url(url.clone()),
-        None => Place::File(data.root.join("state.db")),
-    };
-    made_at(place, config, context).await
+/// When the cache cannot be used.
+pub(crate) fn parts(state: &State, config: &Config, environment: &Environment) -> Result<builtins::Parts, Report> {
+    on(state.shared.clone(), config, environment)
 }
 
-async fn made_at(place: Place, config: &Config, context: &Context) -> Result<builtins::Parts, Report> {
+fn on(store: Store, config: &Config, environment: &Environment) -> Result<builtins::Parts, Report> {
     let cache = Cache::open(&CacheSettings::of(&config.cache)).map_err(|error| {
         Report::usage(error.to_string()).hint("write it as redis://host:port/0, or leave `cache.url` out")
     })?;
-    let store = Store::open(place, Options::default()).await.map_err(|error| Report::failed(error.to_string()))?;
     let spawner = Arc::new(Programs::of(LazyGuard::default()));
-    Ok(builtins::Parts { store, cache, spawner, environment: context.environment.clone() })
+    Ok(builtins::Parts { store, cache, spawner, environment: environment.clone() })
 }
 
 /// Makes the server of an entry.
@@ -77,6 +71,9 @@ pub(crate) fn example(context: &Context) -> Result<(TempDir, builtins::Parts), R
     let folder = tempfile::tempdir().map_err(|error| Report::failed("there is no temporary folder").cause(error))?;
     let place = Place::File(folder.path().join("state.db"));
     let config = config::load(&Sources::default()).config;
-    let parts = context.block_on(made_at(place, &config, context))?;
+    let parts = context.block_on(async {
+        let store = Store::open(place, Options::default()).await.map_err(|error| Report::failed(error.to_string()))?;
+        on(store, &config, &context.environment)
+    })?;
     Ok((folder, parts))
 }

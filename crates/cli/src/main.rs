@@ -15,11 +15,14 @@ mod old_names;
 
 mod client;
 mod data_folder;
+mod state;
 mod store_files;
 mod vault;
 mod watching;
 
+mod audit;
 mod background;
+mod backup;
 mod daemon;
 mod doctor;
 mod inside;
@@ -27,6 +30,7 @@ mod log_format;
 mod preflight;
 mod programs;
 mod records;
+mod tools_inside;
 
 mod reference;
 
@@ -75,5 +79,5 @@ fn read(translated: &Translated, environment: &config::Environment) -> Result<(C
     let cli = Cli::read(translated.arguments.iter().cloned())?;
     let settings = Settings::resolve(&cli.global, environment);
     let printer = Printer::new(&settings, environment);
-    Ok((cli, Context { environment: environment.clone(), settings, printer }))
+    Ok((cli, Context::new(environment.clone(), settings, printer)))
 }

@@ -1,12 +1,8 @@
-//! The small files of the data folder: the catalog that survives a restart, the sealing keys, and
-//! where the daemon listens. Each is replaced whole, so that a crash leaves the old or the new one.
-//! Nothing here runs while a call waits.
+//! The small files of the data folder: the sealing keys, and where the daemon listens. Each is
+//! replaced whole, so that a crash leaves the old or the new one. Nothing here runs while a call waits.
 
 use crate::data_folder::DataFolder;
 use crate::report::Report;
-use config::Approvals;
-use gateway::catalog::StoredCatalog;
-use gateway::guards::ApprovedTools;
 use protocol::seal::{KEY_BYTES, Sealer};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -22,91 +18,6 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
-}
-
-/// What earlier runs learnt of the servers; nothing where that cannot be read, since it is all
-/// learnt again.
-pub(crate) fn read_catalog(data: &DataFolder) -> StoredCatalog {
-    let path = data.catalog();
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return StoredCatalog::default(),
-        Err(error) => {
-            tracing::warn!(%error, "{} cannot be read: {error}; servers are listed anew", path.display());
-            return StoredCatalog::default();
-        }
-    };
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-        tracing::warn!(%error, "{} is damaged: {error}; servers are listed anew", path.display());
-        StoredCatalog::default()
-    })
-}
-
-/// Writes what is known of the servers.
-pub(crate) fn write_catalog(data: &DataFolder, catalog: &StoredCatalog) {
-    let path = data.catalog();
-    let written = serde_json::to_vec(catalog).map_err(io::Error::other).and_then(|bytes| replace(&path, &bytes));
-    if let Err(error) = written {
-        tracing::warn!(%error, "{} cannot be written: {error}", path.display());
-    }
-}
-
-/// What a person approved of the tools of servers. Where that cannot be read, what servers list next
-/// is taken for approved, as it is with a new data folder; the damaged file is kept aside.
-pub(crate) fn read_approved_tools(data: &DataFolder) -> ApprovedTools {
-    let path = data.approved_tools();
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return ApprovedTools::default(),
-        Err(error) => {
-            tracing::warn!(%error, "{} cannot be read: {error}; tools are taken as they are listed next", path.display());
-            return ApprovedTools::default();
-        }
-    };
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-        let aside = path.with_extension("json.damaged");
-        let kept = std::fs::rename(&path, &aside).map_or("", |()| "; it is kept beside as .damaged");
-        tracing::warn!(%error, "{} is damaged: {error}{kept}; tools are taken as they are listed next", path.display());
-        ApprovedTools::default()
-    })
-}
-
-/// Writes what was approved.
-pub(crate) fn write_approved_tools(data: &DataFolder, approved: &ApprovedTools) {
-    let path = data.approved_tools();
-    let written = serde_json::to_vec(approved).map_err(io::Error::other).and_then(|bytes| replace(&path, &bytes));
-    if let Err(error) = written {
-        tracing::warn!(%error, "{} cannot be written: {error}", path.display());
-    }
-}
-
-/// What a person approved; nothing where that cannot be read, so that everything waits again.
-pub(crate) fn read_approvals(data: &DataFolder) -> Approvals {
-    let path = data.approvals();
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Approvals::default(),
-        Err(error) => {
-            tracing::warn!(%error, "{} cannot be read: {error}; nothing counts as approved", path.display());
-            return Approvals::default();
-        }
-    };
-    serde_json::from_slice(&text).unwrap_or_else(|error| {
-        tracing::warn!(%error, "{} is damaged: {error}; nothing counts as approved", path.display());
-        Approvals::default()
-    })
-}
-
-/// Keeps what a person approved.
-///
-/// # Errors
-/// Those of the system.
-pub(crate) fn write_approvals(data: &DataFolder, approvals: &Approvals) -> Result<(), Report> {
-    data.create()?;
-    let path = data.approvals();
-    let written = serde_json::to_vec_pretty(approvals).map_err(io::Error::other);
-    let written = written.and_then(|bytes| replace(&path, &bytes));
-    written.map_err(|error| Report::failed(format!("{} cannot be written", path.display())).cause(error))
 }
 
 /// The sealing keys, made once: tokens stay good across restarts.
@@ -195,13 +106,5 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         std::fs::write(data.keys(), "zz").unwrap();
         assert!(sealer(&data).is_err_and(|report| !report.hints.is_empty()));
-    }
-
-    #[test]
-    fn a_damaged_catalog_is_no_catalog() {
-        let folder = tempfile::tempdir().unwrap();
-        let data = DataFolder::new(folder.path().to_owned(), &Environment::default());
-        std::fs::write(data.catalog(), "{").unwrap();
-        assert_eq!(read_catalog(&data), StoredCatalog::default());
     }
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub container_engine: Option<String>,
     /// Servers inside this program that are offered without an entry.
     pub builtins: Vec<String>,
+    /// How long records of calls are kept, and how many.
+    pub records: Records,
     /// Where what must last is kept.
     pub state: State,
     /// Where what may be forgotten is kept.
@@ -65,6 +67,15 @@ pub struct Listen {
     pub allowed_origins: Vec<String>,
     /// URL under which clients reach us, without a slash at the end.
     pub public_url: Option<String>,
+}
+
+/// `[records]`, but for what servers say themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    /// How long a record is kept.
+    pub keep: Duration,
+    /// The most bytes that all take.
+    pub bytes_max: usize,
 }
 
 /// `[catalog]`.
@@ -148,6 +159,8 @@ pub struct Server {
     pub pin: Pin,
     /// Files whose change starts it anew.
     pub watch: Option<WatchedFiles>,
+    /// Folders and files in which it keeps what must last, absolute.
+    pub data: Vec<PathBuf>,
     /// Words to select servers by.
     pub tags: Vec<String>,
     /// What it is for, in the words of whoever declared it.

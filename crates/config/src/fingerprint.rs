@@ -146,7 +146,7 @@ impl Server {
     /// Everything else that has an effect.
     fn details(&self) -> impl PartialEq + '_ {
         (
-            (&self.reduced, &self.tags, &self.description, &self.tools),
+            (&self.reduced, &self.tags, &self.description, &self.tools, &self.data),
             &self.guards,
             (self.prefix, self.record_arguments, self.record_results),
             &self.health,

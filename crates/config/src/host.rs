@@ -194,6 +194,25 @@ pub(crate) fn resources(work: &mut Work<'_>) -> Resources {
     Resources { memory, cpu, processes, open_files, stderr }
 }
 
+/// Where a server keeps what must last: absolute, and never a whole disk or a whole home.
+pub(crate) fn data(work: &mut Work<'_>) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for text in texts_of(work.field("data")) {
+        let expanded = work.expand(text);
+        let declaration = work.declaration;
+        let path = declaration.environment.resolve(&expanded, &declaration.document.folder);
+        // A backup takes all of it: `..` and links in it are followed when that is made.
+        let too_much = path.parent().is_none() || declaration.environment.home.as_ref() == Some(&path);
+        if expanded.trim().is_empty() || too_much {
+            work.problem(text.span, "`data` names nothing, a whole disk or a whole home")
+                .hint("name the folder that the server keeps its files in");
+            continue;
+        }
+        folders.push(path);
+    }
+    folders
+}
+
 /// The words of `install`, with variables.
 pub(crate) fn install(work: &mut Work<'_>) -> SecretWords {
     let words = texts_of(work.field("install"));

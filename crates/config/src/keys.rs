@@ -134,6 +134,12 @@ pub(crate) const NAMES_KEYS: &[Key] = &[key(
 pub(crate) const RECORDS_KEYS: &[Key] = &[
     flag("arguments", Some(false), "Whether records of calls keep the arguments, for servers that do not say."),
     flag("results", Some(false), "Whether records of calls keep the results, for servers that do not say."),
+    time("keep", [30 * 24 * HOUR, SECOND, 3650 * 24 * HOUR], "How long records of calls are kept."),
+    key(
+        "bytes_max",
+        Shape::Bytes { default: 64 << 20, min: 64 << 10, max: 64 << 30 },
+        "How much room records of calls may take; the oldest go first.",
+    ),
 ];
 
 pub(crate) const STATE_KEYS: &[Key] = &[key(
@@ -190,6 +196,7 @@ const OF_ONE: &[&str] = &[
     "allow_changes",
     "depends_on",
     "health_check",
+    "data",
     "group",
     "url",
     "headers",
@@ -466,6 +473,11 @@ pub(crate) const SERVER_KEYS: &[Key] = &[
         "watch",
         Shape::Texts,
         "Patterns of files, relative to cwd or else to this file, whose change starts the program anew.",
+    ),
+    key(
+        "data",
+        Shape::Texts,
+        "Folders and files in which the server keeps what must last, relative to this file; `switchboard backup --with-data` takes them along.",
     ),
     key("resources", Shape::Section { keys: RESOURCES_KEYS }, "What the program may use of this machine."),
     key(

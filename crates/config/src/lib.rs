@@ -29,6 +29,8 @@ mod read;
 mod variables;
 mod words;
 
+mod literal;
+
 mod depends;
 mod guards;
 mod health;
@@ -63,7 +65,7 @@ pub use approval::{Approvals, Record, Sealed, Subject, Verdict};
 pub use child_env::{check_environment, child_environment, service_environment};
 pub use config::{
     Approval, Catalog, Config, Discovery, EraChoice, HttpDialect, Isolation, Listen, Names, OAuth, Pin, Prefix, Reach,
-    Restart, Server, Start, ToolFilter, WatchedFiles, Written,
+    Records, Restart, Server, Start, ToolFilter, WatchedFiles, Written,
 };
 pub use depends::{Needs, circle, heights};
 pub use diagnostic::{Diagnostic, Severity, Span, render, visible};
@@ -76,7 +78,8 @@ pub use health::{Health, HealthCheck};
 pub use host::{Program, Resources, Runs, SecretWords};
 pub use inside::{CacheStore, Options, State};
 pub use limits::{LimitRow, Limits};
-pub use load::{Flags, Loaded, Sources, load};
+pub use literal::{holds_secret, looks_secret};
+pub use load::{Flags, Loaded, Sources, load, own_files};
 pub use names::reduce;
 pub use origin::{Layer, Origin, RawExtra};
 pub use quantity::{parse_bytes, parse_duration, show_bytes, show_duration};

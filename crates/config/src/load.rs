@@ -200,6 +200,12 @@ fn sort_by_place(diagnostics: &mut [Diagnostic], documents: &[Document]) {
 }
 
 /// The files that discovery looks at, the weakest first.
+/// The files of a person and of the project that are read, whether they are there or not; those of
+/// other tools are not among them.
+pub fn own_files(sources: &Sources) -> Vec<PathBuf> {
+    candidates(sources).into_iter().map(|candidate| candidate.path).collect()
+}
+
 fn candidates(sources: &Sources) -> Vec<Candidate> {
     let environment = &sources.environment;
     let mut found: Vec<Candidate> = Vec::new();

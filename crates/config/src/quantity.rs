@@ -46,6 +46,11 @@ fn split(text: &str) -> Option<(u64, &str)> {
 /// Writes a duration in the largest unit that divides it.
 pub fn show_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
+    // One day is better known as 24 hours.
+    let day = 86_400_000;
+    if milliseconds > day && milliseconds.is_multiple_of(day) {
+        return format!("{}d", milliseconds / day);
+    }
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
     for (unit, factor) in units {
         if milliseconds > 0 && milliseconds.is_multiple_of(factor) {
@@ -88,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_read_back() {
-        for seconds in [0, 1, 59, 60, 90, 3600, 86_400] {
+        for seconds in [0, 1, 59, 60, 90, 3600, 86_400, 30 * 86_400] {
             let duration = Duration::from_secs(seconds);
             assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
         }

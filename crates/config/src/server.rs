@@ -278,6 +278,7 @@ impl<'a> Work<'a> {
         let [startup_timeout, stop_timeout, connect_timeout] =
             ["startup_timeout", "stop_timeout", "connect_timeout"].map(duration);
         let (request_timeout, request_timeout_max) = self.request_timeouts();
+        let data = host::data(self);
         let texts = |name| owned(texts_of(self.field(name)));
         let settings = declaration.settings;
         let record = |name, of_all| {
@@ -314,6 +315,7 @@ impl<'a> Work<'a> {
             replicas: life.replicas,
             pin: life.pin,
             watch: life.watch,
+            data,
             tags: texts("tags"),
             description: text_of(self.field("description")).map(|text| text.text.clone()),
             depends_on: texts("depends_on"),

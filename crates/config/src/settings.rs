@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::config::{Catalog, Config, Discovery, Listen, Names};
+use crate::config::{Catalog, Config, Discovery, Listen, Names, Records};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::dotenv::Dotenv;
 use crate::environment::{Environment, LISTEN_VARIABLE};
 use crate::inside::{CacheStore, State};
-use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, TOKEN_CHARACTERS_MIN};
+use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, RECORDS_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
 use crate::load::{Document, Sources};
 use crate::origin::{Layer, Origin};
@@ -58,6 +58,10 @@ pub(crate) fn check_settings(
         services: BTreeMap::new(),
         container_engine,
         builtins: Vec::new(),
+        records: Records {
+            keep: settings.duration("records", RECORDS_KEYS, "keep"),
+            bytes_max: settings.bytes("records", RECORDS_KEYS, "bytes_max"),
+        },
         state: State { url: state },
         cache: CacheStore::of(settings, cache),
         origins,

@@ -27,7 +27,7 @@ pub fn show(config: &Config) -> String {
     if !value["container_engine"].is_null() {
         line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
     }
-    for section in ["listen", "limits", "catalog", "names", "discovery", "state", "cache"] {
+    for section in ["listen", "limits", "catalog", "names", "discovery", "records", "state", "cache"] {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
             line(&mut text, key, value, &origin(&format!("{section}.{key}")));
@@ -117,6 +117,7 @@ pub fn to_json(config: &Config) -> Value {
             "public_url": config.listen.public_url,
         },
         "builtins": config.builtins,
+        "records": { "keep": show_duration(config.records.keep), "bytes_max": show_bytes(config.records.bytes_max as u64) },
         "state": { "url": config.state.url.as_ref().map(|_| HIDDEN) },
         "cache": {
             "url": config.cache.url.as_ref().map(|_| HIDDEN),
@@ -256,6 +257,7 @@ fn shown_life(server: &Server) -> Value {
             Pin::Principal => "principal",
         },
         "watch": server.watch.as_ref().map(|files| &files.globs),
+        "data": (!server.data.is_empty()).then_some(&server.data),
     })
 }
 

@@ -6,7 +6,7 @@
 mod definitions;
 
 use crate::routes::servers::describe;
-use crate::{Problem, find, said, why};
+use crate::{Act, Deed, Deeds, Problem, find, said, why};
 use gateway::server::Command;
 use gateway::{Gateway, Snapshot};
 use protocol::{Call, Error, ErrorKind, Object, Raw, Reply, ReplyFuture, Service};
@@ -21,26 +21,35 @@ const FOUND: (usize, usize) = (10, 50);
 
 /// Makes the builtin server for the entries that want one. Made before the gateway, which needs it
 /// to start, and told of the gateway afterwards.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Inside {
     gateway: Arc<OnceLock<Weak<Gateway>>>,
+    deeds: Deeds,
 }
 
 /// The server of one entry.
 struct Server {
     gateway: Arc<OnceLock<Weak<Gateway>>>,
     allow_changes: bool,
+    deeds: Deeds,
 }
 
 // === impl Inside ===
 
 impl Inside {
+    /// What agents change is told to `deeds`.
+    #[must_use]
+    pub fn new(deeds: Deeds) -> Self {
+        Self { gateway: Arc::default(), deeds }
+    }
+
     /// The service of `entry`, if its server is this one.
     #[must_use]
     pub fn service(&self, entry: &config::Server) -> Option<Arc<dyn Service>> {
         match &entry.reach {
             config::Reach::Builtin { builtin, allow_changes, .. } if builtin == "switchboard" => {
-                Some(Arc::new(Server { gateway: self.gateway.clone(), allow_changes: *allow_changes }))
+                let (gateway, deeds) = (self.gateway.clone(), self.deeds.clone());
+                Some(Arc::new(Server { gateway, allow_changes: *allow_changes, deeds }))
             }
             _ => None,
         }
@@ -87,7 +96,10 @@ impl Server {
             Tool::Logs => logs(&snapshot, &arguments),
             Tool::Why => reasons(&gateway, &arguments, call),
             Tool::Search => Ok(search(&snapshot, &arguments)),
-            Tool::Restart => tell(&snapshot, &arguments, Command::Restart),
+            Tool::Restart => tell(&snapshot, &arguments, Command::Restart).inspect(|_| {
+                let name = arguments.server.clone().unwrap_or_default();
+                self.deeds.note(Deed::new(call.context.principal.as_str(), Act::Restarted, name));
+            }),
         };
         Ok(match done {
             Ok(value) => result(&value),

@@ -12,6 +12,9 @@ pub use problem::Problem;
 mod log_filter;
 pub use log_filter::{LogFilter, LogLevel};
 
+mod deed;
+pub use deed::{Act, Deed, Deeds};
+
 mod find;
 
 mod why;
@@ -64,6 +67,8 @@ pub struct Parts {
     pub found: watch::Receiver<Vec<said::Found>>,
     /// What is wrong with the configuration that was read last, while another is in force.
     pub refused: watch::Receiver<Option<String>>,
+    /// What people did is told here.
+    pub deeds: Deeds,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }

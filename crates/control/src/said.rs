@@ -32,7 +32,7 @@ pub struct Status {
     /// Calls that wait for the answer of a person.
     #[serde(default)]
     pub parked_calls: usize,
-    /// Records of calls that were dropped because the disk was too slow.
+    /// Records of calls that were lost because the store was too slow or failed.
     pub records_dropped: u64,
     /// Lines of server logs that were dropped for the same reason.
     pub log_lines_dropped: u64,

@@ -48,11 +48,7 @@ impl Network for Shared {
         Box::pin(std::future::ready(Ok(found)))
     }
 
-    fn open<'a>(
-        &'a self,
-        address: SocketAddr,
-        target: &'a Target,
-    ) -> BoxFuture<'a, Result<Box<dyn Pipe>, RelayError>> {
+    fn open<'a>(&'a self, address: SocketAddr, target: &'a Target) -> BoxFuture<'a, Result<Box<dyn Pipe>, RelayError>> {
         self.0.opened.lock().unwrap().push(address);
         let (ours, theirs) = tokio::io::duplex(16 * 1024);
         tokio::spawn(serve(self.0.clone(), theirs, target.authority().to_owned()));
@@ -94,7 +90,9 @@ impl World {
 
 async fn get(world: &Arc<World>, allow: &[&str], url: &str) -> Result<Page, WebError> {
     let web = Web::new(Rules::new(allow.iter().copied()).unwrap(), Arc::new(Shared(world.clone())));
-    let ask = Ask::get(web.url(url)?, BOUNDS).header(header::AUTHORIZATION, "Bearer of-a").header(header::ACCEPT, "text/html");
+    let ask = Ask::get(web.url(url)?, BOUNDS)
+        .header(header::AUTHORIZATION, "Bearer of-a")
+        .header(header::ACCEPT, "text/html");
     web.get(ask, &Open).await
 }
 

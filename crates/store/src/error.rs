@@ -5,6 +5,7 @@
 
 use sqlx::error::DatabaseError;
 use std::io;
+use std::path::Path;
 
 /// Why the store could not do it. `place` is the file, or the address without its password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,6 +144,17 @@ impl Error {
         }
     }
 
+    /// Makes one of what the system says of a file.
+    pub(crate) fn of_file(path: &Path, error: &io::Error) -> Self {
+        let place = path.display().to_string();
+        let detail = error.to_string();
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { place, detail },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { place, detail },
+            _ => Self::Other { place, detail },
+        }
+    }
+
     /// Makes one of what sqlx says.
     pub(crate) fn of(place: &str, error: &sqlx::Error) -> (Self, Reach) {
         let place = place.to_owned();
@@ -154,7 +166,7 @@ impl Error {
             }
             sqlx::Error::PoolClosed => (Self::Closed, Reach::Transaction),
             sqlx::Error::PoolTimedOut => {
-                (Self::Unreachable { place, detail: "no free connection".to_owned() }, Reach::Broken)
+                (Self::Unreachable { place, detail: "no connection could be had".to_owned() }, Reach::Broken)
             }
             other => (Self::Other { place, detail: first_line(&other.to_string()) }, Reach::Statement),
         }

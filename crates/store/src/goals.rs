@@ -243,7 +243,8 @@ pub fn damaged(tx: &Tx, detail: String) -> Error {
 /// # Errors
 /// Those of the database.
 pub async fn clear(tx: &mut Tx) -> Result<(), Error> {
-    for sql in ["DELETE FROM gates", "DELETE FROM claims", "DELETE FROM edges", "DELETE FROM tasks", "DELETE FROM goals"]
+    for sql in
+        ["DELETE FROM gates", "DELETE FROM claims", "DELETE FROM edges", "DELETE FROM tasks", "DELETE FROM goals"]
     {
         tx.execute(sql, &[]).await?;
     }

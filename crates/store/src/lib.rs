@@ -37,11 +37,18 @@ pub mod cache;
 
 pub mod memories;
 
+mod backup;
+
+mod verify;
+
+pub use backup::set_aside;
 pub use clock::{Clock, Moment, SystemClock};
 pub use error::Error;
+pub use migrate::{LATEST, migrate};
 pub use place::{Options, Place};
 pub use store::Store;
 pub use tx::Tx;
+pub use verify::{Findings, verify_file};
 
 /// A boxed future that a job of [`Store::write`] or [`Store::read`] returns.
 pub type Running<'t, T> = futures_util::future::BoxFuture<'t, T>;

@@ -8,7 +8,7 @@ mod links;
 pub use links::{LinkEnd, link, links_from, links_to, unlink};
 
 mod rank;
-pub use rank::{Ranked, Term, count, next_word, rank, refine, score};
+pub use rank::{Ranked, Term, count, count_since, next_word, rank, refine, sample, score};
 
 use crate::value::{Row, Value, values};
 use crate::{Error, Tx};

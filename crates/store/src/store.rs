@@ -7,13 +7,19 @@ use crate::place::{Options, Place};
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::{Error, Running, Tx};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long reading or writing everything may take.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// The durable tables. Clones are the same store.
 #[derive(Debug, Clone)]
 pub struct Store {
     inside: Inside,
     place: Arc<str>,
+    deadline: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -28,12 +34,13 @@ impl Store {
     /// # Errors
     /// The place is damaged, read-only, somebody else's, newer than this program, or not to be reached.
     pub async fn open(place: Place, options: Options) -> Result<Self, Error> {
+        let deadline = options.deadline;
         let shown = Arc::from(place.shown());
         let inside = match place {
             Place::File(path) => Inside::Sqlite(Sqlite::open(path, &options).await?),
             Place::Url(url) => Inside::Postgres(Postgres::open(&url, Arc::clone(&shown), &options).await?),
         };
-        Ok(Self { inside, place: shown })
+        Ok(Self { inside, place: shown, deadline })
     }
 
     /// Where the tables are, without a password.
@@ -61,13 +68,8 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         match &self.inside {
-            Inside::Sqlite(sqlite) => {
-                let (asked, answer) = Asked::new(job);
-                sqlite.write(name, Box::new(asked)).await.map_err(E::from)?;
-                // The writer answers every job; without it, the process is ending.
-                answer.await.unwrap_or_else(|_| Err(E::from(Error::Closed)))
-            }
-            Inside::Postgres(postgres) => postgres.write(name, &mut job).await,
+            Inside::Sqlite(sqlite) => queued(sqlite, name, self.deadline, job).await,
+            Inside::Postgres(postgres) => postgres.write(name, self.deadline, &mut job).await,
         }
     }
 
@@ -82,8 +84,38 @@ impl Store {
         E: From<Error> + Send,
     {
         match &self.inside {
-            Inside::Sqlite(sqlite) => sqlite.read(name, &mut job).await,
-            Inside::Postgres(postgres) => postgres.read(name, &mut job).await,
+            Inside::Sqlite(sqlite) => sqlite.read(name, self.deadline, &mut job).await,
+            Inside::Postgres(postgres) => postgres.read(name, self.deadline, &mut job).await,
+        }
+    }
+
+    /// Reads everything: it may take long.
+    pub(crate) async fn read_long<T, F>(&self, name: &'static str, job: &mut F) -> Result<T, Error>
+    where
+        F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, Error>> + Send,
+    {
+        match &self.inside {
+            Inside::Sqlite(sqlite) => sqlite.read(name, LONG, job).await,
+            Inside::Postgres(postgres) => postgres.read(name, LONG, job).await,
+        }
+    }
+
+    /// Writes everything: it may take long, and on SQLite nobody else writes meanwhile.
+    pub(crate) async fn write_long<F>(&self, name: &'static str, mut job: F) -> Result<(), Error>
+    where
+        F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<(), Error>> + Send + 'static,
+    {
+        match &self.inside {
+            Inside::Sqlite(sqlite) => queued(sqlite, name, LONG, job).await,
+            Inside::Postgres(postgres) => postgres.write(name, LONG, &mut job).await,
+        }
+    }
+
+    /// The file, where it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.inside {
+            Inside::Sqlite(sqlite) => Some(sqlite.path()),
+            Inside::Postgres(_) => None,
         }
     }
 
@@ -95,4 +127,17 @@ impl Store {
             Inside::Postgres(postgres) => postgres.close().await,
         }
     }
+}
+
+/// Gives a job to the writer of a file and waits for its answer.
+async fn queued<T, E, F>(sqlite: &Sqlite, name: &'static str, time_max: Duration, job: F) -> Result<T, E>
+where
+    F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let (asked, answer) = Asked::new(job);
+    sqlite.write(name, time_max, Box::new(asked)).await.map_err(E::from)?;
+    // The writer answers every job; without it, the process is ending.
+    answer.await.unwrap_or_else(|_| Err(E::from(Error::Closed)))
 }

@@ -116,12 +116,7 @@ impl Tx {
 
     /// Inserts rows, many with one statement: `INSERT INTO {into} VALUES (…), (…) {then}`, where
     /// `into` names the table with its columns and `then` may be empty or say `ON CONFLICT …`.
-    pub(crate) async fn insert_many(
-        &mut self,
-        into: &'static str,
-        then: &'static str,
-        rows: Vec<Vec<Value>>,
-    ) -> Result<u64, Error> {
+    pub(crate) async fn insert_many(&mut self, into: &str, then: &str, rows: Vec<Vec<Value>>) -> Result<u64, Error> {
         let mut done = 0;
         let mut rows = rows.into_iter();
         while let Some(columns) = rows.as_slice().first().map(Vec::len) {

@@ -59,6 +59,15 @@ impl Row {
     }
 }
 
+// === impl Row, whole ===
+
+impl Row {
+    /// All columns.
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+}
+
 // === from the databases ===
 
 pub(crate) fn from_sqlite(row: &SqliteRow) -> Result<Row, sqlx::Error> {

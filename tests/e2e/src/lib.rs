@@ -18,6 +18,9 @@ pub use processes::{Process, Tree, kill};
 mod switchboard;
 pub use switchboard::{Home, Switchboard};
 
+mod small_disk;
+pub use small_disk::SmallDisk;
+
 mod http;
 pub use http::{Answer, exchange, send, try_exchange};
 
@@ -47,6 +50,9 @@ pub use page::Page;
 
 mod docker;
 pub use docker::Docker;
+
+mod postgres;
+pub use postgres::Postgres;
 
 mod redis;
 pub use redis::Redis;

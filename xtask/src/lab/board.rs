@@ -46,6 +46,9 @@ pub(super) struct Sizes {
     /// Seconds that the fleet is called
     #[arg(long, default_value_t = 30)]
     fleet_seconds: u64,
+    /// How many values are kept for each figure of the cache
+    #[arg(long, default_value_t = 200_000)]
+    cache_calls: u64,
 }
 
 /// Runs tests of `tests/e2e` on a release build; gives what they say in lines that begin with `mark`.
@@ -95,6 +98,10 @@ pub(super) fn hostile(root: &Path, sizes: &Sizes) -> Result<String> {
 pub(super) fn fleet(root: &Path, sizes: &Sizes) -> Result<String> {
     let variables = [("SWITCHBOARD_LAB_FLEET", sizes.fleet), ("SWITCHBOARD_LAB_FLEET_SECONDS", sizes.fleet_seconds)];
     one(root, &variables, "lab::fleet", "fleet: ")
+}
+
+pub(super) fn cache_speed(root: &Path, sizes: &Sizes) -> Result<String> {
+    one(root, &[("SWITCHBOARD_LAB_CACHE", sizes.cache_calls)], "lab::cache", "cache-speed: ")
 }
 
 /// Has a table of its own besides its line.

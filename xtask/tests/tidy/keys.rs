@@ -15,7 +15,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
     ("NAMES_KEYS", &["names"]),
-    ("RECORDS_KEYS", &["entry"]),
+    ("RECORDS_KEYS", &["entry", "records"]),
     ("DISCOVERY_KEYS", &["asked", "discovery"]),
     ("TOP_KEYS", &["config"]),
     ("TOOLS_KEYS", &["tools"]),

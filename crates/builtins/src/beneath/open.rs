@@ -187,7 +187,7 @@ fn plain(place: &Place, found: &Found) -> Result<(), Refusal> {
 
 #[cfg(target_os = "linux")]
 fn is_made_up(handle: BorrowedFd<'_>) -> bool {
-    rustix::fs::fstatfs(handle).is_ok_and(|found| MADE_UP.iter().any(|magic| i64::from(found.f_type) == *magic))
+    rustix::fs::fstatfs(handle).is_ok_and(|found| MADE_UP.contains(&found.f_type))
 }
 
 #[cfg(not(target_os = "linux"))]

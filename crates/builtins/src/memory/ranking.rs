@@ -17,10 +17,14 @@ const UNFINISHED_BYTES_MIN: usize = 3;
 /// What a word that only begins like the one asked for is worth, per mille.
 const COMPLETED_SHARE: u32 = 500;
 const WHOLE_SHARE: u32 = 1_000;
-/// Rows of words that one question reads: the rarest words lead until this is reached.
-const ROWS_MAX: u64 = 20_000;
-/// From how many memories on a word is merely called frequent. Must be below [`ROWS_MAX`].
-pub(crate) const FREQUENT: u64 = 8_192;
+/// Rows of words that lead to memories in one search, about a millisecond for each thousand.
+const ROWS_MAX: u64 = 12_000;
+/// From how many memories on a word is merely called frequent, and counted in a sample only.
+pub(crate) const FREQUENT: u64 = 4_096;
+/// The sample: so many of the newest memories.
+pub(crate) const SAMPLE: u32 = 2_000;
+/// Where all words are frequent, so many of them lead, each to its newest memories.
+const FREQUENT_LEADING_MAX: usize = 4;
 
 /// A question, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,7 @@ pub(crate) struct Question {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) word: String,
-    /// How many memories have it, counted up to [`FREQUENT`].
+    /// How many memories have it; above [`FREQUENT`] an estimate.
     pub(crate) memories: u64,
     /// Whether it is the very word asked for.
     pub(crate) whole: bool,
@@ -70,26 +74,39 @@ impl Question {
 // === impl Plan ===
 
 impl Plan {
-    /// Shares the work: `total` memories are there.
+    /// Shares the work: `total` memories are there. The rarest words lead to all their memories, as
+    /// long as these are few enough; where there are none such, several frequent ones lead to their
+    /// newest. What leads nowhere refines.
     pub(crate) fn new(total: u64, mut known: Vec<Known>) -> Self {
         known.sort_by(|left, right| left.memories.cmp(&right.memories).then(left.word.cmp(&right.word)));
         known.dedup_by(|later, earlier| {
-            later.word == earlier.word && {
-                earlier.whole |= later.whole;
-                true
-            }
+            let same = later.word == earlier.word;
+            earlier.whole |= same && later.whole;
+            same
         });
+        let (rare, frequent): (Vec<Known>, Vec<Known>) = known.into_iter().partition(|one| one.memories < FREQUENT);
         let mut plan = Self::default();
         let mut rows = 0;
-        for one in known {
-            let term = Term { weight: weight(total, &one), word: one.word.into_bytes() };
+        for one in &rare {
             rows += one.memories;
-            match plan.leading.is_empty() || rows <= ROWS_MAX {
-                true => plan.leading.push(term),
-                false => plan.refining.push(term),
-            }
+            let lead = if rows <= ROWS_MAX { &mut plan.leading } else { &mut plan.refining };
+            lead.push(term(total, one, FREQUENT));
+        }
+        let leading = if rare.is_empty() { frequent.len().min(FREQUENT_LEADING_MAX) } else { 0 };
+        let rows_max = ROWS_MAX / u64::try_from(leading.max(1)).unwrap_or(1);
+        for (index, one) in frequent.iter().enumerate() {
+            let lead = if index < leading { &mut plan.leading } else { &mut plan.refining };
+            lead.push(term(total, one, rows_max));
         }
         plan
+    }
+}
+
+fn term(total: u64, known: &Known, rows_max: u64) -> Term {
+    Term {
+        weight: weight(total, known),
+        word: known.word.clone().into_bytes(),
+        rows_max: u32::try_from(rows_max).unwrap_or(u32::MAX),
     }
 }
 
@@ -130,7 +147,7 @@ mod tests {
 
     #[test]
     fn rare_words_weigh_more_and_lead() {
-        let plan = Plan::new(100_000, vec![known("the", FREQUENT), known("zebra", 2), known("port", 500)]);
+        let plan = Plan::new(100_000, vec![known("the", FREQUENT - 1), known("zebra", 2), known("port", 500)]);
         let words: Vec<_> = plan.leading.iter().map(|term| term.word.as_slice()).collect();
         assert_eq!(words, [b"zebra".as_slice(), b"port", b"the"]);
         assert!(plan.leading.windows(2).all(|pair| pair[0].weight > pair[1].weight));
@@ -138,9 +155,21 @@ mod tests {
 
     #[test]
     fn the_rows_of_one_question_are_bounded() {
-        let many: Vec<Known> = (0..10).map(|number| known(&format!("w{number}"), FREQUENT)).collect();
-        let plan = Plan::new(1_000_000, many);
+        let rare: Vec<Known> = (0..10).map(|number| known(&format!("w{number}"), FREQUENT - 1)).collect();
+        let plan = Plan::new(1_000_000, rare);
         assert_eq!((plan.leading.len(), plan.refining.len()), (2, 8));
+        let frequent: Vec<Known> = (0..10).map(|number| known(&format!("w{number}"), 500_000)).collect();
+        let plan = Plan::new(1_000_000, frequent);
+        assert_eq!((plan.leading.len(), plan.refining.len()), (4, 6));
+        let rows: u64 = plan.leading.iter().map(|term| u64::from(term.rows_max)).sum();
+        assert!(rows <= ROWS_MAX);
+    }
+
+    #[test]
+    fn beside_a_rare_word_frequent_ones_only_refine() {
+        let plan = Plan::new(100_000, vec![known("the", 90_000), known("zebra", 2)]);
+        assert_eq!((plan.leading.len(), plan.refining.len()), (1, 1));
+        assert!(plan.refining[0].weight < plan.leading[0].weight / 20);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::book::{Memories, one};
 use super::content::{self, Content};
-use super::ranking::{COMPLETIONS_MAX, FREQUENT, Known, Plan, Question};
+use super::ranking::{COMPLETIONS_MAX, FREQUENT, Known, Plan, Question, SAMPLE};
 use super::said::{Get, List, Page, Search, Shown, ShownLink};
 use super::snippet::snippet;
 use super::trouble::Trouble;
@@ -26,7 +26,7 @@ const PAGE_LETTERS_MAX: i64 = 50_000;
 /// What a search shows of each text, in bytes.
 const SNIPPET_BYTES_MAX: usize = 400;
 /// Of the best by their rarer words, so many are ordered by all.
-const REFINED_MAX: u32 = 256;
+const REFINED_MAX: u32 = 128;
 /// Ranked memories read more than asked for, since some may have expired.
 const SPARE: u32 = 32;
 /// Links shown of one memory in each direction, and the characters of the text at their end.
@@ -177,11 +177,10 @@ impl Wanted {
 
     /// The words of the question that the space has, and those that unfinished ones begin.
     async fn known(&self, tx: &mut Tx, space: &Space) -> Result<Vec<Known>, Trouble> {
-        let frequent = i64::try_from(FREQUENT).unwrap_or(i64::MAX);
         let mut known = Vec::new();
+        let mut sample = None;
         for (index, word) in self.question.words.iter().enumerate() {
-            let memories = memories::count(tx, space.id, word.as_bytes(), frequent).await?;
-            let memories = u64::try_from(memories).unwrap_or(0);
+            let memories = estimate(tx, space, word.as_bytes(), &mut sample).await?;
             if memories > 0 {
                 known.push(Known { word: word.clone(), memories, whole: true });
             }
@@ -193,8 +192,7 @@ impl Wanted {
             let mut after = word.clone().into_bytes();
             for _ in 0..COMPLETIONS_MAX {
                 let Some(next) = memories::next_word(tx, space.id, &after, &end).await? else { break };
-                let memories = memories::count(tx, space.id, &next, frequent).await?;
-                let memories = u64::try_from(memories).unwrap_or(0);
+                let memories = estimate(tx, space, &next, &mut sample).await?;
                 let word = String::from_utf8_lossy(&next).into_owned();
                 known.push(Known { word, memories, whole: false });
                 after = next;
@@ -202,6 +200,23 @@ impl Wanted {
         }
         Ok(known)
     }
+}
+
+/// How many memories have a word: counted where few have it, else judged by the newest, whose first
+/// is `sample` once it is known.
+async fn estimate(tx: &mut Tx, space: &Space, word: &[u8], sample: &mut Option<i64>) -> Result<u64, Trouble> {
+    let frequent = i64::try_from(FREQUENT).unwrap_or(i64::MAX);
+    let counted = memories::count(tx, space.id, word, frequent).await?;
+    if counted < frequent {
+        return Ok(u64::try_from(counted).unwrap_or(0));
+    }
+    let first = match *sample {
+        Some(first) => first,
+        None => *sample.insert(memories::sample(tx, space.id, SAMPLE).await?),
+    };
+    let there = memories::count_since(tx, space.id, word, first).await?;
+    let all = space.memories.saturating_mul(there) / i64::from(SAMPLE);
+    Ok(u64::try_from(all).unwrap_or(0).max(FREQUENT))
 }
 
 /// Memories of a space newest first, how many there are, and where the next page begins.

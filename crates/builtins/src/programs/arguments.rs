@@ -16,7 +16,7 @@ pub(super) fn outside<'a>(args: &'a [String], cwd: &Path, roots: &[PathBuf]) -> 
         let is_path = path.is_absolute() || goes_up || named.symlink_metadata().is_ok();
         is_path && !HARMLESS.contains(&candidate) && !roots.iter().any(|root| real(&named).starts_with(root))
     };
-    args.iter().map(String::as_str).find(|arg| candidates(arg).any(|candidate| leads_out(candidate)))
+    args.iter().map(String::as_str).find(|arg| candidates(arg).any(leads_out))
 }
 
 /// The parts of an argument that a program may take for a path: all of it, what stands behind `=`,

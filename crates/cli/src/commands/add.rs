@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         }),
     };
     for (name, value) in new.env.iter().chain(&new.headers) {
-        if looks_secret(name, value) {
+        if config::looks_secret(name, value) {
             let message =
                 format!("the value of {name} looks like a secret and stands in the file for all who can read it");
             let better = format!("set it in the environment and write {name}='${{env:{name}}}', or ${{file:path}}");
@@ -92,6 +92,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         return draft.show(context);
     }
     draft.write(context, &format!("added {}", args.name))?;
+    crate::audit::note(vec![control::Deed::new("local", control::Act::Added, &args.name)], context);
     tell_daemon(std::slice::from_ref(&args.name), context)
 }
 
@@ -104,37 +105,4 @@ fn pairs(texts: &[String], between: char, flag: &str) -> Result<Vec<(String, Str
         Ok((name.trim().to_owned(), value.trim_start().to_owned()))
     };
     texts.iter().map(split).collect()
-}
-
-/// Whether a value should not stand in a file.
-fn looks_secret(name: &str, value: &str) -> bool {
-    if value.contains("${") || value.len() < 8 {
-        return false;
-    }
-    let name = name.to_ascii_uppercase();
-    let telling = ["TOKEN", "SECRET", "PASSWORD", "API_KEY", "APIKEY", "AUTHORIZATION", "CREDENTIAL"];
-    let known = ["ghp_", "github_pat_", "sk-", "xoxb-", "xoxp-", "AKIA", "glpat-", "Bearer "];
-    let letters = value.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
-    let mixed = value.contains(|letter: char| letter.is_ascii_digit())
-        && value.contains(|letter: char| letter.is_ascii_alphabetic());
-    telling.iter().any(|word| name.contains(word))
-        || known.iter().any(|start| value.starts_with(start))
-        || (letters && mixed && value.len() >= 32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_recognised_and_references_are_not() {
-        for (name, value) in
-            [("GITHUB_TOKEN", "abcdefgh"), ("X", "ghp_0123456789"), ("X", "0123456789abcdef0123456789abcdef")]
-        {
-            assert!(looks_secret(name, value), "{name}={value}");
-        }
-        for (name, value) in [("GITHUB_TOKEN", "${env:GITHUB_TOKEN}"), ("MODE", "production"), ("TOKEN", "no")] {
-            assert!(!looks_secret(name, value), "{name}={value}");
-        }
-    }
 }

@@ -5,8 +5,9 @@ use super::approve_tools;
 use super::change::tell_daemon;
 use crate::context::Context;
 use crate::report::Report;
-use crate::store_files;
+use crate::{audit, state};
 use config::{Found, Standing, visible};
+use control::{Act, Deed};
 use serde_json::json;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
@@ -66,8 +67,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         return Err(Report::usage("there is nobody to ask: stdin is no terminal")
             .hint(format!("run it in a terminal, or look at what is shown above and then: {again}")));
     }
-    let data = context.data_folder()?;
-    let mut approved = Vec::new();
+    let (mut approved, mut deeds) = (Vec::new(), Vec::new());
     for found in &asked {
         if !args.yes || !printer.json {
             printer.complain(&described(found));
@@ -77,15 +77,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
             printer.say(&format!("{} stays as it is", found.name));
             continue;
         };
-        // Read again each time: another terminal may have approved something meanwhile.
-        let mut approvals = store_files::read_approvals(&data);
-        approvals.put(record);
-        store_files::write_approvals(&data, &approvals)?;
+        let details = json!({ "file": found.file, "sha256": record.subject.files.iter().map(|file| &file.sha256).collect::<Vec<_>>() });
+        state::change(context, move |approvals| approvals.put(record.clone()))?;
+        deeds.push(Deed::new("local", Act::Approved, &found.name).with(details));
         approved.push(found.name.clone());
     }
     if approved.is_empty() {
         return Ok(());
     }
+    audit::note(deeds, context);
     if printer.json {
         printer.document(&json!({ "approved": approved }));
     } else {

@@ -1,4 +1,7 @@
-//! `switchboard cache`: results that are kept and given again.
+//! `switchboard cache`: results of tools that are kept and given again; and, in `cache/keys.rs`, the
+//! keys and values of the server `cache`.
+
+mod keys;
 
 use crate::client::encoded;
 use crate::context::Context;
@@ -6,9 +9,11 @@ use crate::report::Report;
 use bytes::Bytes;
 use control::said::{CacheCleared, Status};
 
-/// Look at kept results of tools, or forget them
+/// Keep values under keys, or look at kept results of tools
 ///
-/// Which results are kept is said by `cache` of a server's entry.
+/// `stats` and `clear` are about results of tools that are given again; which are, is said by `cache`
+/// of a server's entry. Everything else is about the keys of the server `cache`, as its tools see
+/// them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -24,16 +29,19 @@ enum What {
         /// SERVER or SERVER.TOOL
         name: Option<String>,
     },
+    #[command(flatten)]
+    Keys(keys::What),
 }
 
-/// Prints the numbers, or forgets.
+/// Does what was asked for.
 ///
 /// # Errors
-/// Without a daemon, or an unknown server.
+/// Without a daemon, an unknown server, and what a tool refuses.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     match &args.what {
         What::Stats => stats(context),
         What::Clear { name } => clear(name.as_deref(), context),
+        What::Keys(what) => keys::run(what, context),
     }
 }
 

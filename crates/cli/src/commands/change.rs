@@ -5,12 +5,13 @@ use crate::client::{Client, encoded};
 use crate::commands::connect::changed_lines;
 use crate::context::Context;
 use crate::report::{Kind, Report};
-use crate::store_files;
+use crate::{audit, state};
 use bytes::Bytes;
 use config::client_files::replace;
 use config::edit::{Change, EditError, changed};
 use config::{Layer, Origin, Sources};
 use control::said::{Reloaded, Server};
+use control::{Act, Deed};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,10 +86,10 @@ fn edit(name: &str, change: Change, dry_run: bool, context: &Context) -> Result<
         return Err(report.hint(format!("what is wrong with the files: {}", context.command("config check"))));
     };
     let (is_on, origin) = (server.enabled, server.origin.clone());
-    let done = match change {
-        Change::Remove => "removed",
-        Change::Enable => "enabled",
-        Change::Disable => "disabled",
+    let (done, act) = match change {
+        Change::Remove => ("removed", Act::Removed),
+        Change::Enable => ("enabled", Act::Enabled),
+        Change::Disable => ("disabled", Act::Disabled),
     };
     let unchanged = (change == Change::Enable && is_on) || (change == Change::Disable && !is_on);
     if unchanged {
@@ -111,6 +112,7 @@ fn edit(name: &str, change: Change, dry_run: bool, context: &Context) -> Result<
         return draft.show(context);
     }
     draft.write(context, &format!("{done} {name}"))?;
+    audit::note(vec![Deed::new("local", act, name).with(json!({ "file": file }))], context);
     match change {
         Change::Remove => tell_daemon(&[], context),
         Change::Enable | Change::Disable => tell_daemon(&[name.to_owned()], context),
@@ -124,12 +126,14 @@ fn of_another_tool(name: &str, change: Change, origin: &Origin, context: &Contex
             .hint(format!("take its approval back: {}", context.command(&format!("remove {name}"))))
             .hint(format!("or change it by hand at {origin}")));
     }
-    let data = context.data_folder()?;
-    let mut approvals = store_files::read_approvals(&data);
-    let before = approvals.entries.len();
-    approvals.entries.retain(|record| record.name != name || Some(&record.file) != origin.file.as_ref());
-    if approvals.entries.len() < before {
-        store_files::write_approvals(&data, &approvals)?;
+    let (of, file) = (name.to_owned(), origin.file.clone());
+    let withdrawn = state::change(context, move |approvals| {
+        let before = approvals.entries.len();
+        approvals.entries.retain(|record| record.name != of || Some(&record.file) != file.as_ref());
+        approvals.entries.len() < before
+    })?;
+    if withdrawn {
+        audit::note(vec![Deed::new("local", Act::Unapproved, name).with(json!({ "file": origin.file }))], context);
     }
     say(name, "no longer approved", &origin.to_string(), true, context)?;
     tell_daemon(&[], context)

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::daemon::{self, Engine};
 use crate::log_format;
 use crate::report::Report;
+use crate::state::State;
 use clap::builder::PossibleValuesParser;
 use config::client_files::Client;
 use control::said::Server;
@@ -98,8 +99,9 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
     let settings = DuplexSettings::new(Principal::new("local"), &config.limits);
     let runtime = daemon::runtime()?;
     let served = runtime.block_on(Box::pin(async {
-        let builtins = crate::inside::parts(context, &config).await?;
-        let engine = Engine::start(guard, config, data, &context.environment, builtins)?;
+        let state = State::open(&data, &config).await?;
+        let builtins = crate::inside::parts(&state, &config, &context.environment)?;
+        let engine = Engine::start(guard, config, (data, state), &context.environment, builtins).await?;
         let door = Arc::new(Door::new(engine.gateway.clone(), scope));
         let shutdown = until_told_to_end()?;
         let drained = async {

@@ -1,4 +1,6 @@
-//! `switchboard logs`: what a server printed, and what we remarked about it.
+//! `switchboard logs`: what a server printed, and what we remarked about it; or who called what.
+
+mod calls;
 
 use crate::client::encoded;
 use crate::context::Context;
@@ -19,15 +21,26 @@ use std::time::Duration;
 /// of its own.
 ///
 /// How bad a line is, is guessed from its words: error, fatal, warning, debug and the like.
+///
+/// With --calls the records of calls are shown instead, of one server or of all: who called what,
+/// how it ended and how long it took.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The server
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present_any = ["all", "calls"], conflicts_with = "all")]
     server: Option<String>,
 
     /// Every server
     #[arg(short, long)]
     all: bool,
+
+    /// Records of calls instead of lines
+    #[arg(long, conflicts_with_all = ["level", "follow"])]
+    calls: bool,
+
+    /// With --calls: those of the last 90s, 15m, 2h or 7d
+    #[arg(long, requires = "calls", value_name = "TIME")]
+    since: Option<String>,
 
     /// Only lines that look at least this bad
     #[arg(long, value_name = "LEVEL", value_parser = PossibleValuesParser::new(LogLevel::ALL.map(LogLevel::as_str)))]
@@ -56,6 +69,9 @@ const FILTERED_LINES_MAX: usize = 100_000;
 /// # Errors
 /// An unknown server; with -f, no daemon.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
+    if args.calls {
+        return calls::run(args, context);
+    }
     let client = context.client()?;
     let path = path(args);
     let shown = context.block_on(async {

@@ -26,17 +26,21 @@ mod cache;
 
 mod call;
 
+mod memory;
+
 mod logs;
 
 mod connect;
 
-mod serve;
+pub(crate) mod serve;
 
 mod auth;
 
 mod discover;
 
 mod approve;
+
+mod audit;
 
 mod add;
 
@@ -55,6 +59,10 @@ pub(crate) mod reload;
 mod stop;
 
 mod preflight;
+
+mod backup;
+
+mod restore;
 
 mod service;
 
@@ -99,12 +107,14 @@ pub(crate) enum Command {
     Call(call::Args),
     ApproveTools(approve_tools::Args),
     Cache(cache::Args),
+    Memory(memory::Args),
     Logs(logs::Args),
     Connect(connect::Args),
     Serve(serve::Args),
     Auth(auth::Args),
     Discover(discover::Args),
     Approve(approve::Args),
+    Audit(audit::Args),
     Add(add::Args),
     Remove(change::RemoveArgs),
     Enable(change::EnableArgs),
@@ -115,6 +125,8 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     Reload(reload::Args),
     Preflight(preflight::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Service(service::Args),
     Aliases(aliases::Args),
     Completions(completions::Args),
@@ -145,6 +157,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Restart(args) => restart::run(&args, context),
         Command::Wait(args) => wait::run(&args, context),
         Command::Preflight(args) => preflight::run(&args, context),
+        Command::Backup(args) => backup::run(&args, context),
+        Command::Restore(args) => restore::run(&args, context),
         Command::Service(args) => service::run(&args, context),
         Command::Aliases(args) => aliases::run(&args, context),
         Command::List(args) => list::run(&args, context),
@@ -156,11 +170,13 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Call(args) => call::run(&args, context),
         Command::ApproveTools(args) => approve_tools::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
+        Command::Memory(args) => memory::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),
         Command::Discover(args) => discover::run(&args, context),
         Command::Approve(args) => approve::run(&args, context),
+        Command::Audit(args) => audit::run(&args, context),
         Command::Add(args) => add::run(&args, context),
         Command::Remove(args) => change::remove(&args, context),
         Command::Enable(args) => change::enable(&args, context),

@@ -6,6 +6,7 @@ use crate::daemon;
 use crate::inside::given;
 use crate::log_format;
 use crate::report::Report;
+use crate::state::State;
 use clap::builder::PossibleValuesParser;
 use config::{BUILTINS_VARIABLE, Config, Flags, Reach, Sources};
 use gateway::listener::Http;
@@ -39,37 +40,53 @@ pub(crate) struct Args {
 /// # Errors
 /// A broken configuration, options that the server does not take, an address that is taken.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
-    let config = config_of(args, context)?;
-    let entry = entry(&args.name, &config)?;
+    let config = config_of(&args.name, args.http.clone(), context)?;
     log_format::start(&context.printer, context.settings.verbose, Level::WARN);
     let runtime = daemon::runtime()?;
     let served = runtime.block_on(Box::pin(async {
-        let parts = crate::inside::parts(context, &config).await?;
-        let refused = |message: String| {
-            Report::usage(format!("`{}` cannot be served: {message}", args.name))
-                .hint("mend its entry, then look again: switchboard config check")
-        };
-        let builtin =
-            builtins::Builtin::find(&args.name).ok_or_else(|| refused("there is no such server".to_owned()))?;
-        let service = builtin.service(&parts, &given(entry, &context.environment)).map_err(refused)?;
+        let (service, state) = made(&args.name, &config, context).await?;
         let shutdown = super::connect::until_told_to_end()?;
-        match &args.http {
+        let served = match &args.http {
             Some(_) => over_http(service, &config, context, shutdown).await,
             None => on_stdio(service, &config, shutdown).await,
-        }
+        };
+        state.close().await;
+        served
     }));
     // A read of stdin cannot be taken back: nobody waits for it.
     runtime.shutdown_background();
     served
 }
 
+/// The server called `name` in this process, for a command that asks it something.
+///
+/// # Errors
+/// A broken configuration, and options that the server does not take.
+pub(crate) async fn service(name: &str, context: &Context) -> Result<Arc<dyn Service>, Report> {
+    let (service, _) = made(name, &config_of(name, None, context)?, context).await?;
+    Ok(service)
+}
+
+async fn made(name: &str, config: &Config, context: &Context) -> Result<(Arc<dyn Service>, State), Report> {
+    let entry = entry(name, config)?;
+    let state = State::open(&context.data_folder()?, config).await?;
+    let parts = crate::inside::parts(&state, config, &context.environment)?;
+    let refused = |message: String| {
+        Report::usage(format!("`{name}` cannot be served: {message}"))
+            .hint("mend its entry, then look again: switchboard config check")
+    };
+    let builtin = builtins::Builtin::find(name).ok_or_else(|| refused("there is no such server".to_owned()))?;
+    let service = builtin.service(&parts, &given(entry, &context.environment)).map_err(refused)?;
+    Ok((service, state))
+}
+
 /// The configuration with this server in it, whether it has an entry or not.
-fn config_of(args: &Args, context: &Context) -> Result<Config, Report> {
+fn config_of(name: &str, http: Option<String>, context: &Context) -> Result<Config, Report> {
     let mut sources = context.sources();
-    let builtin = builtins::Builtin::find(&args.name);
+    let builtin = builtins::Builtin::find(name);
     sources.inside = builtin.map(builtins::Builtin::entry).unwrap_or_default();
-    sources.environment.vars.insert(BUILTINS_VARIABLE.to_owned(), args.name.clone());
-    let listen = args.http.clone().or_else(|| sources.flags.listen.clone());
+    sources.environment.vars.insert(BUILTINS_VARIABLE.to_owned(), name.to_owned());
+    let listen = http.or_else(|| sources.flags.listen.clone());
     Ok(context.load_from(&Sources { flags: Flags { listen }, ..sources })?.config)
 }
 

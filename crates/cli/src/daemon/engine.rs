@@ -1,49 +1,48 @@
 //! A gateway with everything that surrounds it in a process: guard, log files, stored catalog,
 //! records. The daemon has one, and so has `connect` where there is no daemon.
 
-use super::desired;
+use super::keeper;
 use super::lazy_guard::LazyGuard;
+use super::result_cache;
+use crate::audit::Auditor;
 use crate::data_folder::DataFolder;
 use crate::programs::Programs;
-use crate::records::{RecordWriter, Sizes};
+use crate::records::RecordWriter;
 use crate::report::Report;
+use crate::state::{self, State};
 use crate::store_files;
 use config::{Config, Environment};
-use gateway::catalog::StoredCatalog;
-use gateway::guards::{ApprovedTools, MemoryCache};
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
-use std::time::Duration;
 use supervisor::{GuardProcess, LogWriter, LogWriterLimits};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-/// How long the catalog must have been changed before it is written: changes come in bursts.
-const CATALOG_PAUSE: Duration = Duration::from_millis(200);
 
 /// A running gateway.
 pub(crate) struct Engine {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) logs: LogWriter,
     pub(crate) data: DataFolder,
+    pub(crate) state: State,
+    pub(crate) auditor: Auditor,
     guard: LazyGuard,
     records: RecordWriter,
-    /// Write the catalog, and what people want of servers.
-    keepers: [JoinHandle<()>; 2],
-    /// Ends the keepers.
+    /// Writes what is learnt of servers, and what people want of them.
+    keeper: JoinHandle<()>,
+    /// Ends the keeper.
     ended: CancellationToken,
 }
 
 impl Engine {
-    /// Starts every server of `config`. The data folder exists.
+    /// Starts every server of `config`. The data folder exists, and `state` is of it.
     ///
     /// # Errors
-    /// What the system refuses; a pattern of tools that is none.
-    pub(crate) fn start(
+    /// What the system refuses; state that cannot be read; a pattern of tools that is none.
+    pub(crate) async fn start(
         process: Option<GuardProcess>,
         config: Config,
-        data: DataFolder,
+        (data, state): (DataFolder, State),
         environment: &Environment,
         builtins: builtins::Parts,
     ) -> Result<Self, Report> {
@@ -55,38 +54,33 @@ impl Engine {
         let file_bytes_max = limits.log_file_bytes_max as u64;
         let files_max = u32::try_from(limits.log_files_max).unwrap_or(u32::MAX);
         let logs = LogWriter::start(LogWriterLimits { file_bytes_max, files_max }).map_err(failed)?;
-        let stored = store_files::read_catalog(&data);
-        let inside = control::Inside::default();
-        let wanted = desired::read(&data);
-        let approved = store_files::read_approved_tools(&data);
+        let known = keeper::read(&state.local).await.map_err(|error| state::failed(&error))?;
+        let auditor = Auditor::start(state.shared.clone());
+        let inside = control::Inside::new(auditor.deeds());
+        let cache = builtins.cache.clone();
         let parts = Parts {
             config: Arc::new(config),
-            stored: stored.clone(),
+            stored: known.stored.clone(),
             spawner: Arc::new(guard.clone()),
             process: Arc::new(environment.clone()),
             sealer: store_files::sealer(&data)?,
             vault: Some(crate::vault::open(&data)?),
             inside: crate::inside::inside(inside.clone(), builtins, environment),
             logs: Some((logs.clone(), data.logs())),
-            desired: wanted.clone(),
+            desired: known.desired.clone(),
             installs: Some(data.installed()),
             data: data.root.clone(),
-            approved_tools: approved.clone(),
-            cache: Arc::new(MemoryCache::default()),
+            approved_tools: known.approved.clone(),
+            cache: result_cache::of(&cache, &data),
         };
         let gateway = Gateway::start(parts).map_err(|error| {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
         inside.attach(&gateway);
-        let sizes = Sizes { file_bytes_max, files_max };
-        let calls = data.logs().join("calls.jsonl");
-        let records = RecordWriter::start(gateway.records.clone(), calls, sizes, Handle::current()).map_err(failed)?;
+        let records = RecordWriter::start(gateway.clone(), state.shared.clone(), Handle::current()).map_err(failed)?;
         let ended = CancellationToken::new();
-        let keepers = [
-            tokio::spawn(keep(gateway.clone(), data.clone(), (stored, approved), ended.clone())),
-            tokio::spawn(desired::keep(gateway.clone(), data.clone(), wanted, ended.clone())),
-        ];
-        Ok(Self { gateway, logs, data, guard, records, keepers, ended })
+        let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
+        Ok(Self { gateway, logs, data, state, auditor, guard, records, keeper, ended })
     }
 
     /// Ends every server and writes what must last.
@@ -94,57 +88,15 @@ impl Engine {
         self.gateway.stop().await;
         self.guard.close().await;
         self.ended.cancel();
-        for keeper in self.keepers {
-            // One that panicked wrote what it could.
-            let _ = keeper.await;
-        }
+        // One that panicked wrote what it could.
+        let _ = self.keeper.await;
+        self.auditor.finish().await;
         let (records, logs) = (self.records, self.logs);
         let flushing = tokio::task::spawn_blocking(move || {
             records.finish();
             logs.flush();
         });
         let _ = flushing.await;
-    }
-}
-
-/// Writes the catalog and what is approved a little after they differ from what is on disk
-/// (`written`), and at the end.
-async fn keep(
-    gateway: Arc<Gateway>,
-    data: DataFolder,
-    mut written: (StoredCatalog, ApprovedTools),
-    ended: CancellationToken,
-) {
-    let (_, mut changed) = gateway.stored();
-    // A server may have been listed before this task had its first turn.
-    changed.mark_changed();
-    loop {
-        let mut last = tokio::select! {
-            () = ended.cancelled() => true,
-            told = changed.changed() => told.is_err(),
-        };
-        if !last {
-            tokio::select! {
-                () = ended.cancelled() => last = true,
-                () = tokio::time::sleep(CATALOG_PAUSE) => {}
-            }
-        }
-        let (now, receiver) = gateway.stored();
-        changed = receiver;
-        // A disk that fails is reported where it is written to.
-        if now != written.0 {
-            let (data, catalog) = (data.clone(), now.clone());
-            let _ = tokio::task::spawn_blocking(move || store_files::write_catalog(&data, &catalog)).await;
-            written.0 = now;
-        }
-        let approved = gateway.approved_tools();
-        if approved != written.1 {
-            let (data, now) = (data.clone(), approved.clone());
-            let _ = tokio::task::spawn_blocking(move || store_files::write_approved_tools(&data, &now)).await;
-            written.1 = approved;
-        }
-        if last {
-            return;
-        }
+        self.state.close().await;
     }
 }

@@ -23,12 +23,12 @@ impl Finder {
     /// are listed because of it are others now.
     pub(super) fn start(
         context: &Context,
+        reading: Reading,
         gateway: Arc<Gateway>,
         found: watch::Sender<Vec<said::Found>>,
         changed: mpsc::Sender<()>,
     ) -> Self {
         let again = Arc::new(Notify::new());
-        let reading = Reading::new(context);
         let say = context.printer.clone();
         let woken = again.clone();
         let task = tokio::spawn(async move {
@@ -68,8 +68,9 @@ impl Drop for Finder {
 }
 
 async fn search(reading: Reading) -> Vec<said::Found> {
+    let sources = reading.sources().await;
     // A search that panicked found nothing.
-    let search = tokio::task::spawn_blocking(move || discover(&reading.sources(), &[])).await;
+    let search = tokio::task::spawn_blocking(move || discover(&sources, &[])).await;
     let found = search.map(|search| search.found).unwrap_or_default();
     found.iter().filter(|found| found.standing.is_open()).map(said_of).collect()
 }

@@ -1,18 +1,18 @@
 //! Reading the configuration again: all of it is right, or nothing changes.
 
 use crate::context::Context;
-use crate::data_folder::DataFolder;
 use crate::printer::count;
-use crate::store_files;
+use crate::state;
 use config::{Config, Diagnostic, Limits, Listen, Loaded, Severity, Sources, Watcher};
 use control::Problem;
 use control::said::Reloaded;
 use gateway::Gateway;
 use protocol::ErrorKind;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
+use store::Store;
 use tokio::sync::mpsc;
 
 /// How often files are read that somebody is writing, before they are taken as they are.
@@ -22,16 +22,20 @@ const READS_MAX: usize = 10;
 #[derive(Clone)]
 pub(super) struct Reading {
     sources: Sources,
-    data: Option<DataFolder>,
+    store: Store,
 }
 
 impl Reading {
-    pub(super) fn new(context: &Context) -> Self {
-        Self { sources: context.sources(), data: context.data_folder().ok() }
+    pub(super) fn new(context: &Context, store: Store) -> Self {
+        Self { sources: context.sources(), store }
     }
 
-    pub(super) fn sources(&self) -> Sources {
-        let approvals = self.data.as_ref().map(store_files::read_approvals).unwrap_or_default();
+    pub(super) async fn sources(&self) -> Sources {
+        let approvals = state::approvals_now(&self.store).await.unwrap_or_else(|error| {
+            // What runs goes on: what was approved when it was read last is what counts.
+            tracing::warn!(%error, "approvals cannot be read: {error}; {}", error.hint());
+            self.sources.approvals.clone()
+        });
         Sources { approvals, ..self.sources.clone() }
     }
 }
@@ -43,6 +47,7 @@ pub(super) struct Reloader {
     listen: Listen,
     limits: Limits,
     container_engine: Option<String>,
+    state: config::State,
 }
 
 /// What a reload did.
@@ -55,13 +60,19 @@ pub(super) struct Done {
 }
 
 impl Reloader {
-    pub(super) fn new(context: &Context, config: &Config) -> Self {
+    pub(super) fn new(context: &Context, config: &Config, store: Store) -> Self {
         Self {
-            reading: Reading::new(context),
+            reading: Reading::new(context, store),
+            state: config.state.clone(),
             listen: config.listen.clone(),
             limits: config.limits.clone(),
             container_engine: config.container_engine.clone(),
         }
+    }
+
+    /// What is read again.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading.clone()
     }
 
     /// Whether a daemon that starts now would take the configuration.
@@ -69,8 +80,8 @@ impl Reloader {
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) async fn check(&self) -> Result<(), Problem> {
-        let reading = self.reading.clone();
-        let loaded = tokio::task::spawn_blocking(move || config::load(&reading.sources())).await.map_err(|error| {
+        let sources = self.reading.sources().await;
+        let loaded = tokio::task::spawn_blocking(move || config::load(&sources)).await.map_err(|error| {
             Problem::new(ErrorKind::Internal, format!("the configuration could not be read: {error}"))
         })?;
         let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
@@ -122,10 +133,10 @@ impl Reloader {
         loop {
             reads += 1;
             let last = asked || reads == READS_MAX;
-            let reading = self.reading.clone();
+            let sources = self.reading.sources().await;
             let read = tokio::task::spawn_blocking(move || {
                 let begun = SystemTime::now();
-                let loaded = config::load(&reading.sources());
+                let loaded = config::load(&sources);
                 let whole = last || config::are_quiet(&loaded.files, begun);
                 whole.then_some(loaded)
             });
@@ -147,6 +158,9 @@ impl Reloader {
         if self.container_engine != config.container_engine {
             keys.push("container_engine".to_owned());
         }
+        if !same_secret(self.state.url.as_ref(), config.state.url.as_ref()) {
+            keys.push("state.url".to_owned());
+        }
         let rows = self.limits.table().into_iter().zip(config.limits.table());
         keys.extend(rows.filter(|(old, new)| old != new).map(|(_, new)| format!("limits.{}", new.name)));
         keys
@@ -155,12 +169,15 @@ impl Reloader {
 
 /// Whether listening would be the same. Tokens are compared, never shown.
 fn same_listen(old: &Listen, new: &Listen) -> bool {
-    let token = |listen: &Listen| listen.token.as_ref().map(|token| token.expose_secret().to_owned());
     let rest = |listen: &Listen| {
         let Listen { address, tcp, unix, token: _, allowed_hosts, allowed_origins, public_url } = listen.clone();
         (address, (tcp, unix), allowed_hosts, allowed_origins, public_url)
     };
-    token(old) == token(new) && rest(old) == rest(new)
+    same_secret(old.token.as_ref(), new.token.as_ref()) && rest(old) == rest(new)
+}
+
+fn same_secret(old: Option<&SecretString>, new: Option<&SecretString>) -> bool {
+    old.map(SecretString::expose_secret) == new.map(SecretString::expose_secret)
 }
 
 /// The first error with its place, and how many there are.

@@ -53,9 +53,12 @@ fn each_call_leaves_a_record() {
     let sandbox = Sandbox::with_server();
     let _daemon = sandbox.daemon();
     assert_eq!(sandbox.run(&["call", "ok.count"]).stdout, "1\n");
-    let path = sandbox.root.join("data/logs/calls.jsonl");
-    let line = eventually("a record", || std::fs::read_to_string(&path).ok().filter(|text| text.ends_with('\n')));
-    let record: Value = serde_json::from_str(&line).unwrap();
+    let record = eventually("a record", || sandbox.json(&["logs", "--calls"])["calls"].get(0).cloned());
     let told = ["method", "server", "name", "principal", "outcome"].map(|key| record[key].as_str().unwrap());
     assert_eq!(told, ["tools/call", "ok", "count", "local", "ok"]);
+    let shown = sandbox.run(&["logs", "--calls", "ok", "--since", "1h", "--grep", "COUNT"]).stdout;
+    assert!(shown.lines().count() == 2 && shown.contains("tools/call  count"), "{shown}");
+    for none in [["logs", "--calls", "other"], ["logs", "--calls", "--since=0s"]] {
+        assert_eq!(sandbox.json(&none)["calls"], serde_json::json!([]), "{none:?}");
+    }
 }

@@ -15,7 +15,10 @@ fn the_daemon_ends_and_leaves_no_socket() {
         assert!(!sandbox.root.join("data").join(left).exists(), "{left}");
     }
     assert!(!std::path::Path::new(&format!("/proc/{server}")).exists(), "the server has ended");
-    assert!(sandbox.root.join("data/catalog.json").exists(), "the catalog is kept");
+    let left: Vec<_> =
+        std::fs::read_dir(sandbox.root.join("data")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.contains(&"state.db".into()), "state is kept: {left:?}");
+    assert!(!left.contains(&"state.db-wal".into()), "the store was closed: {left:?}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("resources", "command = 'x'\nresources.memory = '64MiB'", "command = 'x'"),
     ("port", "command = 'x'", "command = 'x'\nport = 7777"),
     ("install", "command = 'x'", "command = 'x'\ninstall = 'touch evil'"),
+    ("data", "command = 'x'", "command = 'x'\ndata = ['/etc']"),
     ("tools", "command = 'x'", "command = 'x'\ntools.safe = ['*']"),
     ("tools", "command = 'x'\ntools.deny = ['*_delete']", "command = 'x'"),
     ("prefix", "command = 'x'", "command = 'x'\nprefix = 'never'"),

@@ -1,7 +1,7 @@
 //! `POST /api/cache/clear?server=&tool=` and `POST /api/servers/{name}/approve-tools`: what a person
 //! tells the guards of servers. What they say stands in `/api/status`.
 
-use crate::{Control, Problem, find, said};
+use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use gateway::Gateway;
@@ -41,8 +41,10 @@ pub(crate) async fn approve_tools(
     if !server.is_listed() {
         return Err(server.status().refusal(&server.name).into());
     }
-    let tools = server.guards.unapproved().into_iter().map(|unapproved| unapproved.tool).collect();
+    let tools: Vec<String> = server.guards.unapproved().into_iter().map(|unapproved| unapproved.tool).collect();
     gateway.approve_tools(&server);
+    let deed = Deed::new(control.principal.as_str(), Act::ToolsApproved, &*server.name);
+    control.parts.deeds.note(deed.with(serde_json::json!({ "tools": tools })));
     Ok(Json(said::ToolsApproved { server: server.name.to_string(), tools }))
 }
 

@@ -3,7 +3,7 @@
 //! nothing is asked for in a circle: the server's own state is watched.
 
 use super::servers::describe;
-use crate::{Control, Problem, find, said};
+use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, Query, State as Extracted};
 use futures_util::future::join_all;
@@ -130,6 +130,13 @@ async fn turn(control: &Control, name: &str, wish: Wish, wait: Duration) -> Resu
     if !server.entry.is_active() {
         return Err(server.status().refusal(&server.name).into());
     }
+    let act = match wish {
+        Wish::Start => Act::Started,
+        Wish::Stop => Act::Stopped,
+        Wish::Restart => Act::Restarted,
+    };
+    // What is asked for is what is written down: how it ends stands in the server's log.
+    control.parts.deeds.note(Deed::new(control.principal.as_str(), act, &*server.name));
     let mut statuses = server.watch_status();
     let before = statuses.borrow_and_update().state;
     if wish != Wish::Stop {

@@ -51,9 +51,7 @@ impl Decoder {
             [] => Kind::Plain(capped),
             ["gzip" | "x-gzip"] => Kind::Gzip(MultiGzDecoder::new(capped)),
             ["deflate"] => Kind::Undecided(Vec::new(), capped),
-            ["br"] => {
-                Kind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(capped, BROTLI_BUFFER)))
-            }
+            ["br"] => Kind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(capped, BROTLI_BUFFER))),
             // Packed twice is a bomb more often than a page.
             _ => return Err(WebError::Packed { reason: format!("its Content-Encoding is {said:?}") }),
         }))
@@ -67,11 +65,8 @@ impl Decoder {
             let zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]) % 31 == 0;
             let start = std::mem::take(start);
             let capped = Capped { bytes: Vec::new(), ..*capped };
-            self.0 = if zlib {
-                Kind::Zlib(ZlibDecoder::new(capped))
-            } else {
-                Kind::Deflate(DeflateDecoder::new(capped))
-            };
+            self.0 =
+                if zlib { Kind::Zlib(ZlibDecoder::new(capped)) } else { Kind::Deflate(DeflateDecoder::new(capped)) };
             return self.write(&start);
         }
         self.write(data)

@@ -222,7 +222,11 @@ impl Web {
 }
 
 fn carried(headers: &HeaderMap) -> HeaderMap {
-    headers.iter().filter(|(name, _)| CARRIED.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    headers
+        .iter()
+        .filter(|(name, _)| CARRIED.contains(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// The URL as the connection and the request line need it: the host that was judged, and no other.

@@ -21,11 +21,7 @@ pub trait Network: fmt::Debug + Send + Sync {
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 
     /// A connection to exactly this address, with TLS where the target wants it.
-    fn open<'a>(
-        &'a self,
-        address: SocketAddr,
-        target: &'a Target,
-    ) -> BoxFuture<'a, Result<Box<dyn Pipe>, RelayError>>;
+    fn open<'a>(&'a self, address: SocketAddr, target: &'a Target) -> BoxFuture<'a, Result<Box<dyn Pipe>, RelayError>>;
 }
 
 /// The names and sockets of this machine.
@@ -37,11 +33,7 @@ impl Network for SystemNetwork {
         Box::pin(async move { Ok(lookup_host((host, port)).await?.collect()) })
     }
 
-    fn open<'a>(
-        &'a self,
-        address: SocketAddr,
-        target: &'a Target,
-    ) -> BoxFuture<'a, Result<Box<dyn Pipe>, RelayError>> {
+    fn open<'a>(&'a self, address: SocketAddr, target: &'a Target) -> BoxFuture<'a, Result<Box<dyn Pipe>, RelayError>> {
         Box::pin(async move {
             let failed = |error: io::Error| RelayError::connect(target.authority(), error);
             let tcp = TcpStream::connect(address).await.map_err(failed)?;

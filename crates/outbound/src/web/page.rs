@@ -4,8 +4,8 @@
 
 use super::WebError;
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 /// An answer of the web.

@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn without_an_opening_only_public_names_and_addresses_are_called() {
         let rules = Rules::default();
-        for url in ["https://example.com/", "http://a.test/x?y#z", "https://[2606:4700:4700::1111]/", "http://1.1.1.1"] {
+        for url in ["https://example.com/", "http://a.test/x?y#z", "https://[2606:4700:4700::1111]/", "http://1.1.1.1"]
+        {
             assert!(check(&rules, url).is_ok(), "{url}");
         }
         for url in [

@@ -16,6 +16,8 @@ pub struct Term {
     pub word: Vec<u8>,
     /// Its inverse document frequency in thousandths.
     pub weight: i64,
+    /// Only so many of the newest memories with it are looked at.
+    pub rows_max: u32,
 }
 
 /// A memory that was found.
@@ -42,6 +44,27 @@ pub async fn count(tx: &mut Tx, space: i64, word: &[u8], limit: i64) -> Result<i
     let count = "SELECT COUNT(*) FROM \
                  (SELECT 1 FROM memory_words WHERE space = $1 AND word = $2 LIMIT $3) counted";
     let row = tx.fetch(count, values![space, word, limit]).await?.into_iter().next();
+    row.map_or(Ok(0), |mut row| row.take(0))
+}
+
+/// The id from which on there are `count` memories in a space; the first one's, if there are fewer.
+///
+/// # Errors
+/// What the database says.
+pub async fn sample(tx: &mut Tx, space: i64, count: u32) -> Result<i64, Error> {
+    let sample = "SELECT COALESCE(MIN(id), 0) FROM \
+                  (SELECT id FROM memories WHERE space = $1 ORDER BY id DESC LIMIT $2) newest";
+    let row = tx.fetch(sample, values![space, count]).await?.into_iter().next();
+    row.map_or(Ok(0), |mut row| row.take(0))
+}
+
+/// How many memories of a space from the id `first` on have a word.
+///
+/// # Errors
+/// What the database says.
+pub async fn count_since(tx: &mut Tx, space: i64, word: &[u8], first: i64) -> Result<i64, Error> {
+    let count = "SELECT COUNT(*) FROM memory_words WHERE space = $1 AND word = $2 AND memory >= $3";
+    let row = tx.fetch(count, values![space, word, first]).await?.into_iter().next();
     row.map_or(Ok(0), |mut row| row.take(0))
 }
 
@@ -72,12 +95,13 @@ pub async fn rank(
     let mut values = values![space, average.max(1), limit, offset].to_vec();
     let mut parts = Vec::with_capacity(terms.len());
     for term in terms {
-        let (word, weight) = (values.len() + 1, values.len() + 2);
+        let (word, weight, rows_max) = (values.len() + 1, values.len() + 2, values.len() + 3);
         parts.push(format!(
-            "SELECT memory, ${weight} * times * 2200 / (times * 1000 + 300 + 900 * length / $2) AS score \
-             FROM memory_words WHERE space = $1 AND word = ${word}"
+            "SELECT memory, score FROM (SELECT memory, \
+             ${weight} * times * 2200 / (times * 1000 + 300 + 900 * length / $2) AS score \
+             FROM memory_words WHERE space = $1 AND word = ${word} ORDER BY memory DESC LIMIT ${rows_max}) newest"
         ));
-        values.extend_from_slice(values![term.word.as_slice(), term.weight]);
+        values.extend_from_slice(values![term.word.as_slice(), term.weight, term.rows_max]);
     }
     let having = having(with.len(), "found.memory", values.len() + 1);
     values.extend(with.iter().map(|word| Value::Blob(word.clone())));

@@ -14,9 +14,10 @@ use crate::job::{Job, guarded};
 use crate::place::Options;
 use crate::value::{Row, values};
 use crate::{Error, Running, Tx};
-pub(crate) use open::connect;
+pub(crate) use open::{COPY_CACHE_KIB, check, connect, migrate_to};
 use readers::Readers;
-use std::path::PathBuf;
+pub(crate) use readers::end;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,7 +28,6 @@ use writer::Writer;
 pub(crate) struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
-    deadline: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -39,19 +39,23 @@ impl Sqlite {
         let connection = open::open(&path, &options.clock, until).await?;
         let readers = Arc::new(Readers::new(path));
         let writer = Writer::start(connection, Arc::clone(readers.place()), options);
-        Ok(Self { writer, readers, deadline: options.deadline, clock: Arc::clone(&options.clock) })
+        Ok(Self { writer, readers, clock: Arc::clone(&options.clock) })
     }
 
-    pub(crate) async fn write(&self, name: &'static str, job: Box<dyn Job>) -> Result<(), Error> {
-        self.writer.ask(name, job).await
+    pub(crate) fn path(&self) -> &Path {
+        self.readers.path()
     }
 
-    pub(crate) async fn read<T, E, F>(&self, name: &'static str, job: &mut F) -> Result<T, E>
+    pub(crate) async fn write(&self, name: &'static str, time_max: Duration, job: Box<dyn Job>) -> Result<(), Error> {
+        self.writer.ask(name, time_max, job).await
+    }
+
+    pub(crate) async fn read<T, E, F>(&self, name: &'static str, deadline: Duration, job: &mut F) -> Result<T, E>
     where
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        let until = Instant::now() + self.deadline;
+        let until = Instant::now() + deadline;
         let place = Arc::clone(self.readers.place());
         let reading = async {
             let (mut tx, _place) = self.readers.take().await?;
@@ -67,7 +71,7 @@ impl Sqlite {
         };
         match tokio::time::timeout_at(until, reading).await {
             Ok(result) => result,
-            Err(_elapsed) => Err(E::from(busy(&place, self.deadline, name))),
+            Err(_elapsed) => Err(E::from(busy(&place, deadline, name))),
         }
     }
 

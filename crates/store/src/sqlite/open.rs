@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::clock::{Anchor, Clock};
 use crate::migrate::{self, Found};
+use crate::sqlite::readers;
 use crate::tx::{Link, Tx};
 use crate::value::values;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -22,6 +23,8 @@ const APPLICATION: i64 = 0x5377_4264;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 /// Memory of the writer's page cache, in KiB.
 const CACHE_KIB: u32 = 1024;
+/// The same for copying, which is done by itself.
+pub(crate) const COPY_CACHE_KIB: u32 = 4096;
 /// The log of a file is cut back to this after a checkpoint, in bytes.
 const LOG_BYTES_MAX: u32 = 4 << 20;
 /// Statements that a connection keeps prepared.
@@ -70,6 +73,16 @@ fn make_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
+/// Brings the tables of a file to a version.
+pub(crate) async fn migrate_to(path: &Path, version: i64) -> Result<(), Error> {
+    let place: Arc<str> = Arc::from(path.display().to_string());
+    let connection = connect(path, CACHE_KIB, false).await?;
+    let mut tx = Tx::new(Link::Sqlite(connection), place);
+    let done = migrate_file(&mut tx, path, version).await;
+    readers::end(tx).await;
+    done
+}
+
 async fn attempt(path: &Path, place: &Arc<str>, clock: &Arc<dyn Clock>) -> Result<SqliteConnection, Error> {
     let connection = connect(path, CACHE_KIB, false).await?;
     let mut tx = Tx::new(Link::Sqlite(connection), Arc::clone(place));
@@ -96,14 +109,17 @@ async fn first_anchor(tx: &mut Tx, anchor: &Anchor) -> Result<(), Error> {
 
 /// Brings the tables of a file to a version, one step at a time; a file that has tables is copied first.
 pub(crate) async fn migrate_file(tx: &mut Tx, path: &Path, wanted: i64) -> Result<(), Error> {
-    if let Found::At(version) = check(tx).await? {
+    let found = check(tx).await?;
+    // Stays with the file; one that was copied has it no more. Where others have it open this waits.
+    let mode: String = tx.fetch_one("PRAGMA journal_mode", &[]).await?.take(0)?;
+    if mode != "wal" {
+        tx.script("PRAGMA journal_mode = WAL").await?;
+    }
+    if let Found::At(version) = found {
         if version == wanted {
             return Ok(());
         }
         migrate::keep_copy(tx, path, version).await?;
-    } else {
-        // Stays with the file. Where others have it open this waits for them.
-        tx.script("PRAGMA journal_mode = WAL").await?;
     }
     while migrate_once(tx, wanted).await? {}
     Ok(())
@@ -132,14 +148,15 @@ async fn migrate_once(tx: &mut Tx, wanted: i64) -> Result<bool, Error> {
 }
 
 /// What is in the file.
-async fn check(tx: &mut Tx) -> Result<Found, Error> {
+pub(crate) async fn check(tx: &mut Tx) -> Result<Found, Error> {
+    // In this order: whoever makes the tables of a new file says whose they are in the same moment.
+    let tables: i64 = tx.fetch_one("SELECT count(*) FROM sqlite_master", &[]).await?.take(0)?;
     let application: i64 = tx.fetch_one("PRAGMA application_id", &[]).await?.take(0)?;
+    if tables == 0 && (application == 0 || application == APPLICATION) {
+        return Ok(Found::Nothing);
+    }
     if application == APPLICATION {
         return migrate::found(tx).await;
-    }
-    let tables: i64 = tx.fetch_one("SELECT count(*) FROM sqlite_master", &[]).await?.take(0)?;
-    if tables == 0 && application == 0 {
-        return Ok(Found::Nothing);
     }
     let detail = format!("it has {tables} tables of its own");
     Err(Error::Foreign { place: tx.place().to_string(), detail })

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::sqlite::connect;
 use crate::tx::{Link, Tx};
 use sqlx::Connection as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -30,6 +30,10 @@ impl Readers {
     pub(crate) fn new(path: PathBuf) -> Self {
         let place = Arc::from(path.display().to_string());
         Self { path, place, idle: Mutex::default(), places: Arc::new(Semaphore::new(AT_ONCE_MAX)) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn place(&self) -> &Arc<str> {

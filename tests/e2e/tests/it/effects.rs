@@ -82,15 +82,30 @@ fn recorded(board: &Switchboard) -> Value {
     board.server_in("good", "ready");
     let said = board.modern().text("good__echo", json!({"text": "needle"}));
     assert_eq!(said, "needle");
-    let path = board.data().join("logs/calls.jsonl");
-    let record = await_some(SOON, "the record of the call", || {
-        let text = fs::read_to_string(&path).ok()?;
-        text.lines().find(|line| line.contains("tools/call") || line.contains("echo")).map(str::to_owned)
+    let mut record = await_some(SOON, "the record of the call", || {
+        let calls = board.cli_json(&["logs", "--calls", "good"])["calls"].take();
+        calls.as_array()?.iter().find(|call| call["method"] == "tools/call").cloned()
     });
-    let mut record: Value = serde_json::from_str(&record).unwrap();
     let fields = record.as_object_mut().unwrap();
     fields.retain(|_, value| value.to_string().contains("needle"));
     json!(fields.keys().collect::<Vec<_>>())
+}
+
+/// Whether the record of the first call is there after others, which took their time and room.
+fn first_record_is_kept(board: &Switchboard) -> Value {
+    board.server_in("good", "ready");
+    let client = board.modern();
+    let first = || {
+        let calls = board.cli_json(&["logs", "--calls", "good", "--grep", "count", "-n", "1000"])["calls"].take();
+        calls.as_array().is_some_and(|calls| !calls.is_empty())
+    };
+    client.text("good__count", json!({}));
+    await_some(SOON, "the record of the first call", || first().then_some(()));
+    for _ in 0..8 {
+        client.text("good__echo", json!({"text": "x".repeat(16 * 1024)}));
+        client.text("good__sleep", json!({"ms": 400}));
+    }
+    json!(first())
 }
 
 /// How many sessions are left when two were opened.
@@ -153,6 +168,12 @@ fn rows() -> Vec<Row> {
             result["tools"].take();
             result
         }),
+        setting("records.keep", ["", "records.keep = \"1s\""], first_record_is_kept),
+        setting(
+            "records.bytes_max",
+            ["records.arguments = true", "records.arguments = true\nrecords.bytes_max = \"64KiB\""],
+            first_record_is_kept,
+        ),
         setting("records.arguments", ["", "records.arguments = true"], recorded),
         setting("records.results", ["", "records.results = true"], recorded),
         setting("discovery.folders", ["", "discovery.folders = [\".\"]\ndiscovery.interval = 1"], |board| {

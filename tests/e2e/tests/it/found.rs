@@ -67,7 +67,7 @@ fn discovered_pending_approved_changed_and_pending_again() {
     done(&approved);
     assert!(approved.stderr.contains("brought: ready with"), "{}", approved.stderr);
     assert!(project.join("ran").exists());
-    let mode = fs::metadata(board.data().join("approvals.json")).unwrap().permissions().mode();
+    let mode = fs::metadata(board.data().join("state.db")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(client.text("brought__echo", json!({"text": "hello"})), "hello");
     assert_eq!(standing(board.home(), &config).0, "approved");

@@ -143,10 +143,9 @@ fn results_are_kept_and_given_again_until_they_are_cleared() {
     let cleared = board.cli_json(&["cache", "clear", "s.count"]);
     assert_eq!(cleared["results"], 2, "expected both results to be forgotten: {cleared}");
     assert_ne!(client.text("s__count", json!({})), first, "expected the call to be made again");
-    let calls = board.data().join("logs/calls.jsonl");
     eventually(SOON, "records that say so", || {
-        let lines = std::fs::read_to_string(&calls).unwrap_or_default();
-        lines.lines().filter(|line| line.contains("\"cached\":true")).count() == 2
+        let found = board.cli_json(&["logs", "--calls", "--grep", "\"cached\":true"]);
+        found["calls"].as_array().is_some_and(|calls| calls.len() == 2)
     });
 }
 
@@ -251,9 +250,10 @@ fn tools_that_changed_since_they_were_approved_are_reported() {
     let approved = board.cli_json(&["approve-tools", "s"]);
     assert_eq!(approved["tools"], json!(["grown_1"]), "{approved}");
     assert!(board.server("s")["changed_tools"].is_null(), "expected nothing to report");
-    let file = board.data().join("approved-tools.json");
-    eventually(SOON, "the approval to be on disk", || {
-        std::fs::read_to_string(&file).is_ok_and(|text| text.contains("grown_1"))
+    eventually(SOON, "who approved it to be written down", || {
+        let events = board.cli_json(&["audit"])["events"].clone();
+        let last = events.as_array().and_then(|events| events.last()).cloned().unwrap_or_default();
+        last["what"] == "tools_approved" && last["on"] == "s" && last["details"] == json!({"tools": ["grown_1"]})
     });
 }
 

@@ -2,6 +2,7 @@
 //! `switchboard`. Each module is one subject.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+mod backup;
 mod bad_input;
 mod browser;
 mod catalog;
@@ -20,6 +21,7 @@ mod guards;
 mod health;
 mod held;
 mod host;
+mod inside;
 mod interactive;
 mod lab;
 mod life;
@@ -28,14 +30,18 @@ mod needs;
 mod one_bad_server;
 mod parked;
 mod predecessors;
+mod programs_inside;
 mod real_life;
 mod real_transports;
+mod redis;
 mod reload;
 mod rounds;
 mod sign_in;
 mod sockets;
 mod sse;
+mod state;
 mod task_questions;
 mod tasks;
 mod under_load;
+mod web;
 mod why;

@@ -65,7 +65,8 @@ impl Goals {
     /// # Errors
     /// The log does not reach there, does not fit together, or the store failed.
     pub(crate) async fn at(&self, seq: i64) -> Result<State, Trouble> {
-        let head = self.store().read::<_, Error, _>("goal_history", |tx| Box::pin(log::head(tx, goals::STREAM))).await?;
+        let head =
+            self.store().read::<_, Error, _>("goal_history", |tx| Box::pin(log::head(tx, goals::STREAM))).await?;
         if head.cut_seq > 0 {
             let message = format!("the log begins after event {}; what was before cannot be told", head.cut_seq);
             return Err(Refusal::unknown(message, "restore an older backup with switchboard restore").into());
@@ -92,7 +93,8 @@ impl Goals {
     /// # Errors
     /// There is no such event, or the store failed.
     pub(crate) async fn undoing(&self, seq: i64) -> Result<Command, Trouble> {
-        let unknown = || Refusal::unknown(format!("there is no event {seq}"), "goal_history shows the events there are");
+        let unknown =
+            || Refusal::unknown(format!("there is no event {seq}"), "goal_history shows the events there are");
         let mut events = self.page(seq - 1).await?;
         let cause = events.first().filter(|event| event.seq == seq).ok_or_else(unknown)?.event.cause.clone();
         let belongs = |event: &Event| event.event.cause == cause;
@@ -132,7 +134,8 @@ impl Goals {
     }
 
     async fn page(&self, after: i64) -> Result<Vec<Event>, Trouble> {
-        let read = self.store().read::<_, Error, _>("goal_history", |tx| Box::pin(log::read(tx, goals::STREAM, after, PAGE)));
+        let read =
+            self.store().read::<_, Error, _>("goal_history", |tx| Box::pin(log::read(tx, goals::STREAM, after, PAGE)));
         Ok(read.await?)
     }
 }

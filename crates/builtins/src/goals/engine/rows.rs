@@ -2,7 +2,9 @@
 //!
 //! It deliberately moves no state.
 
-use crate::goals::model::{Change, Counters, Damage, Edge, EdgeKind, Entity, Event, Gate, GateState, Goal, Priority, Rows, State, Task};
+use crate::goals::model::{
+    Change, Counters, Damage, Edge, EdgeKind, Entity, Event, Gate, GateState, Goal, Priority, Rows, State, Task,
+};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use store::goals::{All, Gone, Put};

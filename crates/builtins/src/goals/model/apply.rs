@@ -192,7 +192,11 @@ impl State {
         let to = self.task_of_id(&edge.to).ok_or_else(|| missing("task", &edge.to))?;
         let there = self.has_edge(from, to, edge.kind);
         if there == added {
-            return Err(Damage(format!("an edge is {} twice: {}", if added { "added" } else { "removed" }, edge.key())));
+            return Err(Damage(format!(
+                "an edge is {} twice: {}",
+                if added { "added" } else { "removed" },
+                edge.key()
+            )));
         }
         let (earlier, later) = if edge.kind.is_backward() { (to, from) } else { (from, to) };
         if edge.kind.orders() && !self.loading {
@@ -301,7 +305,11 @@ impl State {
     #[must_use]
     pub(crate) fn has_edge(&self, from: TaskAt, to: TaskAt, kind: EdgeKind) -> bool {
         let (Some(one), Some(other)) = (self.task(from), self.task(to)) else { return false };
-        if one.outs.len() <= other.ins.len() { one.outs.contains(&(to, kind)) } else { other.ins.contains(&(from, kind)) }
+        if one.outs.len() <= other.ins.len() {
+            one.outs.contains(&(to, kind))
+        } else {
+            other.ins.contains(&(from, kind))
+        }
     }
 }
 

@@ -265,7 +265,10 @@ mod tests {
         let after = Task { description: "b".into(), repo: Some("r".into()), version: 2, ..(*before).clone() };
         let change = Change::task(Some(before.clone()), Some(after.clone()));
         let body = change.body().unwrap();
-        assert!(body.starts_with(r#"{"before":{"description":"a","version":1,"repo":null},"after":{"id":"t1""#), "{body}");
+        assert!(
+            body.starts_with(r#"{"before":{"description":"a","version":1,"repo":null},"after":{"id":"t1""#),
+            "{body}"
+        );
         assert_eq!(Change::read("task", &body), Ok(Change::task(None, Some(after))));
         let gone = Change::task(Some(before), None);
         assert_eq!(Change::read("task", &gone.body().unwrap()), Ok(gone));

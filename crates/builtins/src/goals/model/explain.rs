@@ -112,7 +112,11 @@ fn holds(state: &State, slot: &TaskSlot) -> Vec<Hold> {
         let why = format!("{} works on it", view::shown(&claim.holder));
         holds.push(hold("claim", None, why, Some(claim.expires_at)));
     } else if row.status != TaskStatus::Pending {
-        let more = if row.poisoned { format!(" after {} attempts; set it to pending to try again", row.attempts) } else { String::new() };
+        let more = if row.poisoned {
+            format!(" after {} attempts; set it to pending to try again", row.attempts)
+        } else {
+            String::new()
+        };
         holds.push(hold("status", None, format!("it is {}{more}", row.status.word()), None));
     }
     if let Some(goal) = state.goal(slot.goal).filter(|goal| !goal.row.status.is_open()) {

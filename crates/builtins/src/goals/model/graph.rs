@@ -184,10 +184,14 @@ impl Graph {
             nodes.sort_by_key(|node| self.nodes.get(*node as usize).map(|node| (node.priority, node.number)));
             nodes.into_iter().filter_map(|node| self.planned(node)).collect()
         };
-        let phases: Vec<Phase> = phases.into_iter().zip(1..).map(|(nodes, phase)| {
-            let tasks = planned(nodes);
-            Phase { phase, task_count: tasks.len(), parallel_execution_possible: tasks.len() > 1, tasks }
-        }).collect();
+        let phases: Vec<Phase> = phases
+            .into_iter()
+            .zip(1..)
+            .map(|(nodes, phase)| {
+                let tasks = planned(nodes);
+                Phase { phase, task_count: tasks.len(), parallel_execution_possible: tasks.len() > 1, tasks }
+            })
+            .collect();
         Plan {
             goal_id: self.goal.clone(),
             goal_description: self.description.clone(),

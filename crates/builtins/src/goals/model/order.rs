@@ -187,7 +187,11 @@ mod tests {
             let node = found[at];
             at += 1;
             found.extend(
-                arcs.iter().filter(|arc| arc.0 == node).map(|arc| arc.1).filter(|next| !found.contains(next)).collect::<Vec<_>>(),
+                arcs.iter()
+                    .filter(|arc| arc.0 == node)
+                    .map(|arc| arc.1)
+                    .filter(|next| !found.contains(next))
+                    .collect::<Vec<_>>(),
             );
         }
         found.contains(&to)

@@ -134,9 +134,11 @@ impl State {
     pub(super) fn goal_is_reached(&self, gate: &super::Gate) -> bool {
         gate.kind == GateKind::Goal
             && gate.state == GateState::Waiting
-            && gate.goal.as_deref().and_then(|id| self.goal_of_id(id)).and_then(|at| self.goal(at)).is_some_and(|goal| {
-                let end = gate.expires_at.unwrap_or(Ms::MAX);
-                goal.row.status == GoalStatus::Completed && goal.row.completed_at.is_some_and(|at| at <= end)
-            })
+            && gate.goal.as_deref().and_then(|id| self.goal_of_id(id)).and_then(|at| self.goal(at)).is_some_and(
+                |goal| {
+                    let end = gate.expires_at.unwrap_or(Ms::MAX);
+                    goal.row.status == GoalStatus::Completed && goal.row.completed_at.is_some_and(|at| at <= end)
+                },
+            )
     }
 }

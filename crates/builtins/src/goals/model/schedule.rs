@@ -97,7 +97,8 @@ impl Times {
     pub(crate) fn of(graph: &Graph) -> Self {
         let is_open = |node: u32| graph.nodes.get(node as usize).is_some_and(Node::is_open);
         let order: Vec<u32> = graph.levels().into_iter().map(|(node, _)| node).filter(|node| is_open(*node)).collect();
-        let hours: Vec<f64> = graph.nodes.iter().map(|node| if node.is_open() { node.estimate.p50 } else { 0.0 }).collect();
+        let hours: Vec<f64> =
+            graph.nodes.iter().map(|node| if node.is_open() { node.estimate.p50 } else { 0.0 }).collect();
         let start = starts(graph, &order, &hours);
         let mut tail = vec![0.0_f64; graph.nodes.len()];
         for node in order.iter().rev() {
@@ -119,7 +120,12 @@ impl Times {
     #[must_use]
     pub(crate) fn critical_path(&self, graph: &Graph) -> Vec<u32> {
         let mut path = Vec::new();
-        let mut at = self.order.iter().copied().filter(|node| self.start[*node as usize] == 0.0 && self.slack(*node) == 0.0).min();
+        let mut at = self
+            .order
+            .iter()
+            .copied()
+            .filter(|node| self.start[*node as usize] == 0.0 && self.slack(*node) == 0.0)
+            .min();
         while let Some(node) = at {
             path.push(node);
             let end = self.start[node as usize] + graph.nodes[node as usize].estimate.p50;
@@ -180,7 +186,9 @@ impl Graph {
         let (p50, p90) = self.simulate(&times, (agents < parallelism_max).then_some(agents), seed);
         let open = || times.order.iter().filter_map(|node| self.nodes.get(*node as usize));
         let mut tasks: Vec<Timed> = times.order.iter().map(|node| self.timed(&times, *node)).collect();
-        tasks.sort_by(|one, other| one.slack_hours.total_cmp(&other.slack_hours).then(one.start_hours.total_cmp(&other.start_hours)));
+        tasks.sort_by(|one, other| {
+            one.slack_hours.total_cmp(&other.slack_hours).then(one.start_hours.total_cmp(&other.start_hours))
+        });
         tasks.truncate(TASKS_SHOWN_MAX);
         let path = times.critical_path(self);
         Schedule {

@@ -14,7 +14,7 @@ use store::Place;
 /// How many memories, in a lab.
 const MEMORIES: &str = "SWITCHBOARD_LAB_MEMORIES";
 /// Memories written in one transaction.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 100;
 /// Searches of each kind.
 const SEARCHES: usize = 40;
 

@@ -19,16 +19,16 @@ const TITLE_CHARS_MAX: usize = 300;
 
 /// A page as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readable {
+pub(super) struct Readable {
     /// What it is called, if it says so.
-    pub title: Option<String>,
+    pub(super) title: Option<String>,
     /// Markdown.
-    pub markdown: String,
+    pub(super) markdown: String,
 }
 
 /// Reads a page that was found at `url`.
 #[must_use]
-pub fn readable(html: &str, url: &Url) -> Readable {
+pub(super) fn readable(html: &str, url: &Url) -> Readable {
     let tree = Tree::parse(html);
     if tree.is_over() {
         return Readable { title: title(&tree), markdown: plain_text(&tree) };

@@ -73,7 +73,12 @@ mod tests {
         check(b"<meta charset='koi8-r'>\xc1", Some("text/html"), "<meta charset='koi8-r'>а", "koi8-r");
         let meta = b"<META http-equiv=Content-Type content=\"text/html; charset=shift_jis\">\x82\xa0";
         assert!(decode(meta, None).0.ends_with('あ'));
-        check(b"<?xml version='1.0' encoding='iso-8859-5'?>\xd0", None, "<?xml version='1.0' encoding='iso-8859-5'?>а", "iso-8859-5");
+        check(
+            b"<?xml version='1.0' encoding='iso-8859-5'?>\xd0",
+            None,
+            "<?xml version='1.0' encoding='iso-8859-5'?>а",
+            "iso-8859-5",
+        );
         check(b"<meta charset=utf-16>x", None, "<meta charset=utf-16>x", "utf-8");
         check(&"éé".as_bytes()[..3], None, "é\u{fffd}", "utf-8");
         check(b"x", Some("text/html; charset=nonsense"), "x", "utf-8");

@@ -170,11 +170,7 @@ impl<'a> Writer<'a> {
             if is_hidden(tree, child) {
                 continue;
             }
-            let (first, rest) = if name == "ol" {
-                (format!("{number}. "), "   ")
-            } else {
-                ("- ".to_owned(), "  ")
-            };
+            let (first, rest) = if name == "ol" { (format!("{number}. "), "   ") } else { ("- ".to_owned(), "  ") };
             number = number.saturating_add(1);
             self.framed(child, first, rest, 1);
         }
@@ -295,7 +291,8 @@ impl<'a> Writer<'a> {
         if word.is_empty() {
             return;
         }
-        let begins = self.gap > 0 || self.out.is_empty() || self.frames.last().is_some_and(|frame| frame.first.is_some());
+        let begins =
+            self.gap > 0 || self.out.is_empty() || self.frames.last().is_some_and(|frame| frame.first.is_some());
         self.start();
         if !begins && self.space {
             self.out.push(' ');

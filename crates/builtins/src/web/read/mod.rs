@@ -3,7 +3,7 @@
 //! All functions of bytes. It deliberately fetches nothing and keeps nothing.
 
 mod article;
-pub use article::{Readable, readable};
+use article::{Readable, readable};
 
 mod markdown;
 
@@ -23,20 +23,20 @@ use url::Url;
 
 /// What a body says, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
+pub(super) struct Text {
     /// What it is called, if it says so.
-    pub title: Option<String>,
+    pub(super) title: Option<String>,
     /// Markdown of a page, the text of anything else.
-    pub text: String,
+    pub(super) text: String,
     /// Its charset; none of a PDF file.
-    pub encoding: Option<&'static str>,
+    pub(super) encoding: Option<&'static str>,
     /// Whether only a part was read.
-    pub cut: bool,
+    pub(super) cut: bool,
 }
 
 /// A body that is no text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoText {
+pub(super) enum NoText {
     /// Pictures, sounds, archives, programs.
     #[error("it is no text but {kind} ({bytes} bytes)")]
     Binary {
@@ -53,6 +53,18 @@ pub enum NoText {
     },
 }
 
+/// Text that may have marks of HTML in it, without them, on one line.
+pub(super) fn without_marks(text: &str) -> String {
+    let text = if text.contains(['<', '&']) {
+        let tree = tree::Tree::parse(text);
+        let shown = tree.below(tree::Tree::root(), |id| !inline::is_hidden(&tree, id));
+        shown.filter_map(|id| tree.text(id)).collect()
+    } else {
+        text.to_owned()
+    };
+    inline::settled(&clean::plain(&text))
+}
+
 /// What a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Media {
@@ -66,7 +78,7 @@ enum Media {
 ///
 /// # Errors
 /// When it is no text.
-pub fn read(body: &[u8], content_type: Option<&str>, url: &Url, raw: bool) -> Result<Text, NoText> {
+pub(super) fn read(body: &[u8], content_type: Option<&str>, url: &Url, raw: bool) -> Result<Text, NoText> {
     match media(body, content_type) {
         Media::Html if !raw => {
             let (html, encoding) = charset::decode(body, content_type);
@@ -96,7 +108,9 @@ fn media(body: &[u8], content_type: Option<&str>) -> Media {
     match kind.as_str() {
         "text/html" | "application/xhtml+xml" => Media::Html,
         // Said by who knows nothing better.
-        "" | "application/octet-stream" | "binary/octet-stream" | "text/plain" | "unknown/unknown" => sniffed(body, &kind),
+        "" | "application/octet-stream" | "binary/octet-stream" | "text/plain" | "unknown/unknown" => {
+            sniffed(body, &kind)
+        }
         kind if is_text(kind) => Media::Text,
         _ => Media::Binary,
     }
@@ -104,8 +118,11 @@ fn media(body: &[u8], content_type: Option<&str>) -> Media {
 
 fn is_text(kind: &str) -> bool {
     let (family, form) = kind.split_once('/').unwrap_or((kind, ""));
-    let words = ["json", "xml", "javascript", "ecmascript", "yaml", "toml", "csv", "sql", "x-sh", "graphql", "x-ndjson"];
-    family == "text" || family == "message" || words.iter().any(|word| form == *word || form.ends_with(&format!("+{word}")))
+    let words =
+        ["json", "xml", "javascript", "ecmascript", "yaml", "toml", "csv", "sql", "x-sh", "graphql", "x-ndjson"];
+    family == "text"
+        || family == "message"
+        || words.iter().any(|word| form == *word || form.ends_with(&format!("+{word}")))
         || words.iter().any(|word| form == format!("x-{word}"))
         || matches!(form, "x-www-form-urlencoded" | "jsonl" | "json5" | "ld+json" | "rtf" | "x-tex" | "x-latex")
 }

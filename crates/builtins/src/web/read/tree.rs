@@ -348,7 +348,10 @@ mod tests {
     use super::*;
 
     fn shown(tree: &Tree) -> String {
-        tree.below(Tree::root(), |_| true).filter_map(|id| tree.name(id).or_else(|| tree.text(id))).collect::<Vec<_>>().join(" ")
+        tree.below(Tree::root(), |_| true)
+            .filter_map(|id| tree.name(id).or_else(|| tree.text(id)))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::data_folder::DataFolder;
 use crate::log_format;
 use crate::printer::count;
 use crate::report::Report;
+use crate::state::State;
 use config::{Approval, Config, Reach};
 use control::Problem;
 use control::said::LogLine;
@@ -35,8 +36,9 @@ pub(super) fn run(name: &str, timeout: Duration, context: &Context) -> Result<()
     data.create()?;
     let runtime = daemon::runtime()?;
     let ended = runtime.block_on(Box::pin(async {
-        let builtins = crate::inside::parts(context, &config).await?;
-        let engine = Engine::start(guard, config, data, &context.environment, builtins)?;
+        let state = State::open(&data, &config).await?;
+        let builtins = crate::inside::parts(&state, &config, &context.environment)?;
+        let engine = Engine::start(guard, config, (data, state), &context.environment, builtins).await?;
         let server = engine.gateway.snapshot().servers.values().next().cloned();
         let ended = match server {
             Some(server) => attached(&server, timeout, context).await,
@@ -64,6 +66,8 @@ fn alone(mut config: Config, name: &str) -> Result<Config, Report> {
         let message = format!("the server `{name}` is reached at a URL: there is no process to run here");
         return Err(Report::usage(message).hint(format!("connect to it: switchboard start {name}")));
     }
+    // Its state is thrown away with its folder.
+    config.state.url = None;
     // A person who names it wants it, whatever the file says for the daemon.
     server.enabled = true;
     Ok(config)

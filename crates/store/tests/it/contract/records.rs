@@ -1,46 +1,27 @@
-//! Records: newest first, and never more than is kept.
+//! Records: pages, the newest first, and never more than is kept.
 
 use crate::base::{on_each, read, write};
-use store::records::{self, Filter, Keep, NewRecord};
+use store::records::{self, Keep, Kept, NewPage};
 
-fn record(at: i64) -> NewRecord {
-    NewRecord {
-        at_ms: at,
-        principal: "me".to_owned(),
-        server: format!("s{}", at % 2),
-        name: "tool".to_owned(),
-        outcome: "ok".to_owned(),
-        body: "x".repeat(100),
-    }
+fn page(at: i64) -> NewPage {
+    NewPage { from_ms: at - 5, to_ms: at, records: 2, failed: 1, body: "x".repeat(100) }
 }
 
 #[tokio::test]
 async fn records_are_paged_from_the_newest_back() {
     on_each(|base| async move {
         let store = base.open().await;
-        let all = (0..150).map(record).collect::<Vec<_>>();
-        assert_eq!(write(&store, move |tx| Box::pin(records::insert(tx, all.clone()))).await.unwrap(), 150);
-        let page = |filter: Filter, before| {
-            let store = store.clone();
-            async move {
-                let filter = &filter;
-                let found = store
-                    .read("page", move |tx| {
-                        let filter = filter.clone();
-                        Box::pin(async move { records::page(tx, &filter, before, 3).await })
-                    })
-                    .await;
-                found.map_err(|error: store::Error| error).unwrap()
-            }
-        };
-        let first = page(Filter::default(), None).await;
-        assert_eq!(first.iter().map(|found| found.record.at_ms).collect::<Vec<_>>(), [149, 148, 147]);
-        let next = page(Filter::default(), Some(first[2].id)).await;
-        assert_eq!(next[0].record, record(146));
-        let odd = page(Filter { server: Some("s0".to_owned()), ..Filter::default() }, None).await;
-        assert_eq!(odd.iter().map(|found| found.record.at_ms).collect::<Vec<_>>(), [148, 146, 144]);
-        let none = page(Filter { principal: Some("you".to_owned()), ..Filter::default() }, None).await;
-        assert!(none.is_empty());
+        for at in 0..50 {
+            write(&store, move |tx| Box::pin(async move { records::insert(tx, &page(at)).await })).await.unwrap();
+        }
+        let pages =
+            |before, since| read(&store, move |tx| Box::pin(async move { records::pages(tx, before, since, 3).await }));
+        let first = pages(None, 0).await.unwrap();
+        assert_eq!(first.iter().map(|found| found.page.to_ms).collect::<Vec<_>>(), [49, 48, 47]);
+        let next = pages(Some(first[2].id), 0).await.unwrap();
+        assert_eq!(next[0].page, page(46));
+        assert_eq!(pages(None, 48).await.unwrap().len(), 2);
+        assert_eq!(pages(None, 50).await.unwrap(), []);
     })
     .await;
 }
@@ -49,16 +30,16 @@ async fn records_are_paged_from_the_newest_back() {
 async fn old_records_and_too_many_go() {
     on_each(|base| async move {
         let store = base.open().await;
-        let all = (0..100).map(record).collect::<Vec<_>>();
-        write(&store, move |tx| Box::pin(records::insert(tx, all.clone()))).await.unwrap();
+        assert_eq!(read(&store, |tx| Box::pin(records::kept(tx))).await.unwrap(), Kept::default());
+        for at in 0..100 {
+            write(&store, move |tx| Box::pin(async move { records::insert(tx, &page(at)).await })).await.unwrap();
+        }
         let retain =
             |after_ms, bytes_max| write(&store, move |tx| Box::pin(records::retain(tx, Keep { after_ms, bytes_max })));
-        assert_eq!(retain(40, i64::MAX).await.unwrap(), 40);
-        // 64 + 2 + 2 + 4 + 2 + 100 bytes each.
-        assert_eq!(retain(0, 174 * 10).await.unwrap(), 50);
-        assert_eq!(retain(0, 174 * 10).await.unwrap(), 0);
-        let left = read(&store, |tx| Box::pin(async { records::page(tx, &Filter::default(), None, 100).await })).await;
-        assert_eq!(left.unwrap().iter().map(|found| found.record.at_ms).min(), Some(90));
+        // 64 + 100 bytes each.
+        assert_eq!(retain(40, i64::MAX).await.unwrap(), Kept { oldest_ms: Some(40), bytes: 60 * 164 });
+        assert_eq!(retain(0, 10 * 164).await.unwrap(), Kept { oldest_ms: Some(90), bytes: 10 * 164 });
+        assert_eq!(retain(100, i64::MAX).await.unwrap(), Kept::default());
     })
     .await;
 }

@@ -75,7 +75,10 @@ impl Draft<'_> {
         draft::words("capabilities", &filter.capabilities)?;
         if !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&filter.lease_ms) {
             let (min, max) = (LEASE_MS_MIN / 1_000, LEASE_MS_MAX / 1_000);
-            return Err(Refusal::invalid(format!("a lease lasts {min} to {max} seconds"), "choose `lease_seconds` in it"));
+            return Err(Refusal::invalid(
+                format!("a lease lasts {min} to {max} seconds"),
+                "choose `lease_seconds` in it",
+            ));
         }
         let goal = filter.goal.as_deref().map(|goal| self.state.find_goal(goal)).transpose()?;
         let at = match &filter.task {
@@ -114,7 +117,10 @@ impl Draft<'_> {
         let row = &self.task(at)?.row;
         if !self.state.is_ready(at) {
             let why = explain::explain(self.state, at).summary();
-            return Err(Refusal::conflict(format!("{} cannot be claimed: {why}", row.alias()), "explain_task, or claim another"));
+            return Err(Refusal::conflict(
+                format!("{} cannot be claimed: {why}", row.alias()),
+                "explain_task, or claim another",
+            ));
         }
         if !can(row, filter) {
             let needs: Vec<&str> = row.capabilities.iter().map(String::as_str).collect();
@@ -130,7 +136,8 @@ impl Draft<'_> {
         let claim = self.check_token(at, Some(finish.token))?;
         let Some(claim) = claim else { return Err(self.stale_token(at, finish.token)) };
         let before = self.task(at)?.row.clone();
-        let said = || finish.result.clone().or_else(|| finish.progress.clone().map(|progress| json!({ "error": progress })));
+        let said =
+            || finish.result.clone().or_else(|| finish.progress.clone().map(|progress| json!({ "error": progress })));
         match finish.act {
             Act::Heartbeat => self.heartbeat(&claim, finish)?,
             Act::Complete => self.become_status(at, &self.completion(finish))?,
@@ -183,7 +190,12 @@ impl Draft<'_> {
             (Some(claim), Some(token)) if claim.token == token => Ok(Some(claim)),
             (_, Some(token)) => Err(self.stale_token(at, token)),
             (Some(claim), None) => Err(Refusal::conflict(
-                format!("{} is held by {} until {}", slot.row.alias(), view::shown(&claim.holder), view::moment(claim.expires_at)),
+                format!(
+                    "{} is held by {} until {}",
+                    slot.row.alias(),
+                    view::shown(&claim.holder),
+                    view::moment(claim.expires_at)
+                ),
                 "give the `token` of the claim, wait for the end of its lease, or cancel the task",
             )),
             (None, None) => Ok(None),

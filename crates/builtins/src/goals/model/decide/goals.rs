@@ -109,12 +109,7 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn break_down(
-        &mut self,
-        goal: &str,
-        tasks: &[NewTask],
-        version: Option<u64>,
-    ) -> Result<Value, Refusal> {
+    pub(super) fn break_down(&mut self, goal: &str, tasks: &[NewTask], version: Option<u64>) -> Result<Value, Refusal> {
         let goal = self.goal_at_version(goal, version)?;
         if tasks.is_empty() {
             return Err(Refusal::invalid("`subtasks` is empty", "give at least one subtask"));
@@ -253,6 +248,7 @@ pub(super) fn estimate(estimate: Option<Estimate>) -> Result<(), Refusal> {
 
 /// The refusal of one subtask, saying which.
 fn about(at: usize, task: &NewTask, refusal: Refusal) -> Refusal {
-    let name = task.reference.as_deref().map_or_else(|| format!("subtask {at}"), |name| format!("subtask {at} (`{name}`)"));
+    let name =
+        task.reference.as_deref().map_or_else(|| format!("subtask {at}"), |name| format!("subtask {at} (`{name}`)"));
     Refusal { message: format!("{name}: {}", refusal.message), ..refusal }
 }

@@ -36,14 +36,16 @@ impl Draft<'_> {
         let mut same: HashMap<String, String> = HashMap::new();
         let known = self.names_elsewhere(bundle.system.as_deref());
         for goal in &bundle.goals {
-            match name_elsewhere(&goal.external_refs, bundle.system.as_deref()).and_then(|name| known.get(&('g', name))) {
+            match name_elsewhere(&goal.external_refs, bundle.system.as_deref()).and_then(|name| known.get(&('g', name)))
+            {
                 Some(id) => drop(same.insert(goal.id.clone(), id.clone())),
                 None => self.import_goal(goal, &mut tally)?,
             }
         }
         let mut goals = BTreeSet::new();
         for task in &bundle.tasks {
-            match name_elsewhere(&task.external_refs, bundle.system.as_deref()).and_then(|name| known.get(&('t', name))) {
+            match name_elsewhere(&task.external_refs, bundle.system.as_deref()).and_then(|name| known.get(&('t', name)))
+            {
                 Some(id) => drop(same.insert(task.id.clone(), id.clone())),
                 None => {
                     let goal = same.get(&task.goal).cloned().unwrap_or_else(|| task.goal.clone());

@@ -85,7 +85,9 @@ impl Draft<'_> {
         let name = match (&change.name, change.kind) {
             (Some(name), _) => name.clone(),
             (None, Some(kind)) => kind.word().to_owned(),
-            (None, None) if slot.gates.len() == 1 => slot.gates.first().map(|gate| gate.name.clone()).unwrap_or_default(),
+            (None, None) if slot.gates.len() == 1 => {
+                slot.gates.first().map(|gate| gate.name.clone()).unwrap_or_default()
+            }
             (None, None) => {
                 let names: Vec<&str> = slot.gates.iter().map(|gate| gate.name.as_str()).collect();
                 let message = format!("which gate of {}? it has {}", slot.row.alias(), view::listed(&names));
@@ -144,11 +146,17 @@ impl Draft<'_> {
             (Some(before), _) => before.clone(),
             (None, Some(kind)) => new(kind),
             (None, None) => {
-                return Err(Refusal::unknown("there is no such gate", "give `kind` to make it: human, time, http, ci …"));
+                return Err(Refusal::unknown(
+                    "there is no such gate",
+                    "give `kind` to make it: human, time, http, ci …",
+                ));
             }
         };
         if let Some(kind) = change.kind.filter(|kind| *kind != gate.kind) {
-            return Err(Refusal::conflict(format!("the gate is of kind {}, not {}", gate.kind.word(), kind.word()), "give it another `name`"));
+            return Err(Refusal::conflict(
+                format!("the gate is of kind {}, not {}", gate.kind.word(), kind.word()),
+                "give it another `name`",
+            ));
         }
         if let Some(goal) = &change.goal {
             gate.goal = Some(self.goal(self.state.find_goal(goal)?)?.row.id.clone());
@@ -164,7 +172,10 @@ impl Draft<'_> {
         }
         let is_over = gate.expires_at.is_some_and(|end| end <= self.now);
         if change.state == Some(GateState::Open) && gate.state == GateState::Waiting && is_over {
-            return Err(Refusal::conflict("the gate expired before it opened", "give it a later `expires_at`, or remove it"));
+            return Err(Refusal::conflict(
+                "the gate expired before it opened",
+                "give it a later `expires_at`, or remove it",
+            ));
         }
         gate.state = change.state.unwrap_or(gate.state);
         if before.is_none_or(|before| *before != gate) {

@@ -53,8 +53,14 @@ pub(crate) fn decide(state: &mut State, command: &Command, moment: Moment<'_>) -
     let now = state.now();
     let counters = state.counters();
     let cause = super::ids::new('c', now, moment.random);
-    let mut draft =
-        Draft { state, events: Vec::new(), now, actor: moment.actor.into(), cause: Arc::from(cause), random: moment.random };
+    let mut draft = Draft {
+        state,
+        events: Vec::new(),
+        now,
+        actor: moment.actor.into(),
+        cause: Arc::from(cause),
+        random: moment.random,
+    };
     let outcome = draft.sweep().and_then(|()| draft.carry_out(command));
     let events = std::mem::take(&mut draft.events);
     match outcome {

@@ -317,7 +317,8 @@ impl Naive {
     }
 
     fn derive(&mut self, goal: u64) {
-        let all: Vec<TaskStatus> = self.tasks.values().filter(|work| work.goal == goal).map(|work| work.status).collect();
+        let all: Vec<TaskStatus> =
+            self.tasks.values().filter(|work| work.goal == goal).map(|work| work.status).collect();
         let Some((status, at)) = self.goals.get_mut(&goal) else { return };
         if all.is_empty() || *status == GoalStatus::Cancelled {
             return;
@@ -334,7 +335,8 @@ impl Naive {
         if was == wanted {
             return Ok(None);
         }
-        let all: Vec<TaskStatus> = self.tasks.values().filter(|work| work.goal == goal).map(|work| work.status).collect();
+        let all: Vec<TaskStatus> =
+            self.tasks.values().filter(|work| work.goal == goal).map(|work| work.status).collect();
         let open = all.iter().any(|status| !done(*status));
         let refused = match wanted {
             GoalStatus::Completed => open,
@@ -392,7 +394,8 @@ impl Naive {
 
     fn finish(&mut self, finish: &Finish) -> Answer {
         let task = number(&finish.task);
-        let claim = self.tasks.get(&task).ok_or(Unknown)?.claim.filter(|claim| claim.0 == finish.token).ok_or(Conflict)?;
+        let claim =
+            self.tasks.get(&task).ok_or(Unknown)?.claim.filter(|claim| claim.0 == finish.token).ok_or(Conflict)?;
         match finish.act {
             Act::Heartbeat => {
                 self.tasks.get_mut(&task).unwrap().claim = Some((claim.0, self.now + claim.2, claim.2));
@@ -442,7 +445,8 @@ impl Naive {
         let waits = |kind: &EdgeKind| {
             [EdgeKind::Blocks, EdgeKind::OnFailure, EdgeKind::WaitsAll, EdgeKind::WaitsAny].contains(kind)
         };
-        let ties = self.edges.iter().filter(|(from, to, kind)| gone.contains(from) && !gone.contains(to) && waits(kind));
+        let ties =
+            self.edges.iter().filter(|(from, to, kind)| gone.contains(from) && !gone.contains(to) && waits(kind));
         ties.map(|(_, to, _)| *to).collect()
     }
 

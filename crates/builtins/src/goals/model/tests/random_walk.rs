@@ -5,8 +5,8 @@ use super::naive::Naive;
 use super::world::{World, alias, finish, set};
 use crate::goals::model::random::Random;
 use crate::goals::model::{
-    Act, Bundle, Change, ClaimFilter, Command, Dependents, EdgeKind, GateChange, GateKind, GateState, GoalChange, GoalStatus,
-    NewGoal, NewTask, Priority, Reference, State, StatusChange, TaskStatus,
+    Act, Bundle, Change, ClaimFilter, Command, Dependents, EdgeKind, GateChange, GateKind, GateState, GoalChange,
+    GoalStatus, NewGoal, NewTask, Priority, Reference, State, StatusChange, TaskStatus,
 };
 
 /// Operations of the test; the lab says more.
@@ -213,14 +213,19 @@ fn g_01_the_model_is_as_the_naive_one_says_whatever_is_asked() {
             assert_eq!(other.rows(), world.rows());
             let loaded = State::load(world.rows(), world.now).unwrap();
             assert_eq!(loaded.rows(), world.rows());
-            assert!(loaded.ready(None).map(|at| &loaded.task(at).unwrap().row.id).eq(world
-                .state
-                .ready(None)
-                .map(|at| &world.state.task(at).unwrap().row.id)));
+            assert!(
+                loaded
+                    .ready(None)
+                    .map(|at| &loaded.task(at).unwrap().row.id)
+                    .eq(world.state.ready(None).map(|at| &world.state.task(at).unwrap().row.id))
+            );
             let again = Command::Import(Box::new(Bundle::default()));
             assert!(world.run(&again).is_ok());
         }
     }
     assert!(kept > steps() / 4 && refused > steps() / 20, "{kept} kept, {refused} refused");
-    eprintln!("goals-model: {kept} operations done and {refused} refused as the naive model says; {} events", world.log.len());
+    eprintln!(
+        "goals-model: {kept} operations done and {refused} refused as the naive model says; {} events",
+        world.log.len()
+    );
 }
