@@ -7,8 +7,8 @@ use crate::goals::model::graph::Graph;
 use crate::goals::model::random::Random;
 use crate::goals::model::schedule::Times;
 use crate::goals::model::{
-    BREAK_DOWN_MAX, Bundle, ClaimFilter, Command, Edge, EdgeKind, Moment, NewGoal, NewTask, State, StatusChange, TaskStatus, decide,
-    view,
+    BREAK_DOWN_MAX, Bundle, ClaimFilter, Command, Edge, EdgeKind, Moment, NewGoal, NewTask, State, StatusChange,
+    TaskStatus, decide, view,
 };
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
@@ -96,11 +96,22 @@ fn of_state(state: &State) {
     let began = Instant::now();
     let path = Times::of(&graph).critical_path(&graph);
     let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
-    eprintln!("goals-scale: critical path of {} tasks: {:.1} ms, and {:.1} ms to copy the graph ({} ≤ 150 ms)", graph.nodes.len(), ms(began.elapsed()), ms(copied), path.len());
+    eprintln!(
+        "goals-scale: critical path of {} tasks: {:.1} ms, and {:.1} ms to copy the graph ({} ≤ 150 ms)",
+        graph.nodes.len(),
+        ms(began.elapsed()),
+        ms(copied),
+        path.len()
+    );
     assert!(path.len() > 1);
     let began = Instant::now();
     let plan = graph.plan();
-    eprintln!("goals-scale: plan of {} tasks: {:.1} ms, {} phases", plan.total_tasks, ms(began.elapsed()), plan.total_phases);
+    eprintln!(
+        "goals-scale: plan of {} tasks: {:.1} ms, {} phases",
+        plan.total_tasks,
+        ms(began.elapsed()),
+        plan.total_phases
+    );
     let began = Instant::now();
     let loaded = State::load(state.rows(), state.now()).unwrap();
     eprintln!("goals-scale: state from its rows: {:.0} ms", ms(began.elapsed()));
@@ -118,7 +129,10 @@ async fn of_store(base: Base, name: &str, rows: Bundle, count: usize) {
     let began = Instant::now();
     let next = || goals.read(|state| Ok(state.ready(None).take(50).filter_map(|at| view::task(state, at)).count()));
     let first = next().await.unwrap();
-    eprintln!("goals-scale: {name}: first question of a new process: {:.0} ms", began.elapsed().as_secs_f64() * 1_000.0);
+    eprintln!(
+        "goals-scale: {name}: first question of a new process: {:.0} ms",
+        began.elapsed().as_secs_f64() * 1_000.0
+    );
     let mut times = Vec::new();
     for _ in 0..scale {
         let began = Instant::now();
@@ -150,7 +164,10 @@ async fn claims(goals: &Goals, name: &str, count: usize) {
             let due = start + Duration::from_millis(2) * u32::try_from(at).unwrap();
             tokio::time::sleep_until(due).await;
             let holder = format!("agent {}", at % 64);
-            goals.write("lab", Command::Claim(ClaimFilter { holder, lease_ms: 60_000, ..ClaimFilter::default() }), None).await.unwrap();
+            goals
+                .write("lab", Command::Claim(ClaimFilter { holder, lease_ms: 60_000, ..ClaimFilter::default() }), None)
+                .await
+                .unwrap();
             due.elapsed()
         }
     };
@@ -161,13 +178,19 @@ async fn claims(goals: &Goals, name: &str, count: usize) {
 
 async fn batches(goals: &Goals, name: &str, count: usize) {
     write(goals, goal()).await;
-    let id = goals.read(|state| Ok(state.goals_newest_first().next().map(|slot| (slot.row.id.clone(), state.counters().task)))).await;
+    let id = goals
+        .read(|state| Ok(state.goals_newest_first().next().map(|slot| (slot.row.id.clone(), state.counters().task))))
+        .await;
     let (goal, last) = id.unwrap().unwrap();
     write(goals, Command::BreakDown { goal, tasks: many(10), expected_version: None }).await;
     let mut times = Vec::new();
     for at in 0..count.max(10) {
         let status = if at % 2 == 0 { TaskStatus::InProgress } else { TaskStatus::Pending };
-        let changes = (1..=10).map(|task| StatusChange { task: alias(usize::try_from(last).unwrap() + task), status, ..StatusChange::default() });
+        let changes = (1..=10).map(|task| StatusChange {
+            task: alias(usize::try_from(last).unwrap() + task),
+            status,
+            ..StatusChange::default()
+        });
         times.push(write(goals, Command::SetStatuses { changes: changes.collect(), best_effort: false }).await);
     }
     told(&format!("{name}: batch of 10, durable"), &mut times, "≤ 5 ms");
@@ -199,7 +222,10 @@ async fn g_05_very_many_tasks() {
     let (plan, _) = grown(small, &self::edges(small, few, &mut Random::new(3)));
     let began = Instant::now();
     let phases = Graph::of(&plan, plan.find_goal("GOAL-0001").unwrap()).plan().total_phases;
-    eprintln!("goals-scale: plan of {small} tasks, all of it: {:.1} ms, {phases} phases (≤ 100 ms)", began.elapsed().as_secs_f64() * 1_000.0);
+    eprintln!(
+        "goals-scale: plan of {small} tasks, all of it: {:.1} ms, {phases} phases (≤ 100 ms)",
+        began.elapsed().as_secs_f64() * 1_000.0
+    );
     let rows = state.rows();
     drop(state);
     let edge = |edge: &Edge| edge.clone();

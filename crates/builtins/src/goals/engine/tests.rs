@@ -2,7 +2,8 @@
 
 use super::{Goals, Trouble};
 use crate::goals::model::{
-    Act, ClaimFilter, Command, EdgeKind, Finish, LEASE_GRACE_MS, NewGoal, NewTask, RefusalKind, State, StatusChange, TaskStatus, view,
+    Act, ClaimFilter, Command, EdgeKind, Finish, LEASE_GRACE_MS, NewGoal, NewTask, RefusalKind, State, StatusChange,
+    TaskStatus, view,
 };
 use futures_util::future::join_all;
 use secrecy::SecretString;
@@ -87,11 +88,24 @@ fn claim(holder: &str, lease_ms: i64) -> Command {
 }
 
 fn finish(task: &str, token: u64, act: Act) -> Command {
-    Command::Finish(Finish { task: task.into(), token, act, result: None, progress: None, checks_passed: Vec::new(), override_reason: None })
+    Command::Finish(Finish {
+        task: task.into(),
+        token,
+        act,
+        result: None,
+        progress: None,
+        checks_passed: Vec::new(),
+        override_reason: None,
+    })
 }
 
 fn link(from: u64, to: u64) -> Command {
-    Command::Link { from: format!("TASK-{from:04}"), to: format!("TASK-{to:04}"), kind: EdgeKind::Blocks, remove: false }
+    Command::Link {
+        from: format!("TASK-{from:04}"),
+        to: format!("TASK-{to:04}"),
+        kind: EdgeKind::Blocks,
+        remove: false,
+    }
 }
 
 async fn rows(goals: &Goals) -> crate::goals::model::Rows {
@@ -132,12 +146,16 @@ async fn g_06_the_tables_are_what_the_log_says() {
             ok(&goals, claim("a", 60_000)).await;
         }
         ok(&goals, finish("TASK-0001", 1, Act::Complete)).await;
-        let delete = Command::DeleteTask { task: "TASK-0020".into(), dependents: Default::default(), expected_version: None };
+        let delete =
+            Command::DeleteTask { task: "TASK-0020".into(), dependents: Default::default(), expected_version: None };
         ok(&goals, delete).await;
         let loaded = rows(&base.goals().await).await;
         let replayed = goals.at(i64::try_from(loaded.seq).unwrap()).await.unwrap();
         assert_eq!(replayed.rows(), loaded);
-        assert_eq!(serde_json::to_string(&replayed.rows().tasks).unwrap(), serde_json::to_string(&loaded.tasks).unwrap());
+        assert_eq!(
+            serde_json::to_string(&replayed.rows().tasks).unwrap(),
+            serde_json::to_string(&loaded.tasks).unwrap()
+        );
         // Tables that lost rows are read from the log, and made anew by the next write.
         let gone = store::goals::Gone::Goal(loaded.goals[0].id.clone());
         let store = base.store().await;
@@ -168,7 +186,9 @@ async fn the_same_key_is_the_same_answer_and_one_effect() {
         let other = base.goals().await;
         assert_eq!(other.write("tester", goal(), key()).await, Ok(first));
         let differs = Command::CreateGoal(Box::new(NewGoal { description: "other".into(), ..NewGoal::default() }));
-        let Err(Trouble::Refused(refusal)) = other.write("tester", differs.clone(), key()).await else { panic!("not refused") };
+        let Err(Trouble::Refused(refusal)) = other.write("tester", differs.clone(), key()).await else {
+            panic!("not refused")
+        };
         assert_eq!(refusal.kind, RefusalKind::Conflict);
         // Keys are each caller's own.
         assert!(other.write("somebody else", differs, key()).await.is_ok());
@@ -185,7 +205,8 @@ async fn g_04_opposite_edges_at_once_never_make_a_circle() {
         ok(&goals[0], tasks("GOAL-0001", 10)).await;
         for pair in 0..5_u64 {
             let (one, other) = (pair * 2 + 1, pair * 2 + 2);
-            let both = tokio::join!(goals[0].write("a", link(one, other), None), goals[1].write("b", link(other, one), None));
+            let both =
+                tokio::join!(goals[0].write("a", link(one, other), None), goals[1].write("b", link(other, one), None));
             assert!(both.0.is_ok() != both.1.is_ok(), "{both:?}");
         }
         let state = State::load(rows(&goals[1]).await, 0);
@@ -207,7 +228,8 @@ async fn agent(goals: Goals, name: usize, sink: Arc<std::sync::Mutex<Sink>>, clo
     loop {
         let got = ok(&goals, claim(&format!("agent {name}"), 5_000)).await;
         if got["claimed"] == false {
-            let left = goals.read(|state| Ok(state.all_tasks().filter(|slot| !slot.row.status.is_ended()).count())).await;
+            let left =
+                goals.read(|state| Ok(state.all_tasks().filter(|slot| !slot.row.status.is_ended()).count())).await;
             if left == Ok(0) {
                 return;
             }
@@ -273,8 +295,13 @@ async fn g_02_each_task_is_completed_once_however_its_agents_die_and_sleep() {
     let goals = Goals::new(store);
     ok(&goals, goal()).await;
     for _ in 0..count.div_ceil(1_000) {
-        let many = (0..count.min(1_000)).map(|_| NewTask { description: "t".into(), attempts_max: Some(1_000), ..NewTask::default() });
-        ok(&goals, Command::BreakDown { goal: "GOAL-0001".into(), tasks: many.collect(), expected_version: None }).await;
+        let many = (0..count.min(1_000)).map(|_| NewTask {
+            description: "t".into(),
+            attempts_max: Some(1_000),
+            ..NewTask::default()
+        });
+        ok(&goals, Command::BreakDown { goal: "GOAL-0001".into(), tasks: many.collect(), expected_version: None })
+            .await;
     }
     let sink = Arc::new(std::sync::Mutex::new(Sink::default()));
     let mut running = Vec::new();
@@ -292,7 +319,10 @@ async fn g_02_each_task_is_completed_once_however_its_agents_die_and_sleep() {
     assert_eq!(sink.completed.len(), done.tasks.len());
     assert!(sink.completed.values().all(|tokens| tokens.len() == 1), "an effect happened twice");
     let attempts: u32 = done.tasks.iter().map(|task| task.attempts).sum();
-    eprintln!("goals-crowd: {agents} agents, {} tasks, {attempts} claims lost to kills and sleep, each task completed once", done.tasks.len());
+    eprintln!(
+        "goals-crowd: {agents} agents, {} tasks, {attempts} claims lost to kills and sleep, each task completed once",
+        done.tasks.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,7 +356,8 @@ async fn history_can_be_read_gone_back_to_and_undone() {
         ok(&goals, link(1, 2)).await;
         let before = rows(&goals).await;
         let seq = i64::try_from(before.seq).unwrap();
-        let delete = Command::DeleteGoal { goal: "GOAL-0001".into(), dependents: Default::default(), expected_version: None };
+        let delete =
+            Command::DeleteGoal { goal: "GOAL-0001".into(), dependents: Default::default(), expected_version: None };
         ok(&goals, delete).await;
         assert_eq!(rows(&goals).await.tasks.len(), 0);
         assert_eq!(goals.at(seq).await.unwrap().rows(), before);
@@ -349,7 +380,8 @@ async fn history_can_be_read_gone_back_to_and_undone() {
         let now = rows(&goals).await.seq;
         let undo = goals.undoing(i64::try_from(now).unwrap()).await.unwrap();
         ok(&goals, undo).await;
-        let shown = goals.read(|state| Ok(view::value(view::task(state, state.find_task("TASK-0001")?)))).await.unwrap();
+        let shown =
+            goals.read(|state| Ok(view::value(view::task(state, state.find_task("TASK-0001")?)))).await.unwrap();
         assert_eq!((&shown["status"], &shown["completed_at"]), (&json!("pending"), &json!(null)));
     })
     .await;

@@ -3,7 +3,9 @@
 //!
 //! It deliberately writes no such file.
 
-use super::super::model::{Bundle, Edge, EdgeKind, Estimate, Goal, GoalStatus, Ms, Priority, Refusal, Task, TaskStatus};
+use super::super::model::{
+    Bundle, Edge, EdgeKind, Estimate, Goal, GoalStatus, Ms, Priority, Refusal, Task, TaskStatus,
+};
 use super::{id_of, moment_of, text_of};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +20,10 @@ pub(super) fn read(text: &str) -> Result<Bundle, Refusal> {
             continue;
         }
         let issue: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
-            Refusal::invalid(format!("line {number} is no issue of beads: {error}"), "give the text of .beads/issues.jsonl")
+            Refusal::invalid(
+                format!("line {number} is no issue of beads: {error}"),
+                "give the text of .beads/issues.jsonl",
+            )
         })?;
         match text_of(&issue, "id") {
             Some(_) => issues.push(issue),
@@ -89,7 +94,11 @@ fn task(goal: &str, name: &str, issue: &Map<String, Value>, warnings: &mut Vec<S
             TaskStatus::Pending
         }
     };
-    let hours = issue.get("estimated_minutes").and_then(Value::as_f64).filter(|minutes| *minutes > 0.0).map(|minutes| minutes / 60.0);
+    let hours = issue
+        .get("estimated_minutes")
+        .and_then(Value::as_f64)
+        .filter(|minutes| *minutes > 0.0)
+        .map(|minutes| minutes / 60.0);
     let labels = issue.get("labels").and_then(Value::as_array);
     let mut external_refs = BTreeMap::from([(SYSTEM.to_owned(), name.to_owned())]);
     external_refs.extend(text_of(issue, "external_ref").map(|external| ("external".to_owned(), external)));

@@ -3,9 +3,7 @@
 //!
 //! Claims are deliberately left out: whoever works here does not work there.
 
-use super::super::model::{
-    Bundle, Edge, Gate, Goal, GoalAt, Refusal, State, Task, TaskStatus,
-};
+use super::super::model::{Bundle, Edge, Gate, Goal, GoalAt, Refusal, State, Task, TaskStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
@@ -37,7 +35,8 @@ pub(in crate::goals) fn export(state: &State, goal: Option<GoalAt>) -> String {
         rows.tasks.retain(|task| task.goal == only);
         let ids: HashSet<&str> = rows.tasks.iter().map(|task| task.id.as_str()).collect();
         rows.edges.retain(|edge| ids.contains(edge.from.as_str()) && ids.contains(edge.to.as_str()));
-        rows.gates.retain(|gate| ids.contains(gate.task.as_str()) && gate.goal.as_ref().is_none_or(|goal| *goal == only));
+        rows.gates
+            .retain(|gate| ids.contains(gate.task.as_str()) && gate.goal.as_ref().is_none_or(|goal| *goal == only));
     }
     let lines = std::iter::once(Line::Header { format: FORMAT.to_owned(), version: VERSION })
         .chain(rows.goals.into_iter().map(|row| Line::Goal(Box::new(row))))
@@ -60,7 +59,10 @@ pub(super) fn read(text: &str) -> Result<Bundle, Refusal> {
             continue;
         }
         let line: Line = serde_json::from_str(line).map_err(|error| {
-            Refusal::invalid(format!("line {number} cannot be read: {error}"), "import what export_goals wrote, or say its `format`")
+            Refusal::invalid(
+                format!("line {number} cannot be read: {error}"),
+                "import what export_goals wrote, or say its `format`",
+            )
         })?;
         match line {
             Line::Header { format, version } if format == FORMAT && version == VERSION => headed = true,
@@ -75,7 +77,10 @@ pub(super) fn read(text: &str) -> Result<Bundle, Refusal> {
         }
     }
     if !headed {
-        return Err(Refusal::invalid("its first line is not that of an export", "import what export_goals wrote, or say its `format`"));
+        return Err(Refusal::invalid(
+            "its first line is not that of an export",
+            "import what export_goals wrote, or say its `format`",
+        ));
     }
     bundle.read = BTreeMap::from([
         ("goals".to_owned(), bundle.goals.len()),

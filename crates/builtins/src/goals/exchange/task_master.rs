@@ -12,7 +12,12 @@ use std::collections::{BTreeMap, HashMap};
 const SYSTEM: &str = "task-master";
 
 pub(super) fn read(text: &str) -> Result<Bundle, Refusal> {
-    let refused = |why: String| Refusal::invalid(format!("it is no tasks.json of task-master: {why}"), "give the text of .taskmaster/tasks/tasks.json");
+    let refused = |why: String| {
+        Refusal::invalid(
+            format!("it is no tasks.json of task-master: {why}"),
+            "give the text of .taskmaster/tasks/tasks.json",
+        )
+    };
     let file: Value = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
     let mut bundle = Bundle { lenient: true, system: Some(SYSTEM.to_owned()), ..Bundle::default() };
     let mut reader = Reader { bundle: &mut bundle, names: HashMap::new() };
@@ -37,7 +42,8 @@ pub(super) fn read(text: &str) -> Result<Bundle, Refusal> {
         _ => return Err(refused("it is neither an object nor a list".to_owned())),
     }
     let (goals, tasks, edges) = (bundle.goals.len(), bundle.tasks.len(), bundle.edges.len());
-    bundle.read = BTreeMap::from([("tags".to_owned(), goals), ("tasks".to_owned(), tasks), ("dependencies".to_owned(), edges)]);
+    bundle.read =
+        BTreeMap::from([("tags".to_owned(), goals), ("tasks".to_owned(), tasks), ("dependencies".to_owned(), edges)]);
     Ok(bundle)
 }
 
@@ -74,7 +80,8 @@ impl Reader<'_> {
             completed_at: None,
             version: 1,
         });
-        let objects = |list: &[Value]| -> Vec<Map<String, Value>> { list.iter().filter_map(Value::as_object).cloned().collect() };
+        let objects =
+            |list: &[Value]| -> Vec<Map<String, Value>> { list.iter().filter_map(Value::as_object).cloned().collect() };
         let mut waiting = Vec::new();
         for task in objects(tasks) {
             let Some(name) = self.task(tag, &goal, None, &task, made) else { continue };
@@ -97,7 +104,14 @@ impl Reader<'_> {
     }
 
     /// Takes a task in; gives what it is called within its tag.
-    fn task(&mut self, tag: &str, goal: &str, parent: Option<&str>, task: &Map<String, Value>, made: Ms) -> Option<String> {
+    fn task(
+        &mut self,
+        tag: &str,
+        goal: &str,
+        parent: Option<&str>,
+        task: &Map<String, Value>,
+        made: Ms,
+    ) -> Option<String> {
         let Some(own) = task.get("id").and_then(name_of) else {
             self.bundle.warnings.push(format!("a task of the tag `{tag}` has no id and was left out"));
             return None;
@@ -163,7 +177,10 @@ impl Reader<'_> {
         let id = |name: &str| self.names.get(&format!("{tag}/{name}")).cloned();
         match (id(from), id(to)) {
             (Some(from), Some(to)) => self.bundle.edges.push(Edge { from, to, kind }),
-            _ => self.bundle.warnings.push(format!("{tag}/{to} depends on {tag}/{from}, which is not there; it is left out")),
+            _ => self
+                .bundle
+                .warnings
+                .push(format!("{tag}/{to} depends on {tag}/{from}, which is not there; it is left out")),
         }
     }
 }

@@ -351,7 +351,8 @@ pub(crate) fn moment(moment: Ms) -> String {
 /// A stranger's text within a message: short, and without what a terminal would obey.
 #[must_use]
 pub(crate) fn shown(text: &str) -> String {
-    let short: String = text.chars().take(SHOWN_CHARS_MAX).map(|letter| if letter.is_control() { '·' } else { letter }).collect();
+    let short: String =
+        text.chars().take(SHOWN_CHARS_MAX).map(|letter| if letter.is_control() { '·' } else { letter }).collect();
     let more = if text.chars().nth(SHOWN_CHARS_MAX).is_some() { "…" } else { "" };
     format!("`{short}{more}`")
 }

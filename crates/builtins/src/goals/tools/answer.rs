@@ -81,7 +81,8 @@ impl Desk {
     /// `_persistence` of a write (predecessors.md 2.2).
     pub(super) fn kept(&self, mut answer: Value) -> Value {
         if let Some(answer) = answer.as_object_mut() {
-            let said = json!({ "database": self.database(), "cache_enabled": true, "message": "kept; survives a restart" });
+            let said =
+                json!({ "database": self.database(), "cache_enabled": true, "message": "kept; survives a restart" });
             answer.insert("_persistence".to_owned(), said);
         }
         answer
@@ -130,9 +131,9 @@ pub(super) fn failure(trouble: Trouble) -> Failure {
 /// A moment among the arguments.
 pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<i64>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    when::read(text).map(Some).ok_or_else(|| {
-        Failure::validation(format!("`{name}` is no time")).next("write it like 2026-11-21T17:30:00Z")
-    })
+    when::read(text)
+        .map(Some)
+        .ok_or_else(|| Failure::validation(format!("`{name}` is no time")).next("write it like 2026-11-21T17:30:00Z"))
 }
 
 /// The filters of lists, bounded.

@@ -26,7 +26,8 @@ async fn written(desk: &Desk, goal: Option<String>) -> Result<(String, u64), Fai
         .await?;
     if text.len() > EXPORT_BYTES_MAX {
         let message = format!("the export has {} bytes, more than {EXPORT_BYTES_MAX}", text.len());
-        return Err(Failure::new(protocol::tools::FailureKind::Quota, message).next("export goal by goal, or switchboard backup FILE"));
+        return Err(Failure::new(protocol::tools::FailureKind::Quota, message)
+            .next("export goal by goal, or switchboard backup FILE"));
     }
     Ok((text, seq))
 }
@@ -65,7 +66,11 @@ pub(super) async fn restore(desk: Desk, context: CallContext, asked: Restore) ->
     desk.write(&context, Command::Import(Box::new(bundle)), None).await.map(Answer::of)
 }
 
-pub(super) async fn cache_status(desk: Desk, _context: CallContext, _asked: Nothing) -> Result<Answer<Anything>, Failure> {
+pub(super) async fn cache_status(
+    desk: Desk,
+    _context: CallContext,
+    _asked: Nothing,
+) -> Result<Answer<Anything>, Failure> {
     let (goals, tasks, seq) = desk.read(|state| Ok((state.goal_count(), state.task_count(), state.seq))).await?;
     Ok(Answer::of(json!({
         "cache_enabled": true, "cache": "memory", "always_current": true, "ttl_seconds": null,

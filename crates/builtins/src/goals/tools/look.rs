@@ -27,7 +27,11 @@ pub(super) async fn plan(desk: Desk, _context: CallContext, asked: goals::Which)
     Ok(Answer::of(view::value(graph.plan())))
 }
 
-pub(super) async fn explain(desk: Desk, _context: CallContext, asked: tasks::Which) -> Result<Answer<Anything>, Failure> {
+pub(super) async fn explain(
+    desk: Desk,
+    _context: CallContext,
+    asked: tasks::Which,
+) -> Result<Answer<Anything>, Failure> {
     let why = desk.read(move |state| Ok(view::value(reasons(state, state.find_task(&asked.task_id)?)))).await?;
     Ok(Answer::of(why))
 }
@@ -58,7 +62,8 @@ pub(super) async fn schedule(desk: Desk, _context: CallContext, asked: Schedule)
                 Ok(state.task(at).map(|slot| slot.row.number).unwrap_or_default())
             };
             let without = asked.without.iter().map(number).collect::<Result<_, Refusal>>()?;
-            let hours = asked.hours.iter().map(|(id, hours)| Ok((number(id)?, *hours))).collect::<Result<_, Refusal>>()?;
+            let hours =
+                asked.hours.iter().map(|(id, hours)| Ok((number(id)?, *hours))).collect::<Result<_, Refusal>>()?;
             Ok((Graph::of(state, state.find_goal(&asked.goal_id)?), WhatIf { without, hours }))
         })
         .await?;
@@ -103,7 +108,9 @@ pub(super) async fn history(desk: Desk, _context: CallContext, asked: History) -
     let limit = asked.limit.unwrap_or(CHANGES);
     let goal = match asked.goal_id {
         None => None,
-        Some(id) => Some(desk.read(move |state| Ok(state.goal(state.find_goal(&id)?).map(|slot| slot.row.id.clone()))).await?),
+        Some(id) => {
+            Some(desk.read(move |state| Ok(state.goal(state.find_goal(&id)?).map(|slot| slot.row.id.clone()))).await?)
+        }
     };
     let (events, last) = desk.goals.history(asked.after.max(0), limit).await.map_err(answer::failure)?;
     let read_to = events.last().map_or(asked.after, |event| event.seq);

@@ -14,8 +14,8 @@ pub(super) mod tests;
 mod work;
 
 use super::engine::Goals;
-use protocol::tools::{Effect, Failure, ResourceTemplate, Tool, ToolServer};
 use protocol::CallContext;
+use protocol::tools::{Effect, Failure, ResourceTemplate, Tool, ToolServer};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -145,7 +145,9 @@ pub(super) struct BatchGet {
 pub(super) async fn batch_get(desk: Desk, _context: CallContext, asked: BatchGet) -> Result<Answer<Anything>, Failure> {
     let total = asked.task_ids.len();
     if total > BATCH_MAX {
-        return Err(answer::failure(Refusal::limit(format!("{total} ids are too many, at most {BATCH_MAX}"), "ask in parts").into()));
+        return Err(answer::failure(
+            Refusal::limit(format!("{total} ids are too many, at most {BATCH_MAX}"), "ask in parts").into(),
+        ));
     }
     let (tasks, missing) = desk
         .read(move |state| {

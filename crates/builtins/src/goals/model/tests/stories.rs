@@ -6,8 +6,8 @@ use crate::goals::model::random::Random;
 use crate::goals::model::schedule::WhatIf;
 use crate::goals::model::{
     Act, ClaimFilter, Command, Dependents, EdgeKind, Estimate, Finish, GateChange, GateKind, GateState, GoalChange,
-    GoalStatus, LEASE_GRACE_MS, NewGoal, NewTask, Priority, Reference, RefusalKind, StatusChange, TaskChange, TaskStatus,
-    explain,
+    GoalStatus, LEASE_GRACE_MS, NewGoal, NewTask, Priority, Reference, RefusalKind, StatusChange, TaskChange,
+    TaskStatus, explain,
 };
 use serde_json::json;
 
@@ -15,7 +15,12 @@ use serde_json::json;
 fn phases(world: &World, first: u64) -> Vec<Vec<u64>> {
     let graph = Graph::of(&world.state, world.state.find_goal("GOAL-0001").unwrap());
     let number = |id: &String| id[5..].parse::<u64>().unwrap() - first;
-    graph.plan().execution_phases.iter().map(|phase| phase.tasks.iter().map(|task| number(&task.id)).collect()).collect()
+    graph
+        .plan()
+        .execution_phases
+        .iter()
+        .map(|phase| phase.tasks.iter().map(|task| number(&task.id)).collect())
+        .collect()
 }
 
 /// Breaks a goal down in the given order of listing; gives its phases as places in the example.
@@ -66,14 +71,34 @@ fn s0_04_unknown_dependencies_and_circles_are_refused_and_named() {
     let mut world = World::new(1);
     let first = world.goal_with(&[&[], &[0]]);
     let tasks = vec![
-        NewTask { reference: Some("build".into()), description: "b".into(), dependencies: vec![Reference::Name("ship".into())], ..NewTask::default() },
-        NewTask { reference: Some("ship".into()), description: "s".into(), dependencies: vec![Reference::Name("build".into())], ..NewTask::default() },
+        NewTask {
+            reference: Some("build".into()),
+            description: "b".into(),
+            dependencies: vec![Reference::Name("ship".into())],
+            ..NewTask::default()
+        },
+        NewTask {
+            reference: Some("ship".into()),
+            description: "s".into(),
+            dependencies: vec![Reference::Name("build".into())],
+            ..NewTask::default()
+        },
     ];
     let refusal = world.refused(&Command::BreakDown { goal: "GOAL-0001".into(), tasks, expected_version: None });
     assert!(refusal.message.contains("ship → build → ship"), "{}", refusal.message);
-    let unknown = vec![NewTask { description: "x".into(), dependencies: vec![Reference::Name("TASK-0099".into())], ..NewTask::default() }];
-    let refusal = world.refused(&Command::BreakDown { goal: "GOAL-0001".into(), tasks: unknown, expected_version: None });
-    assert_eq!((refusal.kind, refusal.message.contains("TASK-0099")), (RefusalKind::Unknown, true), "{}", refusal.message);
+    let unknown = vec![NewTask {
+        description: "x".into(),
+        dependencies: vec![Reference::Name("TASK-0099".into())],
+        ..NewTask::default()
+    }];
+    let refusal =
+        world.refused(&Command::BreakDown { goal: "GOAL-0001".into(), tasks: unknown, expected_version: None });
+    assert_eq!(
+        (refusal.kind, refusal.message.contains("TASK-0099")),
+        (RefusalKind::Unknown, true),
+        "{}",
+        refusal.message
+    );
     let refusal = world.refused(&link(first + 1, first, EdgeKind::Blocks));
     assert!(refusal.message.contains("TASK-0001 → TASK-0002 → TASK-0001"), "{}", refusal.message);
     // A number that was refused is given again.
@@ -96,7 +121,13 @@ fn s0_11_a_goal_follows_its_tasks_and_reopening_one_reopens_it() {
     assert_eq!(world.goal_word(1), "in_progress");
     let refusal = world.refused(&set(first, TaskStatus::Completed));
     assert!(refusal.message.contains("failed") && refusal.next.contains("pending"), "{refusal:?}");
-    let done = |status| Command::UpdateGoal(Box::new(GoalChange { goal: "GOAL-0001".into(), status: Some(status), ..GoalChange::default() }));
+    let done = |status| {
+        Command::UpdateGoal(Box::new(GoalChange {
+            goal: "GOAL-0001".into(),
+            status: Some(status),
+            ..GoalChange::default()
+        }))
+    };
     assert!(world.refused(&done(GoalStatus::Completed)).message.contains("1 of its 2 tasks"));
     world.ok(&done(GoalStatus::Cancelled));
     assert!(world.ready().is_empty());
@@ -112,7 +143,8 @@ fn s0_06_what_is_waited_for_is_not_deleted_unless_it_is_said_what_becomes_of_the
     let answer = world.ok(&delete(Dependents::Detach));
     assert_eq!(answer["dependent_tasks"], json!(["TASK-0002"]));
     assert_eq!(world.ready(), [first + 1]);
-    let cascade = Command::DeleteTask { task: alias(first + 1), dependents: Dependents::Cascade, expected_version: None };
+    let cascade =
+        Command::DeleteTask { task: alias(first + 1), dependents: Dependents::Cascade, expected_version: None };
     assert_eq!(world.ok(&cascade)["deleted_tasks"], 2);
     assert_eq!(world.state.task_count(), 0);
 }
@@ -133,7 +165,12 @@ fn g_03_a_holder_who_comes_too_late_changes_nothing() {
         assert_eq!(refusal.kind, RefusalKind::Conflict);
         assert!(refusal.message.contains("`quick` holds it") && refusal.current.is_some(), "{refusal:?}");
     }
-    let late = StatusChange { task: alias(task), status: TaskStatus::Completed, token: Some(token), ..StatusChange::default() };
+    let late = StatusChange {
+        task: alias(task),
+        status: TaskStatus::Completed,
+        token: Some(token),
+        ..StatusChange::default()
+    };
     world.refused(&Command::SetStatus(late));
     assert!(second["token"].as_u64().unwrap() > token);
     world.refused(&set(task, TaskStatus::Completed));
@@ -169,10 +206,19 @@ fn versions_are_checked_and_a_conflict_shows_what_is_there() {
     let mut world = World::new(1);
     let task = world.goal_with(&[&[]]);
     let edit = |version| {
-        Command::EditTask(Box::new(TaskChange { task: alias(task), expected_version: Some(version), jira_ticket: Some("PROJ-101".into()), ..TaskChange::default() }))
+        Command::EditTask(Box::new(TaskChange {
+            task: alias(task),
+            expected_version: Some(version),
+            jira_ticket: Some("PROJ-101".into()),
+            ..TaskChange::default()
+        }))
     };
     world.ok(&edit(1));
-    let refusal = world.refused(&Command::EditTask(Box::new(TaskChange { task: alias(task), expected_version: Some(1), ..TaskChange::default() })));
+    let refusal = world.refused(&Command::EditTask(Box::new(TaskChange {
+        task: alias(task),
+        expected_version: Some(1),
+        ..TaskChange::default()
+    })));
     let current = refusal.current.unwrap();
     assert_eq!((current["version"].as_u64(), current["jira_ticket"].as_str()), (Some(2), Some("PROJ-101")));
     assert!(refusal.next.contains("merge"));
@@ -208,7 +254,14 @@ fn gates_hold_until_they_open_and_time_opens_its_own() {
     let task = world.goal_with(&[&[]]);
     let other = world.goal_with(&[&[]]);
     let gate = |kind, state, opens_at, goal: Option<&str>| {
-        Command::SetGate(GateChange { task: alias(task), kind: Some(kind), state, opens_at, goal: goal.map(str::to_owned), ..GateChange::default() })
+        Command::SetGate(GateChange {
+            task: alias(task),
+            kind: Some(kind),
+            state,
+            opens_at,
+            goal: goal.map(str::to_owned),
+            ..GateChange::default()
+        })
     };
     let opens = world.now + 60_000;
     world.ok(&gate(GateKind::Time, None, Some(opens), None));
@@ -225,16 +278,34 @@ fn gates_hold_until_they_open_and_time_opens_its_own() {
     // A goal that waits for itself, and two that wait for each other, are circles too.
     let refusal = world.refused(&gate(GateKind::Goal, None, None, Some("GOAL-0001")));
     assert!(refusal.message.contains("GOAL-0001"), "{}", refusal.message);
-    let back = Command::SetGate(GateChange { task: alias(other), kind: Some(GateKind::Goal), goal: Some("GOAL-0001".into()), ..GateChange::default() });
+    let back = Command::SetGate(GateChange {
+        task: alias(other),
+        kind: Some(GateKind::Goal),
+        goal: Some("GOAL-0001".into()),
+        ..GateChange::default()
+    });
     assert!(world.refused(&back).message.contains("circle"));
-    assert!(world.refused(&Command::DeleteGoal { goal: "GOAL-0002".into(), dependents: Dependents::Refuse, expected_version: None }).message.contains("TASK-0001"));
+    assert!(
+        world
+            .refused(&Command::DeleteGoal {
+                goal: "GOAL-0002".into(),
+                dependents: Dependents::Refuse,
+                expected_version: None
+            })
+            .message
+            .contains("TASK-0001")
+    );
 }
 
 #[test]
 fn done_needs_its_checks_or_a_reason() {
     let mut world = World::new(1);
     world.ok(&Command::CreateGoal(Box::new(NewGoal { description: "g".into(), ..NewGoal::default() })));
-    let tasks = vec![NewTask { description: "x".into(), checks: vec!["tests pass".into(), "docs".into()], ..NewTask::default() }];
+    let tasks = vec![NewTask {
+        description: "x".into(),
+        checks: vec!["tests pass".into(), "docs".into()],
+        ..NewTask::default()
+    }];
     world.ok(&Command::BreakDown { goal: "GOAL-0001".into(), tasks, expected_version: None });
     let done = |checks: &[&str], reason: Option<&str>| {
         Command::SetStatus(StatusChange {
@@ -259,12 +330,19 @@ fn done_needs_its_checks_or_a_reason() {
 fn a_batch_is_all_or_nothing_unless_asked_otherwise() {
     let mut world = World::new(1);
     let first = world.goal_with(&[&[], &[]]);
-    let changes = |ids: &[u64]| ids.iter().map(|id| StatusChange { task: alias(*id), status: TaskStatus::Completed, ..StatusChange::default() }).collect();
+    let changes = |ids: &[u64]| {
+        ids.iter()
+            .map(|id| StatusChange { task: alias(*id), status: TaskStatus::Completed, ..StatusChange::default() })
+            .collect()
+    };
     let refusal = world.refused(&Command::SetStatuses { changes: changes(&[first, 99]), best_effort: false });
     assert!(refusal.message.starts_with("TASK-0099"), "{}", refusal.message);
     assert_eq!(world.status(first), TaskStatus::Pending);
     let answer = world.ok(&Command::SetStatuses { changes: changes(&[first, 99]), best_effort: true });
-    assert_eq!((answer["successful"][0]["task_id"].as_str(), answer["failed"][0]["task_id"].as_str()), (Some("TASK-0001"), Some("TASK-0099")));
+    assert_eq!(
+        (answer["successful"][0]["task_id"].as_str(), answer["failed"][0]["task_id"].as_str()),
+        (Some("TASK-0001"), Some("TASK-0099"))
+    );
     assert_eq!(world.status(first), TaskStatus::Completed);
 }
 
@@ -273,7 +351,9 @@ fn nobody_waits_for_ever_and_what_unblocks_most_goes_first() {
     let mut world = World::new(1);
     world.ok(&Command::CreateGoal(Box::new(NewGoal { description: "g".into(), ..NewGoal::default() })));
     let task = |priority| NewTask { description: "x".into(), priority, ..NewTask::default() };
-    let mut add = |world: &mut World, tasks| world.ok(&Command::BreakDown { goal: "GOAL-0001".into(), tasks, expected_version: None });
+    let mut add = |world: &mut World, tasks| {
+        world.ok(&Command::BreakDown { goal: "GOAL-0001".into(), tasks, expected_version: None })
+    };
     add(&mut world, vec![task(Priority::Low), task(Priority::Medium), task(Priority::High), task(Priority::High)]);
     world.ok(&link(4, 1, EdgeKind::WaitsAny));
     world.ok(&Command::Link { from: alias(4), to: alias(1), kind: EdgeKind::WaitsAny, remove: true });
@@ -292,9 +372,22 @@ fn who_cannot_do_it_is_not_given_it() {
     let tasks = vec![NewTask { description: "x".into(), capabilities: vec!["rust".into()], ..NewTask::default() }];
     world.ok(&Command::BreakDown { goal: "GOAL-0001".into(), tasks, expected_version: None });
     assert_eq!(world.ok(&claim("poet"))["claimed"], false);
-    let able = ClaimFilter { holder: "smith".into(), capabilities: vec!["iron".into(), "rust".into()], lease_ms: 5_000, ..ClaimFilter::default() };
+    let able = ClaimFilter {
+        holder: "smith".into(),
+        capabilities: vec!["iron".into(), "rust".into()],
+        lease_ms: 5_000,
+        ..ClaimFilter::default()
+    };
     assert_eq!(world.ok(&Command::Claim(able))["claimed"], true);
-    let report = Finish { task: alias(1), token: 1, act: Act::Heartbeat, result: None, progress: Some("half".into()), checks_passed: Vec::new(), override_reason: None };
+    let report = Finish {
+        task: alias(1),
+        token: 1,
+        act: Act::Heartbeat,
+        result: None,
+        progress: Some("half".into()),
+        checks_passed: Vec::new(),
+        override_reason: None,
+    };
     assert_eq!(world.ok(&Command::Finish(report))["claim"]["progress"], "half");
 }
 
@@ -364,7 +457,13 @@ fn texts_that_are_empty_or_too_long_are_refused() {
     let change = GoalChange { goal: "GOAL-0001".into(), description: Some(" ".into()), ..GoalChange::default() };
     assert_eq!(world.refused(&Command::UpdateGoal(Box::new(change))).kind, RefusalKind::Invalid);
     let metadata = |value| Some([("key".to_owned(), value)].into_iter().collect());
-    let change = |value| Command::UpdateGoal(Box::new(GoalChange { goal: "GOAL-0001".into(), metadata: metadata(value), ..GoalChange::default() }));
+    let change = |value| {
+        Command::UpdateGoal(Box::new(GoalChange {
+            goal: "GOAL-0001".into(),
+            metadata: metadata(value),
+            ..GoalChange::default()
+        }))
+    };
     // S0-02: members are merged and kept.
     assert_eq!(world.ok(&change(json!(1)))["metadata"], json!({ "key": 1 }));
     assert_eq!(world.ok(&change(json!(null)))["metadata"], json!({}));

@@ -2,8 +2,8 @@
 
 use crate::goals::model::random::Random;
 use crate::goals::model::{
-    Act, ClaimFilter, Command, EdgeKind, Event, Finish, Moment, Ms, NewGoal, NewTask, Reference, Refusal, Rows,
-    State, StatusChange, TaskStatus, decide,
+    Act, ClaimFilter, Command, EdgeKind, Event, Finish, Moment, Ms, NewGoal, NewTask, Reference, Refusal, Rows, State,
+    StatusChange, TaskStatus, decide,
 };
 use serde_json::Value;
 
@@ -44,7 +44,8 @@ impl World {
 
     /// A goal with one task for each list of what it waits for; the number of the first task.
     pub(super) fn goal_with(&mut self, waits: &[&[usize]]) -> u64 {
-        let goal = self.ok(&Command::CreateGoal(Box::new(NewGoal { description: "a goal".into(), ..NewGoal::default() })));
+        let goal =
+            self.ok(&Command::CreateGoal(Box::new(NewGoal { description: "a goal".into(), ..NewGoal::default() })));
         let tasks = waits
             .iter()
             .map(|waits| NewTask {
