@@ -3,6 +3,7 @@
 
 mod beside;
 mod board;
+mod goals;
 mod pages;
 
 mod stores;
@@ -46,6 +47,9 @@ pub(crate) struct LabArgs {
     /// Sizes of the loops around one running switchboard
     #[command(flatten)]
     board: board::Sizes,
+    /// Sizes of the loops of the server `goals`
+    #[command(flatten)]
+    goals: goals::Sizes,
     /// Sizes of the loops of the store
     #[command(flatten)]
     stores: stores::Sizes,
@@ -77,6 +81,9 @@ enum Loop {
     Fleet,
     Pages,
     CacheSpeed,
+    GoalsModel,
+    GoalsScale,
+    GoalsCrowd,
     Bench,
 }
 
@@ -101,6 +108,9 @@ impl Loop {
         Self::Fleet,
         Self::Pages,
         Self::CacheSpeed,
+        Self::GoalsModel,
+        Self::GoalsScale,
+        Self::GoalsCrowd,
         Self::Bench,
     ];
 
@@ -123,6 +133,9 @@ impl Loop {
             Self::Fleet => "fleet",
             Self::Pages => "pages",
             Self::CacheSpeed => "cache-speed",
+            Self::GoalsModel => "goals-model",
+            Self::GoalsScale => "goals-scale",
+            Self::GoalsCrowd => "goals-crowd",
             Self::Bench => "bench",
         }
     }
@@ -148,6 +161,9 @@ impl Loop {
             }
             Self::Pages => "the readable part of real pages, beside mcp-server-fetch",
             Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
+            Self::GoalsModel => "a million random operations on goals beside a naive model (--operations)",
+            Self::GoalsScale => "100 000 tasks with 300 000 edges on each database (--tasks)",
+            Self::GoalsCrowd => "64 agents that die and sleep over 10 000 tasks (--agents, --agent-tasks)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -180,6 +196,9 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Beside => beside::run(root, &args.beside, !args.dry_run)?,
         Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
+        Loop::GoalsModel => goals::model(root, &args.goals)?,
+        Loop::GoalsScale => goals::scale(root, &args.goals)?,
+        Loop::GoalsCrowd => goals::crowd(root, &args.goals)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };
