@@ -2,6 +2,9 @@
 //! one line in `BENCH.md`, so that a claim there has its command beside it.
 
 mod board;
+mod pages;
+
+mod stores;
 
 use crate::tool::{self, Watched};
 use crate::{bench, fuzz, peers};
@@ -42,6 +45,9 @@ pub(crate) struct LabArgs {
     /// Sizes of the loops around one running switchboard
     #[command(flatten)]
     board: board::Sizes,
+    /// Sizes of the loops of the store
+    #[command(flatten)]
+    stores: stores::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -53,6 +59,7 @@ enum Loop {
     Fuzz,
     Hostile,
     Kills,
+    StoreKills,
     Parked,
     Held,
     Wake,
@@ -63,6 +70,7 @@ enum Loop {
     Soak,
     HostileServers,
     Fleet,
+    Pages,
     CacheSpeed,
     Bench,
 }
@@ -70,10 +78,11 @@ enum Loop {
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 15] = [
+    const ALL: &[Self] = &[
         Self::Fuzz,
         Self::Hostile,
         Self::Kills,
+        Self::StoreKills,
         Self::Parked,
         Self::Held,
         Self::Wake,
@@ -84,6 +93,7 @@ impl Loop {
         Self::Soak,
         Self::HostileServers,
         Self::Fleet,
+        Self::Pages,
         Self::CacheSpeed,
         Self::Bench,
     ];
@@ -93,6 +103,7 @@ impl Loop {
             Self::Fuzz => "fuzz",
             Self::Hostile => "hostile",
             Self::Kills => "kills",
+            Self::StoreKills => "store-kills",
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Wake => "wake",
@@ -103,6 +114,7 @@ impl Loop {
             Self::Soak => "soak",
             Self::HostileServers => "hostile-servers",
             Self::Fleet => "fleet",
+            Self::Pages => "pages",
             Self::CacheSpeed => "cache-speed",
             Self::Bench => "bench",
         }
@@ -113,6 +125,7 @@ impl Loop {
             Self::Fuzz => "libFuzzer on envelope and framing, 10 minutes each (--seconds)",
             Self::Hostile => "a million hostile envelopes per property (--cases)",
             Self::Kills => "kill -9 the daemon 200 times, count what is left (--kills)",
+            Self::StoreKills => "kill -9 writers of the store 1 000 times on each database (--store-kills)",
             Self::Parked => "100 000 random orders of 64 clients with parked calls (--interleavings)",
             Self::Held => "memory of 2 000 idle sessions, streams, subscriptions and parked calls (--held)",
             Self::Wake => "what waking a sleeping server costs beyond its own start, 200 times (--wakes)",
@@ -123,6 +136,7 @@ impl Loop {
             Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
             Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
             Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
+            Self::Pages => "the readable part of real pages, beside mcp-server-fetch",
             Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
@@ -142,6 +156,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Fuzz => fuzz::run(root, args.seconds)?,
         Loop::Hostile => hostile(root, args.cases)?,
         Loop::Kills => kills(root, args.kills)?,
+        Loop::StoreKills => stores::kills(root, &args.stores)?,
         Loop::Parked => parked(root, args.interleavings)?,
         Loop::Held => held(root, args.held)?,
         Loop::Wake => wake(root, args.wakes)?,
@@ -152,6 +167,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Soak => board::soak(root, &args.board)?,
         Loop::HostileServers => board::hostile(root, &args.board)?,
         Loop::Fleet => board::fleet(root, &args.board)?,
+        Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),

@@ -123,6 +123,8 @@ const NEEDS: &[Need] = &[
     Need { probe: &["dockerd", "--version"], packages: &["docker.io"] },
     Need { probe: &["iptables", "--version"], packages: &["iptables"] },
     Need { probe: &["ip", "-Version"], packages: &["iproute2"] },
+    // A search engine for the server `web`.
+    Need { probe: &["sh", "-c", "command -v searx-run"], packages: &["searx"] },
     // The databases of `state.url` and `cache.url`; Debian has the first outside the search path.
     Need {
         probe: &["sh", "-c", "command -v postgres || ls /usr/lib/postgresql/*/bin/postgres"],

@@ -13,11 +13,13 @@ pub(crate) use archive::{Reader, Writer};
 mod files;
 
 mod gather;
-pub(crate) use gather::gather;
+pub(crate) use gather::{gather, name_for_now};
 
 mod bring;
-pub(crate) use bring::{Brought, bring, check_stores};
+pub(crate) use bring::{Brought, bring};
 
+use crate::context::Context;
+use crate::report::Report;
 use seal::Derivation;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -101,4 +103,14 @@ pub(crate) struct LeftOut {
     pub(crate) what: String,
     /// Why not.
     pub(crate) why: String,
+}
+
+/// Looks whether the stores in an archive are whole; that the archive is, its reader knows already.
+///
+/// # Errors
+/// They are not.
+pub(crate) fn verify(reader: &Reader, context: &Context) -> Result<(), Report> {
+    let folder = tempfile::tempdir().map_err(|error| Report::failed("there is no room to unpack it").cause(error))?;
+    bring::take_stores(reader, folder.path())?;
+    context.block_on(bring::check_stores(folder.path()))
 }

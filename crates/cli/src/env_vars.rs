@@ -24,6 +24,7 @@ variables! {
     DATA "SWITCHBOARD_DATA" "The folder that holds all state of this instance, as `--data`.";
     LISTEN "SWITCHBOARD_LISTEN" "Address of the HTTP listener, as `--listen`; stronger than the files.";
     BUILTINS "SWITCHBOARD_BUILTINS" "Servers inside this program that are offered without an entry, separated by commas; stronger than `builtins` of the files, empty for none.";
+    BACKUP_PASSPHRASE "SWITCHBOARD_BACKUP_PASSPHRASE" "Seals the secrets of backups, and opens them, where no `--passphrase-file` is given.";
     JSON "SWITCHBOARD_JSON" "Anything but empty, `0`, `false` or `no`: print JSON, as `--json`.";
     QUIET "SWITCHBOARD_QUIET" "Anything but empty, `0`, `false` or `no`: print only data and errors, as `-q`.";
     VERBOSE "SWITCHBOARD_VERBOSE" "`1` or `2`: say more, as `-v` and `-vv`.";

@@ -22,6 +22,7 @@ mod watching;
 
 mod audit;
 mod background;
+mod backup;
 mod daemon;
 mod doctor;
 mod inside;

@@ -4,7 +4,7 @@
 //! What is in the tables is said by the crate `store` and by the files beside this one.
 
 mod documents;
-pub(crate) use documents::{Catalog, read_approved_tools, read_catalog, read_desired, write};
+pub(crate) use documents::{Catalog, carry, read_approved_tools, read_catalog, read_desired, write};
 
 mod moved;
 

@@ -21,12 +21,14 @@ use std::sync::Arc;
 /// Rows that are carried over at once.
 const ROWS: usize = 512;
 /// Tables that belong to a database and not to what is in it.
-const OWN_TABLES: [&str; 2] = ["schema_migrations", "clock"];
+const OWN_TABLES: [&str; 3] = ["schema_migrations", "clock", "writers"];
 
 /// A table, as both databases have it.
 struct Table {
     name: String,
     columns: Vec<String>,
+    /// Which of them are its key, in the order of the key.
+    key: Vec<usize>,
 }
 
 // === impl Store ===
@@ -165,45 +167,55 @@ async fn tables(tx: &mut Tx) -> Result<Vec<Table>, Error> {
         if OWN_TABLES.contains(&name.as_str()) {
             continue;
         }
-        let info = tx.fetch("SELECT name FROM pragma_table_info($1) ORDER BY cid", values![&name]).await?;
-        let columns = info.into_iter().map(|mut row| row.take(0)).collect::<Result<_, _>>()?;
-        tables.push(Table { name, columns });
+        let info = tx.fetch("SELECT name, pk FROM pragma_table_info($1) ORDER BY cid", values![&name]).await?;
+        let (mut columns, mut key) = (Vec::new(), Vec::new());
+        for (at, mut row) in info.into_iter().enumerate() {
+            columns.push(row.take(0)?);
+            let part: i64 = row.take(1)?;
+            key.extend((part > 0).then_some((part, at)));
+        }
+        key.sort_unstable();
+        tables.push(Table { name, columns, key: key.into_iter().map(|(_, at)| at).collect() });
     }
     Ok(tables)
 }
 
 async fn copy_table(from: &mut Tx, to: &mut Tx, table: &Table) -> Result<(), Error> {
-    let Table { name, columns } = table;
+    let Table { name, columns, key } = table;
     let columns = columns.join(", ");
     let into = format!("{name} ({columns})");
+    // Named after the table: a statement that is kept prepared must always have the same columns.
+    let cursor = format!("copied_{name}");
     if from.is_postgres() {
-        from.script(AssertSqlSafe(format!("DECLARE copied NO SCROLL CURSOR FOR SELECT {columns} FROM {name}"))).await?;
+        let sql = format!("DECLARE {cursor} NO SCROLL CURSOR FOR SELECT {columns} FROM {name}");
+        from.script(AssertSqlSafe(sql)).await?;
     }
-    let mut last = i64::MIN;
+    let mut last: Vec<Value> = Vec::new();
     loop {
         let rows = if from.is_postgres() {
-            from.fetch(AssertSqlSafe(format!("FETCH {ROWS} FROM copied")), &[]).await?
+            from.fetch(AssertSqlSafe(format!("FETCH {ROWS} FROM {cursor}")), &[]).await?
         } else {
-            let sql = format!("SELECT {columns}, rowid FROM {name} WHERE rowid > $1 ORDER BY rowid LIMIT {ROWS}");
-            from.fetch(AssertSqlSafe(sql), values![last]).await?
+            from.fetch(AssertSqlSafe(page_text(table, !last.is_empty())), &last).await?
         };
-        if rows.is_empty() {
-            break;
-        }
-        let mut values: Vec<Vec<Value>> = rows.into_iter().map(Row::into_values).collect();
-        if !from.is_postgres() {
-            for row in &mut values {
-                if let Some(Value::Int(rowid)) = row.pop() {
-                    last = rowid;
-                }
-            }
-        }
-        to.insert_many(&into, "", values).await?;
+        let rows: Vec<Vec<Value>> = rows.into_iter().map(Row::into_values).collect();
+        let Some(end) = rows.last() else { break };
+        last = key.iter().filter_map(|at| end.get(*at).cloned()).collect();
+        to.insert_many(&into, "", rows).await?;
     }
     if from.is_postgres() {
-        from.script("CLOSE copied").await?;
+        from.script(AssertSqlSafe(format!("CLOSE {cursor}"))).await?;
     }
     Ok(())
+}
+
+/// Reads the rows of a SQLite table in the order of its key, from the start or after one.
+fn page_text(table: &Table, later: bool) -> String {
+    let Table { name, columns, key } = table;
+    let key: Vec<&str> = key.iter().filter_map(|at| columns.get(*at)).map(String::as_str).collect();
+    let after: Vec<String> = (1..=key.len()).map(|at| format!("${at}")).collect();
+    let (columns, key) = (columns.join(", "), key.join(", "));
+    let after = if later { format!("WHERE ({key}) > ({})", after.join(", ")) } else { String::new() };
+    format!("SELECT {columns} FROM {name} {after} ORDER BY {key} LIMIT {ROWS}")
 }
 
 /// Numbers that a column gives by itself go on after those that were brought in.

@@ -166,7 +166,7 @@ impl Error {
             }
             sqlx::Error::PoolClosed => (Self::Closed, Reach::Transaction),
             sqlx::Error::PoolTimedOut => {
-                (Self::Unreachable { place, detail: "no free connection".to_owned() }, Reach::Broken)
+                (Self::Unreachable { place, detail: "no connection could be had".to_owned() }, Reach::Broken)
             }
             other => (Self::Other { place, detail: first_line(&other.to_string()) }, Reach::Statement),
         }

@@ -44,6 +44,7 @@ mod verify;
 pub use backup::set_aside;
 pub use clock::{Clock, Moment, SystemClock};
 pub use error::Error;
+pub use migrate::{LATEST, migrate};
 pub use place::{Options, Place};
 pub use store::Store;
 pub use tx::Tx;

@@ -2,8 +2,9 @@
 //! job, and what is done when the server goes away in the middle.
 //!
 //! What a failure before the commit took down runs again within the deadline. When the connection
-//! breaks during a commit the server is asked what became of the transaction, by its number: so that
-//! nothing happens twice and nothing that happened is called a failure.
+//! breaks during a commit, the mark that the transaction left tells what became of it: so that nothing
+//! happens twice and nothing that happened is called a failure. (The server's own number of the
+//! transaction would not do: after a crash it is given to another.)
 
 use crate::error::Reach;
 use crate::job::guarded;
@@ -13,10 +14,10 @@ use crate::tx::{Held, Link, Tx};
 use crate::value::values;
 use crate::{Error, Running};
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::ConnectOptions as _;
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::sync::Arc;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -29,19 +30,23 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(2
 /// One process at a time migrates; the number is ours alone.
 const MIGRATION_LOCK: i64 = 0x5377_4264;
 
-/// Begins what may write. It has a number from the start, and the server ends it when its process stops
-/// in the middle. One message there and one back.
+/// Begins what may write. The server ends it when its process stops in the middle.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED;
     SET LOCAL search_path TO switchboard;
     SET LOCAL lock_timeout = '10s';
     SET LOCAL statement_timeout = '30s';
-    SET LOCAL idle_in_transaction_session_timeout = '30s';
-    SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT), CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)";
+    SET LOCAL idle_in_transaction_session_timeout = '30s'";
+
+const NOW: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
 
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
     SET LOCAL search_path TO switchboard;
-    SET LOCAL statement_timeout = '30s';
-    SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT), CAST(0 AS BIGINT)";
+    SET LOCAL statement_timeout = '30s'";
+
+/// How long one attempt to get a connection may take; there are more within the deadline.
+const CONNECT: Duration = Duration::from_secs(1);
+/// Marks of processes that have ended are removed after this long, in milliseconds.
+const MARK_AGE_MS: i64 = 7 * 86_400_000;
 
 /// A database.
 #[derive(Debug, Clone)]
@@ -49,6 +54,31 @@ pub(crate) struct Postgres {
     pool: PgPool,
     place: Arc<str>,
     deadline: Duration,
+    marks: Arc<Marks>,
+}
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    Read,
+    Write,
+    /// As long as there are no tables, there are no marks; a step that was made is not made again.
+    Migrate,
+}
+
+/// The rows of the table `writers` that are ours and not in use, each for one transaction at a time.
+#[derive(Debug)]
+struct Marks {
+    process: String,
+    free: Mutex<Vec<Mark>>,
+    made: AtomicU64,
+}
+
+/// What a transaction writes beside everything else: the row, and a number that is used once.
+#[derive(Debug, Clone)]
+struct Mark {
+    row: String,
+    token: i64,
 }
 
 /// How an attempt ended.
@@ -57,16 +87,18 @@ enum Ended<T, E> {
     Again(Error),
 }
 
-/// What became of a transaction.
-enum Became {
-    Committed,
-    Undone,
-}
-
 // === impl Postgres ===
 
 impl Postgres {
     pub(crate) async fn open(url: &SecretString, place: Arc<str>, options: &Options) -> Result<Self, Error> {
+        let opened = Self::connect(url, place, options)?;
+        opened.migrate(migrate::LATEST).await?;
+        opened.write("open", options.deadline, &mut forgetting()).await?;
+        Ok(opened)
+    }
+
+    /// A pool, as yet without a connection.
+    pub(crate) fn connect(url: &SecretString, place: Arc<str>, options: &Options) -> Result<Self, Error> {
         let connect: PgConnectOptions = url.expose_secret().parse().map_err(|_| Error::Other {
             place: place.to_string(),
             detail: "it is not of the form postgres://user:password@host:port/name".to_owned(),
@@ -78,19 +110,18 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
             .idle_timeout(IDLE)
-            .acquire_timeout(options.deadline)
+            .acquire_timeout(CONNECT.min(options.deadline))
             // A connection that died is seen when it is used, and the job runs again.
             .test_before_acquire(false)
             .connect_lazy_with(connect);
-        let opened = Self { pool, place, deadline: options.deadline };
-        opened.migrate(migrate::LATEST).await?;
-        Ok(opened)
+        let marks = Arc::new(Marks::new().map_err(|detail| Error::Other { place: place.to_string(), detail })?);
+        Ok(Self { pool, place, deadline: options.deadline, marks })
     }
 
     /// Brings the tables to a version, one step a transaction.
     pub(crate) async fn migrate(&self, wanted: i64) -> Result<(), Error> {
         loop {
-            if !self.write("migrate", self.deadline, &mut stepping(wanted)).await? {
+            if !self.until_done("migrate", Aim::Migrate, self.deadline, &mut stepping(wanted)).await? {
                 return Ok(());
             }
         }
@@ -101,7 +132,7 @@ impl Postgres {
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        self.until_done(name, BEGIN, deadline, job).await
+        self.until_done(name, Aim::Write, deadline, job).await
     }
 
     pub(crate) async fn read<T, E, F>(&self, name: &'static str, deadline: Duration, job: &mut F) -> Result<T, E>
@@ -109,20 +140,14 @@ impl Postgres {
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        self.until_done(name, BEGIN_READING, deadline, job).await
+        self.until_done(name, Aim::Read, deadline, job).await
     }
 
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 
-    async fn until_done<T, E, F>(
-        &self,
-        name: &'static str,
-        begin: &'static str,
-        deadline: Duration,
-        job: &mut F,
-    ) -> Result<T, E>
+    async fn until_done<T, E, F>(&self, name: &'static str, aim: Aim, deadline: Duration, job: &mut F) -> Result<T, E>
     where
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
@@ -131,7 +156,7 @@ impl Postgres {
         let until = since + deadline;
         let [mut pause, pause_max] = PAUSES;
         loop {
-            let error = match self.attempt(name, begin, job, until).await {
+            let error = match self.attempt(name, aim, job, until).await {
                 Ended::Done(result) => return result,
                 Ended::Again(error) => error,
             };
@@ -143,13 +168,7 @@ impl Postgres {
         }
     }
 
-    async fn attempt<T, E, F>(
-        &self,
-        name: &'static str,
-        begin: &'static str,
-        job: &mut F,
-        until: Instant,
-    ) -> Ended<T, E>
+    async fn attempt<T, E, F>(&self, name: &'static str, aim: Aim, job: &mut F, until: Instant) -> Ended<T, E>
     where
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
@@ -159,9 +178,9 @@ impl Postgres {
             waited_ms: u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX),
             detail: format!("`{name}` waited for the server"),
         };
-        let (mut tx, number) = match timeout_at(until, self.begin(begin)).await {
+        let (mut tx, mark) = match timeout_at(until, self.begin(aim)).await {
             Ok(Ok(begun)) => begun,
-            Ok(Err((error, reach))) if matches!(reach, Reach::Broken | Reach::Passing) => return Ended::Again(error),
+            Ok(Err((error, Reach::Broken | Reach::Passing))) => return Ended::Again(error),
             Ok(Err((error, _))) => return Ended::Done(Err(E::from(error))),
             Err(_elapsed) => return Ended::Done(Err(E::from(slow()))),
         };
@@ -177,25 +196,31 @@ impl Postgres {
                 }
                 Ended::Done(Err(error))
             }
-            (_, Ok(value)) => self.commit(tx, number, until).await.map_or_else(
+            (_, Ok(value)) => self.commit(tx, aim, mark, until).await.map_or_else(
                 |again| again.map_or_else(|error| Ended::Done(Err(E::from(error))), Ended::Again),
                 |()| Ended::Done(Ok(value)),
             ),
         }
     }
 
-    async fn begin(&self, sql: &'static str) -> Result<(Tx, i64), (Error, Reach)> {
+    async fn begin(&self, aim: Aim) -> Result<(Tx, Option<Mark>), (Error, Reach)> {
         let connection = self.pool.acquire().await.map_err(|error| Error::of(&self.place, &error))?;
         let mut tx = Tx::new(Link::Postgres(Held::new(connection)), Arc::clone(&self.place));
-        let begun = async {
-            let mut row = tx.script_row(sql).await?.ok_or(Error::Closed)?;
-            let now_ms = row.take(0)?;
-            let number: i64 = row.take(1)?;
-            tx.reset(now_ms);
-            Ok(number)
+        let (mark, sql) = match aim {
+            Aim::Read => (None, format!("{BEGIN_READING}; {NOW}")),
+            Aim::Migrate => (None, format!("{BEGIN}; {NOW}")),
+            Aim::Write => {
+                let mark = self.marks.take();
+                let sql = format!("{BEGIN}; {}; {NOW}", mark.sql());
+                (Some(mark), sql)
+            }
         };
-        match begun.await {
-            Ok(number) => Ok((tx, number)),
+        // One message there and one back.
+        match tx.script_row(AssertSqlSafe(sql)).await.and_then(|row| row.ok_or(Error::Closed)?.take(0)) {
+            Ok(now_ms) => {
+                tx.reset(now_ms);
+                Ok((tx, mark))
+            }
             // A standby: after a fail-over the same address leads to another server.
             Err(error @ Error::ReadOnly { .. }) => Err((error, Reach::Broken)),
             Err(error) => Err((error, tx.take_failure().map_or(Reach::Broken, |(_, reach)| reach))),
@@ -204,63 +229,117 @@ impl Postgres {
 
     /// Commits. `Err(Ok(error))`: it did not happen, and may be tried again. `Err(Err(error))`: it
     /// failed for good.
-    async fn commit(&self, mut tx: Tx, number: i64, until: Instant) -> Result<(), Result<Error, Error>> {
-        match timeout_at(until, tx.script("COMMIT")).await {
+    async fn commit(
+        &self,
+        mut tx: Tx,
+        aim: Aim,
+        mark: Option<Mark>,
+        until: Instant,
+    ) -> Result<(), Result<Error, Error>> {
+        let broke = match timeout_at(until, tx.script("COMMIT")).await {
             Ok(Ok(())) => {
                 tx.settle();
+                if let Some(mark) = mark {
+                    self.marks.give_back(mark);
+                }
                 return Ok(());
             }
             Ok(Err(error)) => match tx.take_failure() {
                 Some((error, Reach::Passing)) => return Err(Ok(error)),
-                Some((_, Reach::Broken)) => {}
+                Some((error, Reach::Broken)) => error,
                 _ => return Err(Err(error)),
             },
-            Err(_elapsed) => {}
-        }
+            Err(_elapsed) => Error::UnknownOutcome { place: self.place.to_string() },
+        };
         drop(tx);
-        if number == 0 {
-            // It only read.
-            return Ok(());
-        }
-        // The deadline is for the work; an answer to this one question is worth a second one.
-        match timeout_at(until + self.deadline, self.became(number)).await {
-            Ok(Became::Committed) => Ok(()),
-            Ok(Became::Undone) => Err(Ok(Error::Unreachable {
-                place: self.place.to_string(),
-                detail: "the connection broke before the commit".to_owned(),
-            })),
+        let Some(mark) = mark else {
+            return if aim == Aim::Read { Ok(()) } else { Err(Ok(broke)) };
+        };
+        // The deadline is for the work; the answer to this one question is worth a second one.
+        match timeout_at(until + self.deadline, self.happened(&mark)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Ok(broke)),
             Err(_elapsed) => Err(Err(Error::UnknownOutcome { place: self.place.to_string() })),
         }
     }
 
-    /// Asks the server for a transaction of ours, until it knows.
-    async fn became(&self, number: i64) -> Became {
+    /// Whether the transaction of a mark was committed. It asks until the server answers.
+    async fn happened(&self, mark: &Mark) -> bool {
         let [mut pause, pause_max] = PAUSES;
         loop {
-            match self.status(number).await {
-                Ok(Some(status)) if status == "committed" => return Became::Committed,
-                Ok(Some(status)) if status == "aborted" => return Became::Undone,
-                // It is not over, or the server does not answer yet.
-                Ok(_) | Err(_) => {}
+            if let Ok(token) = self.token(mark).await {
+                return token == Some(mark.token);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(pause_max);
         }
     }
 
-    async fn status(&self, number: i64) -> Result<Option<String>, sqlx::Error> {
-        let mut connection = self.pool.acquire().await?;
-        let query = sqlx::query_scalar("SELECT pg_xact_status(CAST($1 AS xid8))").bind(number.to_string());
-        let status = query.fetch_one(&mut *connection).await;
-        if status.is_err() {
-            connection.close_on_drop();
+    /// The number in the row of a mark, as soon as no transaction is changing it any more.
+    async fn token(&self, mark: &Mark) -> Result<Option<i64>, Error> {
+        let failed = |error| Error::of(&self.place, &error).0;
+        let connection = self.pool.acquire().await.map_err(failed)?;
+        let mut tx = Tx::new(Link::Postgres(Held::new(connection)), Arc::clone(&self.place));
+        tx.script(BEGIN).await?;
+        let row = tx.fetch_optional("SELECT token FROM writers WHERE id = $1 FOR UPDATE", values![&mark.row]).await?;
+        tx.script("ROLLBACK").await?;
+        tx.settle();
+        row.map(|mut row| row.take(0)).transpose()
+    }
+}
+
+// === impl Marks ===
+
+impl Marks {
+    fn new() -> Result<Self, String> {
+        let mut bytes = [0; 12];
+        getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no randomness: {error}"))?;
+        let process = bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        Ok(Self { process, free: Mutex::default(), made: AtomicU64::new(0) })
+    }
+
+    /// A row that no transaction uses, and the next number for it.
+    fn take(&self) -> Mark {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match free {
+            Some(Mark { row, token }) => Mark { row, token: token + 1 },
+            None => {
+                let number = self.made.fetch_add(1, Ordering::Relaxed);
+                Mark { row: format!("{}-{number}", self.process), token: 1 }
+            }
         }
-        status
+    }
+
+    fn give_back(&self, mark: Mark) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(mark);
+    }
+}
+
+// === impl Mark ===
+
+impl Mark {
+    /// Writes it. The row has only characters that mean nothing to SQL.
+    fn sql(&self) -> String {
+        let Self { row, token } = self;
+        format!(
+            "INSERT INTO writers (id, token, at)
+             VALUES ('{row}', {token}, CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT))
+             ON CONFLICT (id) DO UPDATE SET token = EXCLUDED.token, at = EXCLUDED.at"
+        )
     }
 }
 
 fn stepping(wanted: i64) -> impl for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<bool, Error>> + Send {
     move |tx| Box::pin(migrate_once(tx, wanted))
+}
+
+fn forgetting() -> impl for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<(), Error>> + Send {
+    |tx| {
+        Box::pin(async move {
+            let before = tx.now_ms() - MARK_AGE_MS;
+            tx.execute("DELETE FROM writers WHERE at < $1", values![before]).await.map(drop)
+        })
+    }
 }
 
 /// One step of the migration; says whether there are more.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -100,7 +100,8 @@ pub struct ServerLog {
 #[derive(Debug)]
 struct Inner {
     ring: Mutex<Ring>,
-    followers: broadcast::Sender<Arc<Line>>,
+    /// Made for the first follower: its queue takes 8 KiB, and few servers are ever followed.
+    followers: OnceLock<broadcast::Sender<Arc<Line>>>,
     file: Option<(LogWriter, LogFileId)>,
     noise: AtomicU64,
 }
@@ -124,8 +125,7 @@ impl ServerLog {
     }
 
     fn with_file(file: Option<(LogWriter, LogFileId)>) -> ServerLog {
-        let (followers, _) = broadcast::channel(FOLLOW_LINES_MAX);
-        let inner = Inner { ring: Mutex::default(), followers, file, noise: AtomicU64::new(0) };
+        let inner = Inner { ring: Mutex::default(), followers: OnceLock::new(), file, noise: AtomicU64::new(0) };
         ServerLog { inner: Arc::new(inner) }
     }
 
@@ -150,8 +150,10 @@ impl ServerLog {
         }
         let mut ring = self.ring();
         ring.push(Arc::clone(&line));
-        // An error means that nobody follows.
-        let _ = self.inner.followers.send(line);
+        if let Some(followers) = self.inner.followers.get() {
+            // An error means that nobody follows any more.
+            let _ = followers.send(line);
+        }
     }
 
     /// The last `lines` lines in memory, oldest first.
@@ -161,7 +163,7 @@ impl ServerLog {
 
     /// Every line from now on. A follower that is slow is told how many lines it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Line>> {
-        self.inner.followers.subscribe()
+        self.inner.followers.get_or_init(|| broadcast::Sender::new(FOLLOW_LINES_MAX)).subscribe()
     }
 
     /// The last lines and every line after them, none lost and none twice.

@@ -104,6 +104,11 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("servers.replicas", "tests/e2e/tests/it/life.rs", "one_of_three_dies_and_nobody_else_notices"),
     ("servers.pin", "tests/e2e/tests/it/life.rs", "a_pinned_caller_stays_where_it_is"),
     ("servers.watch", "tests/e2e/tests/it/life.rs", "a_changed_file_starts_it_anew"),
+    (
+        "servers.data",
+        "tests/e2e/tests/it/backup.rs",
+        "f_54_what_was_backed_up_under_load_is_there_again_after_everything_was_lost",
+    ),
     ("servers.resources.memory", "tests/e2e/tests/it/host.rs", "who_wants_too_much_memory_is_ended_and_told_so"),
     ("servers.resources.cpu", "tests/e2e/tests/it/host.rs", "the_processor_is_shared_out"),
     ("servers.resources.processes", "tests/e2e/tests/it/host.rs", "a_fork_bomb_ends_at_its_limit"),

@@ -60,6 +60,10 @@ mod stop;
 
 mod preflight;
 
+mod backup;
+
+mod restore;
+
 mod service;
 
 mod aliases;
@@ -121,6 +125,8 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     Reload(reload::Args),
     Preflight(preflight::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Service(service::Args),
     Aliases(aliases::Args),
     Completions(completions::Args),
@@ -151,6 +157,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Restart(args) => restart::run(&args, context),
         Command::Wait(args) => wait::run(&args, context),
         Command::Preflight(args) => preflight::run(&args, context),
+        Command::Backup(args) => backup::run(&args, context),
+        Command::Restore(args) => restore::run(&args, context),
         Command::Service(args) => service::run(&args, context),
         Command::Aliases(args) => aliases::run(&args, context),
         Command::List(args) => list::run(&args, context),

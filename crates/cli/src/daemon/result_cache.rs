@@ -27,8 +27,11 @@ const COUNTED: Duration = Duration::from_secs(5);
 struct RedisResults {
     cache: Cache,
     names: Mutex<Namespace>,
-    counted: tokio::sync::Mutex<Option<(Instant, HashMap<String, usize>)>>,
+    counted: Mutex<Counted>,
 }
+
+/// When results were counted last, and how many there were of each server, by its encoded name.
+type Counted = Option<(Instant, HashMap<String, usize>)>;
 
 /// Where the results of tools are kept: in Redis if there is one, else in this process.
 pub(super) fn of(cache: &Cache, data: &DataFolder) -> Arc<dyn ResultCache> {
@@ -46,32 +49,33 @@ impl RedisResults {
     fn new(cache: Cache, secret: &[u8]) -> Self {
         let digest = Sha256::new().chain_update(AREA).chain_update(secret).finalize();
         let names = Namespace::new(AREA, &format!("{digest:x}")[..32]);
-        Self { cache, names: Mutex::new(names), counted: tokio::sync::Mutex::default() }
+        Self { cache, names: Mutex::new(names), counted: Mutex::default() }
     }
 
     fn names(&self) -> Namespace {
-        self.lock().clone()
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Namespace> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many results there are of each server, by its encoded name.
-    async fn count(&self) -> HashMap<String, usize> {
-        let mut counted = self.counted.lock().await;
-        if let Some((at, counts)) = &*counted
+    /// How many results there are of a server, by its encoded name.
+    async fn count(&self, server: &str) -> usize {
+        let of = |counts: &HashMap<String, usize>| counts.get(server).copied().unwrap_or(0);
+        if let Some((at, counts)) = &*self.counted()
             && at.elapsed() < COUNTED
         {
-            return counts.clone();
+            return of(counts);
         }
         let (keys, _) = self.cache.keys(&self.names(), "*", FOUND_MAX).await.unwrap_or_default();
         let mut counts = HashMap::new();
         for server in keys.iter().filter_map(|key| key.split_once(':')).map(|(server, _)| server) {
             *counts.entry(server.to_owned()).or_default() += 1;
         }
-        *counted = Some((Instant::now(), counts.clone()));
-        counts
+        let count = of(&counts);
+        *self.counted() = Some((Instant::now(), counts));
+        count
     }
 }
 
@@ -93,6 +97,7 @@ impl ResultCache for RedisResults {
             let bytes: &Bytes = result.bytes();
             if bytes.len() <= keep.bytes_max {
                 self.cache.keep(&self.names(), &name_of(key), bytes, Duration::ZERO, keep.ttl).await;
+                *self.counted() = None;
             }
         })
     }
@@ -102,13 +107,14 @@ impl ResultCache for RedisResults {
             let part = |name: Option<&str>| name.map_or_else(|| "*".to_owned(), encoded);
             let pattern = format!("{}:{}:*", part(server), part(tool));
             let cleared = self.cache.delete_fitting(&self.names(), &pattern).await;
-            *self.counted.lock().await = None;
+            *self.counted() = None;
             cleared.map_or_else(
                 |error| {
                     // What cannot be deleted must not come back with Redis: it is never looked for again.
                     tracing::warn!(%error, "kept results could not be deleted in Redis; all of them are forgotten");
                     let fresh = getrandom::u64().unwrap_or_default();
-                    *self.lock() = Namespace::new(AREA, &format!("{fresh:016x}"));
+                    *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Namespace::new(AREA, &format!("{fresh:016x}"));
                     0
                 },
                 |count| usize::try_from(count).unwrap_or(usize::MAX),
@@ -117,7 +123,7 @@ impl ResultCache for RedisResults {
     }
 
     fn entries<'a>(&'a self, server: &'a str) -> BoxFuture<'a, usize> {
-        Box::pin(async move { self.count().await.get(&encoded(server)).copied().unwrap_or(0) })
+        Box::pin(async move { self.count(&encoded(server)).await })
     }
 }
 

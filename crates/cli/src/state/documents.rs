@@ -143,6 +143,27 @@ pub(super) async fn change_approvals<T: Send + 'static>(
         .await
 }
 
+/// Carries what is remembered of a machine from one store to another.
+///
+/// # Errors
+/// Those of the stores.
+pub(crate) async fn carry(from: &Store, to: &Store) -> Result<(), Error> {
+    for kind in [kind::CATALOG, kind::APPROVED_TOOLS, kind::DESIRED, kind::APPROVALS] {
+        let found: Arc<[documents::Document]> = all(from, kind).await?.into();
+        to.write("carry", move |tx| {
+            let found = Arc::clone(&found);
+            Box::pin(async move {
+                for document in found.iter() {
+                    documents::put(tx, kind, &document.key, Expected::Any, &document.body).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 fn of_map<T: Serialize + PartialEq>(
     kind: &'static str,
     before: &BTreeMap<String, T>,
@@ -164,7 +185,13 @@ async fn read_map<T: DeserializeOwned>(
     kind: &'static str,
     without: &'static str,
 ) -> Result<BTreeMap<String, T>, Error> {
-    let found = store
+    let found = all(store, kind).await?;
+    let read = |found: documents::Document| Some((found.key.clone(), parsed(kind, &found, without)?));
+    Ok(found.into_iter().filter_map(read).collect())
+}
+
+async fn all(store: &Store, kind: &'static str) -> Result<Vec<documents::Document>, Error> {
+    store
         .read(kind, move |tx| {
             Box::pin(async move {
                 let mut found: Vec<documents::Document> = Vec::new();
@@ -172,15 +199,13 @@ async fn read_map<T: DeserializeOwned>(
                     let after = found.last().map(|last| last.key.clone()).unwrap_or_default();
                     let page = documents::list(tx, kind, &after, PAGE).await?;
                     if page.is_empty() {
-                        return Ok::<_, Error>(found);
+                        return Ok(found);
                     }
                     found.extend(page);
                 }
             })
         })
-        .await?;
-    let read = |found: documents::Document| Some((found.key.clone(), parsed(kind, &found, without)?));
-    Ok(found.into_iter().filter_map(read).collect())
+        .await
 }
 
 async fn read_only_one<T: DeserializeOwned + Default>(

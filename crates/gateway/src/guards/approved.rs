@@ -4,6 +4,7 @@
 //! The record is handed in at start and out on change; this file reads and writes no disk, and
 //! keeps nobody from calling a tool that changed.
 
+use super::canonical::Canonical;
 use protocol::{Object, Raw, Text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -51,27 +52,42 @@ pub(crate) struct ToolFacts(HashMap<Text, Fact>);
 /// its keys. `_meta` is between programs.
 #[must_use]
 pub fn digest(definition: &Raw) -> [u8; 32] {
-    let mut value: serde_json::Value = definition.read().unwrap_or_default();
-    if let Some(members) = value.as_object_mut() {
-        members.remove("_meta");
-    }
-    value.sort_all_objects();
-    Sha256::digest(value.to_string()).into()
+    let value: Canonical<'_> = serde_json::from_str(definition.as_str()).unwrap_or_default();
+    Sha256::digest(value.without("_meta").text()).into()
 }
 
+/// Hundreds of them are written at a start, so without `format!`, which takes 300 instructions a byte.
 fn hex(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit })).collect()
+}
+
+/// A tool and the digest of its definition.
+struct Digested {
+    name: Text,
+    tool: Object,
+    digest: [u8; 32],
+}
+
+/// Each definition is read once: that is most of what the start of many servers costs.
+fn digested(tools: &[Raw]) -> Vec<Digested> {
+    let one = |definition: &Raw| {
+        let tool = Object::of(definition).ok()?;
+        Some(Digested { name: tool.text("name")?, tool, digest: digest(definition) })
+    };
+    tools.iter().filter_map(one).collect()
 }
 
 impl ApprovedTools {
     /// What is known of `tools` of `server`, whose entry has the hash `definition`. A server without
     /// a record is recorded with what it has now. Says also whether the record is another one now.
     pub(crate) fn review(&mut self, server: &str, definition: &str, tools: &[Raw]) -> (ToolFacts, bool) {
+        let tools = digested(tools);
         let known = self.servers.get(server).is_some_and(|known| known.definition == definition);
         // A server that has none yet says nothing that could be approved.
         let first = !known && !tools.is_empty();
         if first {
-            self.approve(server, definition, tools);
+            self.record(server, definition, &tools);
         }
         let record = self.servers.get(server).filter(|record| record.definition == definition);
         let standing = |name: &Text, digest: &[u8; 32]| match record.and_then(|record| record.tools.get(name.as_str()))
@@ -80,23 +96,23 @@ impl ApprovedTools {
             Some(_) => Standing::Changed,
             None => Standing::New,
         };
-        let facts = tools.iter().filter_map(|tool| {
-            let object = Object::of(tool).ok()?;
-            let name = object.text("name")?;
-            let digest = digest(tool);
-            let hints = object.object("annotations").unwrap_or_default();
+        let facts = tools.iter().map(|Digested { name, tool, digest }| {
+            let hints = tool.object("annotations").unwrap_or_default();
             let hint = |key| hints.get(key).is_some_and(|value| value.as_bytes() == b"true");
-            let standing = standing(&name, &digest);
+            let standing = standing(name, digest);
             let (read_only, idempotent) = (hint("readOnlyHint"), hint("idempotentHint"));
-            Some((name, Fact { digest, standing, read_only, idempotent }))
+            (name.clone(), Fact { digest: *digest, standing, read_only, idempotent })
         });
         (ToolFacts(facts.collect()), first)
     }
 
     /// A person approves `tools` of `server` as they are now.
     pub(crate) fn approve(&mut self, server: &str, definition: &str, tools: &[Raw]) {
-        let named = |tool: &Raw| Some((Object::of(tool).ok()?.text("name")?.to_string(), hex(&digest(tool))));
-        let tools = tools.iter().filter_map(named).collect();
+        self.record(server, definition, &digested(tools));
+    }
+
+    fn record(&mut self, server: &str, definition: &str, tools: &[Digested]) {
+        let tools = tools.iter().map(|tool| (tool.name.to_string(), hex(&tool.digest))).collect();
         self.servers.insert(server.to_owned(), ApprovedServer { definition: definition.to_owned(), tools });
     }
 }

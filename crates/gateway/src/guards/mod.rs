@@ -18,6 +18,8 @@ pub use cache::{CacheKey, Keep, MemoryCache, ResultCache};
 mod flights;
 pub(crate) use flights::{Flights, Part};
 
+mod canonical;
+
 mod approved;
 pub use approved::{ApprovedServer, ApprovedTools, digest};
 use approved::{Standing, ToolFacts};

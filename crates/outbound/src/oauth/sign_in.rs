@@ -17,6 +17,7 @@ use config::OAuth;
 use secrecy::ExposeSecret as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 /// Where the answer of a sign-in without a browser is sent. Nobody listens there: it is read off
@@ -29,6 +30,9 @@ const STEPS_MAX: u8 = 2;
 const TROUBLE_TIME: Duration = Duration::from_secs(5);
 /// How often one request may be sent again with a token that came from elsewhere.
 const ADOPTED_MAX: u8 = 2;
+/// Who reads at once what is remembered. It is a small file, and a thread for each of many servers that
+/// start together costs more memory than they do.
+static READERS: Semaphore = Semaphore::const_new(2);
 
 /// What a declared server needs to be signed in to.
 #[derive(Debug)]
@@ -127,6 +131,7 @@ impl SignIn {
     /// When it cannot be read.
     pub async fn look_again(&self) -> Result<Option<Arc<Tokens>>, SignInError> {
         let (vault, name) = (self.vault.clone(), self.name.clone());
+        let _place = READERS.acquire().await;
         let read = blocking(move || vault.read(&name)).await?;
         Ok(self.adopt(self.mine(read).tokens))
     }

@@ -6,6 +6,9 @@
 mod step_1;
 
 use crate::Error;
+use crate::place::{Options, Place};
+use crate::postgres::Postgres;
+use crate::sqlite;
 use crate::tx::Tx;
 use crate::value::values;
 use sqlx::AssertSqlSafe;
@@ -27,11 +30,29 @@ pub(crate) struct Step {
 /// All steps; the version of the tables is how many were made.
 const STEPS: &[Step] = &[step_1::STEP];
 
-/// The version that this program wants.
-pub(crate) const LATEST: i64 = STEPS.len() as i64;
+/// The version of the tables that this program wants.
+pub const LATEST: i64 = STEPS.len() as i64;
 
 /// Copies that are kept beside a file.
 const COPIES_MAX: usize = 3;
+
+/// Brings the tables of a place to a version, up or down, where nobody has it open; a file is copied
+/// first. Version 0 has no tables: what was in them is gone.
+///
+/// # Errors
+/// Those of [`crate::Store::open`], and a version that there is not.
+pub async fn migrate(place: Place, version: i64) -> Result<(), Error> {
+    match place {
+        Place::File(path) => sqlite::migrate_to(&path, version).await,
+        Place::Url(url) => {
+            let shown = Place::Url(url.clone()).shown();
+            let server = Postgres::connect(&url, shown.into(), &Options::default())?;
+            let done = server.migrate(version).await;
+            server.close().await;
+            done
+        }
+    }
+}
 
 /// What is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

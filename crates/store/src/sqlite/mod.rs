@@ -14,7 +14,7 @@ use crate::job::{Job, guarded};
 use crate::place::Options;
 use crate::value::{Row, values};
 use crate::{Error, Running, Tx};
-pub(crate) use open::{COPY_CACHE_KIB, check, connect};
+pub(crate) use open::{COPY_CACHE_KIB, check, connect, migrate_to};
 use readers::Readers;
 pub(crate) use readers::end;
 use std::path::{Path, PathBuf};
@@ -46,8 +46,8 @@ impl Sqlite {
         self.readers.path()
     }
 
-    pub(crate) async fn write(&self, name: &'static str, job: Box<dyn Job>) -> Result<(), Error> {
-        self.writer.ask(name, job).await
+    pub(crate) async fn write(&self, name: &'static str, time_max: Duration, job: Box<dyn Job>) -> Result<(), Error> {
+        self.writer.ask(name, time_max, job).await
     }
 
     pub(crate) async fn read<T, E, F>(&self, name: &'static str, deadline: Duration, job: &mut F) -> Result<T, E>

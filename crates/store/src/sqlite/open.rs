@@ -5,6 +5,7 @@
 use crate::Error;
 use crate::clock::{Anchor, Clock};
 use crate::migrate::{self, Found};
+use crate::sqlite::readers;
 use crate::tx::{Link, Tx};
 use crate::value::values;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
@@ -70,6 +71,16 @@ pub(crate) async fn open(path: &Path, clock: &Arc<dyn Clock>, until: Instant) ->
 /// Makes the file, readable by its owner alone, or sees that it can be written to.
 fn make_file(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+}
+
+/// Brings the tables of a file to a version.
+pub(crate) async fn migrate_to(path: &Path, version: i64) -> Result<(), Error> {
+    let place: Arc<str> = Arc::from(path.display().to_string());
+    let connection = connect(path, CACHE_KIB, false).await?;
+    let mut tx = Tx::new(Link::Sqlite(connection), place);
+    let done = migrate_file(&mut tx, path, version).await;
+    readers::end(tx).await;
+    done
 }
 
 async fn attempt(path: &Path, place: &Arc<str>, clock: &Arc<dyn Clock>) -> Result<SqliteConnection, Error> {
@@ -138,13 +149,14 @@ async fn migrate_once(tx: &mut Tx, wanted: i64) -> Result<bool, Error> {
 
 /// What is in the file.
 pub(crate) async fn check(tx: &mut Tx) -> Result<Found, Error> {
+    // In this order: whoever makes the tables of a new file says whose they are in the same moment.
+    let tables: i64 = tx.fetch_one("SELECT count(*) FROM sqlite_master", &[]).await?.take(0)?;
     let application: i64 = tx.fetch_one("PRAGMA application_id", &[]).await?.take(0)?;
+    if tables == 0 && (application == 0 || application == APPLICATION) {
+        return Ok(Found::Nothing);
+    }
     if application == APPLICATION {
         return migrate::found(tx).await;
-    }
-    let tables: i64 = tx.fetch_one("SELECT count(*) FROM sqlite_master", &[]).await?.take(0)?;
-    if tables == 0 && application == 0 {
-        return Ok(Found::Nothing);
     }
     let detail = format!("it has {tables} tables of its own");
     Err(Error::Foreign { place: tx.place().to_string(), detail })

@@ -6,6 +6,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use std::future::Future;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::{Clock, Error, Options, Place, Running, Store, Tx};
@@ -30,7 +31,14 @@ pub(crate) async fn on_each<F: Future<Output = ()>>(test: impl Fn(Base) -> F) {
 
 /// Says what a test leaves out.
 pub(crate) fn skipped(what: &str, why: &str) {
-    eprintln!("skipped: {what}: {why}");
+    say(&format!("skipped: {what}: {why}"));
+}
+
+/// Says something to whoever runs the tests.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stderr();
+    // Where stderr is closed there is nobody to tell.
+    let _ = writeln!(out, "{line}");
 }
 
 // === impl Base ===
@@ -53,6 +61,10 @@ impl Base {
         let (address, _) = server.rsplit_once('/').unwrap();
         let place = Place::Url(SecretString::from(format!("{address}/{name}")));
         Some(Self { place, folder: Arc::new(folder) })
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        if matches!(self.place, Place::File(_)) { "SQLite" } else { "PostgreSQL" }
     }
 
     pub(crate) fn path(&self) -> PathBuf {

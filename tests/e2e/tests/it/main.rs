@@ -2,6 +2,7 @@
 //! `switchboard`. Each module is one subject.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
+mod backup;
 mod bad_input;
 mod browser;
 mod catalog;
@@ -42,4 +43,5 @@ mod state;
 mod task_questions;
 mod tasks;
 mod under_load;
+mod web;
 mod why;

@@ -12,10 +12,19 @@ fn one() -> String {
 
 /// Changes a store from outside.
 #[track_caller]
-fn meddle(store: &Path, sql: &str) {
+pub(crate) fn meddle(store: &Path, sql: &str) {
     let script = "import sqlite3,sys; db=sqlite3.connect(sys.argv[1]); db.executescript(sys.argv[2]); db.commit()";
     let done = run(command("python3").args(["-c", script]).arg(store).arg(sql), SOON);
     assert_eq!(done.code, Some(0), "expected the store to be changed: {done:?}");
+}
+
+/// What a store says, from outside.
+#[track_caller]
+pub(crate) fn look(store: &Path, sql: &str) -> String {
+    let script = "import sqlite3,sys; db=sqlite3.connect(sys.argv[1]); print(db.execute(sys.argv[2]).fetchall())";
+    let done = run(command("python3").args(["-c", script]).arg(store).arg(sql), SOON);
+    assert_eq!(done.code, Some(0), "expected the store to be read: {done:?}");
+    done.stdout
 }
 
 fn calls(board: &Switchboard) -> Vec<Value> {

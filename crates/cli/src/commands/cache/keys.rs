@@ -73,7 +73,7 @@ pub(super) enum What {
     Mset {
         /// KEY=VALUE
         #[arg(required = true, value_name = "KEY=VALUE")]
-        data: Vec<String>,
+        entries: Vec<String>,
     },
     /// Add to a number and print it
     Incr {
@@ -127,7 +127,7 @@ fn asked(what: &What) -> Result<(&'static str, Value), Report> {
         What::Ttl { key } => ("cache_ttl", json!({ "key": key })),
         What::Keys { pattern, limit } => ("cache_keys", json!({ "pattern": pattern, "limit": limit })),
         What::Mget { keys } => ("cache_mget", json!({ "keys": keys })),
-        What::Mset { data } => ("cache_mset", json!({ "data": pairs(data)? })),
+        What::Mset { entries } => ("cache_mset", json!({ "data": pairs(entries)? })),
         What::Incr { key, amount } => ("cache_incr", json!({ "key": key, "amount": amount })),
         What::Decr { key, amount } => ("cache_decr", json!({ "key": key, "amount": amount })),
         What::Flush => ("cache_flush", json!({})),

@@ -4,6 +4,9 @@ pub(super) const UP: &[&str] = &[
     "CREATE TABLE clock (
         id BIGINT PRIMARY KEY, store_ms BIGINT NOT NULL, wall_ms BIGINT NOT NULL, up_ms BIGINT NOT NULL,
         boot TEXT NOT NULL)",
+    // Used on PostgreSQL alone: what each transaction leaves, so that one whose commit was not answered
+    // can be asked for.
+    "CREATE TABLE writers (id TEXT PRIMARY KEY, token BIGINT NOT NULL, at BIGINT NOT NULL)",
     // `cut_seq` and `cut_hash` are of the last event that retention removed.
     "CREATE TABLE streams (
         name TEXT PRIMARY KEY, seq BIGINT NOT NULL, hash {bytes} NOT NULL, at BIGINT NOT NULL,
@@ -22,5 +25,11 @@ pub(super) const UP: &[&str] = &[
         updated BIGINT NOT NULL, PRIMARY KEY (kind, key))",
 ];
 
-pub(super) const DOWN: &[&str] =
-    &["DROP TABLE documents", "DROP TABLE idempotency", "DROP TABLE events", "DROP TABLE streams", "DROP TABLE clock"];
+pub(super) const DOWN: &[&str] = &[
+    "DROP TABLE documents",
+    "DROP TABLE idempotency",
+    "DROP TABLE events",
+    "DROP TABLE streams",
+    "DROP TABLE writers",
+    "DROP TABLE clock",
+];

@@ -1,5 +1,7 @@
 //! What holds on both databases.
 
+mod backup;
+
 mod documents;
 
 mod log;
