@@ -2,6 +2,7 @@
 //! one line in `BENCH.md`, so that a claim there has its command beside it.
 
 mod board;
+mod pages;
 
 mod stores;
 
@@ -69,6 +70,7 @@ enum Loop {
     Soak,
     HostileServers,
     Fleet,
+    Pages,
     CacheSpeed,
     Bench,
 }
@@ -76,7 +78,7 @@ enum Loop {
 // === impl Loop ===
 
 impl Loop {
-    const ALL: [Self; 15] = [
+    const ALL: &[Self] = &[
         Self::Fuzz,
         Self::Hostile,
         Self::Kills,
@@ -91,6 +93,7 @@ impl Loop {
         Self::Soak,
         Self::HostileServers,
         Self::Fleet,
+        Self::Pages,
         Self::CacheSpeed,
         Self::Bench,
     ];
@@ -111,6 +114,7 @@ impl Loop {
             Self::Soak => "soak",
             Self::HostileServers => "hostile-servers",
             Self::Fleet => "fleet",
+            Self::Pages => "pages",
             Self::CacheSpeed => "cache-speed",
             Self::Bench => "bench",
         }
@@ -132,6 +136,7 @@ impl Loop {
             Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
             Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
             Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
+            Self::Pages => "the readable part of real pages, beside mcp-server-fetch",
             Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
@@ -162,6 +167,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Soak => board::soak(root, &args.board)?,
         Loop::HostileServers => board::hostile(root, &args.board)?,
         Loop::Fleet => board::fleet(root, &args.board)?,
+        Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),

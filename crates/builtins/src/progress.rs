@@ -45,3 +45,28 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::{Notifier, Principal};
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asked_hears_that_it_goes_on() {
+        let context = CallContext {
+            notifier: Notifier::bounded(10),
+            progress_token: Some(Raw::of(&"t")),
+            ..CallContext::internal(Principal::new("test"))
+        };
+        let notifier = context.notifier.clone();
+        let mut progress = Progress::of(context);
+        progress.during("it runs", tokio::time::sleep(Duration::from_secs(12))).await;
+        let said = std::iter::from_fn(|| notifier.take());
+        let numbers: Vec<_> =
+            said.map(|said| said.params.unwrap().get("progress").unwrap().as_str().to_owned()).collect();
+        assert_eq!(numbers, ["1", "2", "3"]);
+        let mut nobody = Progress::of(CallContext::internal(Principal::new("test")));
+        nobody.say("it runs");
+        assert_eq!(nobody.said, 0);
+    }
+}

@@ -1,7 +1,7 @@
 //! Every server inside, once: its name, what it is for, whether it is there without an entry, and
 //! how it is made.
 
-use crate::{Limits, Spawner};
+use crate::Spawner;
 use config::Environment;
 use protocol::{Service, ToolServer};
 use schemars::JsonSchema;
@@ -63,6 +63,14 @@ pub const ALL: &[Builtin] = &[
         make: |parts, given| Ok(crate::cache::server(parts.cache.clone(), &given.options()?)),
     },
     Builtin {
+        name: "goals",
+        about: "Goals, their tasks, what waits for what, and who works on it.",
+        without_entry: true,
+        variables: &[],
+        options: schema::<crate::goals::Options>,
+        make: |parts, given| Ok(crate::goals::server(parts.store.clone(), given.options()?)),
+    },
+    Builtin {
         name: "memory",
         about: "Texts that are remembered across conversations, and found by their words.",
         without_entry: true,
@@ -94,7 +102,7 @@ pub const ALL: &[Builtin] = &[
         options: schema::<crate::shell::Options>,
         make: |parts, given| {
             let spawner = Arc::clone(&parts.spawner);
-            said(crate::shell::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+            said(crate::shell::server(&given.options()?, &parts.environment, spawner))
         },
     },
     Builtin {
@@ -105,7 +113,7 @@ pub const ALL: &[Builtin] = &[
         options: schema::<crate::runner::Options>,
         make: |parts, given| {
             let spawner = Arc::clone(&parts.spawner);
-            said(crate::runner::server(&given.options()?, &parts.environment, spawner, Limits::default()))
+            said(crate::runner::server(&given.options()?, &parts.environment, spawner))
         },
     },
 ];

@@ -2,6 +2,8 @@
 //! hands in an implementation over its supervisor; nothing here starts anything.
 
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::path::PathBuf;
 use tokio::io::AsyncRead;
 
@@ -28,15 +30,16 @@ pub struct Order {
 }
 
 /// What one process with all that it starts may use; `None` is no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Memory of all of them, in bytes.
+    /// Memory of a command with all that it starts, in bytes.
     pub memory_bytes: Option<u64>,
-    /// Processor time of all of them, in percent of one core.
+    /// Processor time of a command with all that it starts, in percent of one core.
     pub cpu_percent: Option<u32>,
-    /// Processes and threads.
+    /// Processes and threads of a command with all that it starts.
     pub processes: Option<u32>,
-    /// Open files of each.
+    /// Open files of each process.
     pub open_files: Option<u64>,
 }
 

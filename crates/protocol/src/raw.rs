@@ -60,6 +60,13 @@ impl Raw {
         Self(bytes.into())
     }
 
+    /// The same in memory of its own, for what is kept: a part of a message keeps all of it, and the
+    /// buffer of 8 KiB or more that it was read into.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// The bytes of the value.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -68,12 +68,7 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         match &self.inside {
-            Inside::Sqlite(sqlite) => {
-                let (asked, answer) = Asked::new(job);
-                sqlite.write(name, Box::new(asked)).await.map_err(E::from)?;
-                // The writer answers every job; without it, the process is ending.
-                answer.await.unwrap_or_else(|_| Err(E::from(Error::Closed)))
-            }
+            Inside::Sqlite(sqlite) => queued(sqlite, name, self.deadline, job).await,
             Inside::Postgres(postgres) => postgres.write(name, self.deadline, &mut job).await,
         }
     }
@@ -111,7 +106,7 @@ impl Store {
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<(), Error>> + Send + 'static,
     {
         match &self.inside {
-            Inside::Sqlite(_) => self.write(name, job).await,
+            Inside::Sqlite(sqlite) => queued(sqlite, name, LONG, job).await,
             Inside::Postgres(postgres) => postgres.write(name, LONG, &mut job).await,
         }
     }
@@ -132,4 +127,17 @@ impl Store {
             Inside::Postgres(postgres) => postgres.close().await,
         }
     }
+}
+
+/// Gives a job to the writer of a file and waits for its answer.
+async fn queued<T, E, F>(sqlite: &Sqlite, name: &'static str, time_max: Duration, job: F) -> Result<T, E>
+where
+    F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let (asked, answer) = Asked::new(job);
+    sqlite.write(name, time_max, Box::new(asked)).await.map_err(E::from)?;
+    // The writer answers every job; without it, the process is ending.
+    answer.await.unwrap_or_else(|_| Err(E::from(Error::Closed)))
 }

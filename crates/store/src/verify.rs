@@ -26,6 +26,16 @@ const POINTERS: &[(&str, &str)] = &[
     ),
     ("claims on no task", "SELECT task FROM claims WHERE task NOT IN (SELECT id FROM tasks)"),
     ("gates of no task", "SELECT id FROM gates WHERE task NOT IN (SELECT id FROM tasks)"),
+    ("memories of no space", "SELECT CAST(id AS TEXT) FROM memories WHERE space NOT IN (SELECT id FROM memory_spaces)"),
+    (
+        "links of no memory",
+        "SELECT CAST(from_id AS TEXT) FROM memory_links
+             WHERE from_id NOT IN (SELECT id FROM memories) OR to_id NOT IN (SELECT id FROM memories)",
+    ),
+    (
+        "words of no memory",
+        "SELECT DISTINCT CAST(memory AS TEXT) FROM memory_words WHERE memory NOT IN (SELECT id FROM memories)",
+    ),
 ];
 
 /// What a look at everything found.

@@ -152,8 +152,7 @@ impl Files {
     }
 
     fn flush(&mut self) {
-        let results: Vec<_> =
-            self.open.iter_mut().map(|(path, file)| (Arc::clone(path), file.flush())).collect();
+        let results: Vec<_> = self.open.iter_mut().map(|(path, file)| (Arc::clone(path), file.flush())).collect();
         for (path, result) in results {
             self.note(&path, result);
         }

@@ -1,8 +1,11 @@
 //! The server `goals`: goals, their tasks, what waits for what, and who works on it.
 //!
-//! `model` decides, `engine` keeps, `tools` speaks. It deliberately does no task itself.
+//! `model` decides, `engine` keeps, `tools` speaks, `exchange` reads and writes other formats. It
+//! deliberately does no task itself.
 
 mod engine;
+mod exchange;
 mod model;
+mod tools;
 
-pub use engine::{Goals, Trouble};
+pub use tools::{Options, server};

@@ -38,6 +38,8 @@ pub struct Options {
     pub shell: Option<PathBuf>,
     /// Arguments may name paths outside of the folders.
     pub outside_paths: bool,
+    /// What each command may use; nothing said is no limit.
+    pub limits: Limits,
 }
 
 /// Why the server cannot be made.
@@ -62,7 +64,7 @@ struct Runner {
     blocking: Blocking,
 }
 
-/// The server. `limits` is what each command may use.
+/// The server.
 ///
 /// # Errors
 /// A folder of the options is none, or its shell has no absolute path.
@@ -70,7 +72,6 @@ pub fn server(
     options: &Options,
     environment: &Environment,
     spawner: Arc<dyn Spawner>,
-    limits: Limits,
 ) -> Result<ToolServer, OptionsError> {
     if let Some(shell) = options.shell.as_ref().filter(|shell| !shell.is_absolute()) {
         return Err(OptionsError::Shell { shell: shell.clone() });
@@ -84,7 +85,7 @@ pub fn server(
         outside_paths: options.outside_paths,
         settable: Vec::new(),
         environment: base,
-        limits,
+        limits: options.limits,
     };
     let runner = Arc::new(Runner { commands, shell: options.shell.clone(), spawner, blocking: Blocking::new() });
     let (runs, reads, writes) = (|| Effect::destroys().open_world(), Effect::reads, Effect::writes);

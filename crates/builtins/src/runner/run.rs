@@ -187,7 +187,7 @@ impl Runner {
     }
 
     async fn run(
-        &self,
+        self: &Arc<Self>,
         run: &mut Run,
         task: &Task,
         resume: bool,
@@ -212,13 +212,15 @@ impl Runner {
         Ok(TaskRun::of(task.name.clone(), done, since.elapsed()))
     }
 
-    async fn step(&self, step: &Step, task: &Task, left: Duration) -> Result<Outcome, Failure> {
-        let order = match (&step.what, &self.shell) {
-            (What::Script(script), Some(shell)) => self.commands.script(shell, script, &task.cwd),
+    async fn step(self: &Arc<Self>, step: &Step, task: &Task, left: Duration) -> Result<Outcome, Failure> {
+        let (runner, what, cwd) = (Arc::clone(self), step.what.clone(), task.cwd.clone());
+        let judged = self.blocking.run(move || match (what, &runner.shell) {
+            (What::Script(script), Some(shell)) => Ok(runner.commands.script(shell, &script, &cwd)),
             (What::Command(line) | What::Script(line), _) => {
-                self.commands.order(&Command { line: line.clone(), env: BTreeMap::new() }, &task.cwd)?
+                runner.commands.order(&Command { line, env: BTreeMap::new() }, &cwd)
             }
-        };
+        });
+        let order = judged.await?;
         let time_max = step.timeout.map_or(left, |limit| limit.min(left));
         let executed = execute(self.spawner.as_ref(), order, time_max, STEP_OUTPUT_BYTES_MAX).await;
         executed.map_err(|refused| Failure::new(FailureKind::Unavailable, refused.message))

@@ -38,6 +38,8 @@ pub struct Options {
     pub outside_paths: bool,
     /// How much is kept of stdout and of stderr each, in bytes.
     pub output_bytes_max: usize,
+    /// What each command may use; nothing said is no limit.
+    pub limits: Limits,
 }
 
 /// What the tools work on.
@@ -49,7 +51,7 @@ struct Shell {
     blocking: Blocking,
 }
 
-/// The server. `limits` is what each command may use.
+/// The server.
 ///
 /// # Errors
 /// A folder of the options is none.
@@ -57,7 +59,6 @@ pub fn server(
     options: &Options,
     environment: &Environment,
     spawner: Arc<dyn Spawner>,
-    limits: Limits,
 ) -> Result<ToolServer, RootsError> {
     let roots = Arc::new(Roots::new("roots", &[], &options.roots, Names::default(), environment)?);
     let base = minimal(&environment.vars);
@@ -68,7 +69,7 @@ pub fn server(
         outside_paths: options.outside_paths,
         settable: options.env.clone(),
         environment: base,
-        limits,
+        limits: options.limits,
     };
     let shell = Arc::new(Shell {
         commands,
@@ -111,6 +112,7 @@ impl Default for Options {
             env: Vec::new(),
             outside_paths: false,
             output_bytes_max: OUTPUT_BYTES_MAX,
+            limits: Limits::default(),
         }
     }
 }

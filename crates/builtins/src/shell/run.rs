@@ -141,7 +141,7 @@ impl Shell {
     }
 
     async fn execute(
-        &self,
+        self: &Arc<Self>,
         progress: &mut Progress,
         asked: ExecuteArguments,
         time_max: Duration,
@@ -150,9 +150,14 @@ impl Shell {
         if !SECONDS.contains(&seconds) {
             return Err(Failure::validation(format!("`timeout` must be 1 to 300 seconds, not {seconds}")));
         }
-        let cwd = self.commands.folder(asked.cwd.as_deref())?;
         let command = Command { line: asked.command, env: asked.env.unwrap_or_default() };
-        let order = self.commands.order(&command, &cwd)?;
+        let (shell, cwd) = (Arc::clone(self), asked.cwd);
+        let judged = self.blocking.run(move || {
+            let cwd = shell.commands.folder(cwd.as_deref())?;
+            let order = shell.commands.order(&command, &cwd)?;
+            Ok((command, order, cwd))
+        });
+        let (command, order, cwd) = judged.await?;
         let timestamp = utc(SystemTime::now());
         let _place = self.places.acquire().await;
         let time_max = time_max.min(Duration::from_secs(seconds));

@@ -11,7 +11,7 @@ fn rows(kind: &str) -> Vec<String> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/attack-data/paths_and_args.jsonl");
     let other = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/attack-data/paths_and_args.jsonl");
     let Ok(text) = std::fs::read_to_string(file).or_else(|_| std::fs::read_to_string(other)) else {
-        println!("skipped: there is no ../shared/attack-data here");
+        e2e::tell("skipped: there is no ../shared/attack-data here");
         return Vec::new();
     };
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -182,6 +182,14 @@ async fn nobody_types_and_the_status_of_a_signal_is_told() {
 }
 
 #[tokio::test]
+async fn limits_of_the_options_reach_the_command() {
+    let world = World::shell(json!({ "allow": ["*"], "limits": { "open_files": 17 } }));
+    // The guard limits a child that has been started: a moment later than its first step.
+    let waits = program(&world, "waits", "until [ \"$(ulimit -n)\" = 17 ]; do sleep 0.01; done");
+    assert_eq!(world.ok("execute_command", json!({ "command": waits })).await["success"], json!(true));
+}
+
+#[tokio::test]
 async fn definitions_are_short() {
     let definitions = anything().definitions();
     assert_eq!(definitions.as_array().unwrap().len(), 5);

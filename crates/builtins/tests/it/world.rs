@@ -1,7 +1,7 @@
 //! A folder, a server over it, and calls to that server.
 
 use crate::programs::Programs;
-use builtins::{Limits, Spawner};
+use builtins::Spawner;
 use config::Environment;
 use protocol::{Call, CallContext, Object, Principal, Raw, Service, Text, ToolServer};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl World {
     pub(crate) fn shell(options: Value) -> World {
         World::new(|root, environment| {
             let options = serde_json::from_value(with(options, "roots", json!([root]))).unwrap();
-            builtins::shell::server(&options, environment, spawner(), Limits::default()).unwrap()
+            builtins::shell::server(&options, environment, spawner()).unwrap()
         })
     }
 
@@ -58,7 +58,7 @@ impl World {
     pub(crate) fn runner(options: Value) -> World {
         World::new(|root, environment| {
             let options = serde_json::from_value(with(options, "base_dirs", json!([root]))).unwrap();
-            builtins::runner::server(&options, environment, spawner(), Limits::default()).unwrap()
+            builtins::runner::server(&options, environment, spawner()).unwrap()
         })
     }
 

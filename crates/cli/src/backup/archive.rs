@@ -210,7 +210,10 @@ impl Reader {
     ///
     /// # Errors
     /// It was changed meanwhile; those of `take`.
-    pub(crate) fn each(&self, mut take: impl FnMut(&Member, &mut dyn Read) -> Result<(), Report>) -> Result<(), Report> {
+    pub(crate) fn each(
+        &self,
+        mut take: impl FnMut(&Member, &mut dyn Read) -> Result<(), Report>,
+    ) -> Result<(), Report> {
         let members: BTreeMap<&str, &Member> =
             self.manifest.members.iter().map(|member| (member.name.as_str(), member)).collect();
         let mut failure = None;
@@ -314,7 +317,8 @@ fn bounded(content: &mut dyn Read, bytes_max: u64) -> io::Result<Vec<u8>> {
 
 fn manifest(path: &Path, text: &[u8]) -> Result<Manifest, Report> {
     // What a newer program wrote may look different altogether, but for this.
-    let format = serde_json::from_slice::<serde_json::Value>(text).ok().and_then(|manifest| manifest["format"].as_u64());
+    let format =
+        serde_json::from_slice::<serde_json::Value>(text).ok().and_then(|manifest| manifest["format"].as_u64());
     match format {
         Some(format) if format > u64::from(FORMAT) => {
             let message = format!("{} was made by a newer switchboard (format {format})", path.display());
@@ -398,7 +402,9 @@ mod tests {
         assert_eq!(seen, [("a/b".to_owned(), 9), ("c".to_owned(), 300_000)]);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
         let words = SecretString::from("correct horse");
-        assert!(Reader::open(&target, Some(&words)).is_err_and(|report| report.message.contains("without a passphrase")));
+        assert!(
+            Reader::open(&target, Some(&words)).is_err_and(|report| report.message.contains("without a passphrase"))
+        );
     }
 
     #[test]

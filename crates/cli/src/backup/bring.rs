@@ -256,8 +256,8 @@ fn data_of_servers(reader: &Reader, config: &Config, brought: &mut Brought) -> R
     let mut places: BTreeMap<PathBuf, TempDir> = BTreeMap::new();
     for declared in data_places(reader, config, brought) {
         let parent = declared.parent().unwrap_or(Path::new("/")).to_owned();
-        let made = fs::create_dir_all(&parent)
-            .and_then(|()| tempfile::Builder::new().prefix(".restore-").tempdir_in(&parent));
+        let made =
+            fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix(".restore-").tempdir_in(&parent));
         places.insert(declared.clone(), made.map_err(|error| half(&declared, &error))?);
     }
     if places.is_empty() {

@@ -47,11 +47,13 @@ pub(crate) struct Key(XChaCha20Poly1305);
 /// # Errors
 /// A file that cannot be read, a passphrase that is too short.
 pub(crate) fn passphrase(file: Option<&Path>, context: &Context) -> Result<Option<SecretString>, Report> {
-    let variable = || context.environment.vars.get(env_vars::BACKUP_PASSPHRASE).filter(|text| !text.is_empty()).cloned();
+    let variable =
+        || context.environment.vars.get(env_vars::BACKUP_PASSPHRASE).filter(|text| !text.is_empty()).cloned();
     let text = match file {
         Some(file) => {
             let read = std::fs::read_to_string(context.environment.cwd.join(file));
-            let read = read.map_err(|error| Report::usage(format!("{} cannot be read", file.display())).cause(error))?;
+            let read =
+                read.map_err(|error| Report::usage(format!("{} cannot be read", file.display())).cause(error))?;
             Some(read.trim_end_matches(['\n', '\r']).to_owned())
         }
         None => variable(),

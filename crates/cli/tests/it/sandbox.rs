@@ -83,6 +83,8 @@ impl Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command.args(arguments).env_clear().current_dir(&self.root);
         command.env("PATH", "/usr/bin:/bin").env("HOME", self.root.join("home"));
+        // A test sees the servers that it declares, and no others.
+        command.env("SWITCHBOARD_BUILTINS", "");
         command.env("SWITCHBOARD_DATA", self.root.join("data")).env("SWITCHBOARD_LISTEN", "127.0.0.1:0");
         command.stdin(Stdio::null());
         command

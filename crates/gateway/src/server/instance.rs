@@ -26,9 +26,9 @@ const EVENTS_MAX: usize = 256;
 /// What an instance reports, with its index in the status.
 pub(super) enum Report {
     /// It is in another state.
-    Moved(InstanceStatus),
+    Moved(Box<InstanceStatus>),
     /// It is ready: this is the way to it, what it listed, and what is not as it should be.
-    Up { status: InstanceStatus, lane: Arc<Lane>, catalog: Box<ServerCatalog>, degraded: Option<String> },
+    Up { status: Box<InstanceStatus>, lane: Arc<Lane>, catalog: Box<ServerCatalog>, degraded: Option<String> },
     /// What it needs is gone, or there again.
     Troubled { index: usize, trouble: Option<String> },
     /// It listed something else.
@@ -179,13 +179,13 @@ impl Instance {
             meter: self.status.meter.clone().filter(|_| state.is_running()),
             ..self.status.clone()
         };
-        self.report(Report::Moved(self.status.clone())).await;
+        self.report(Report::Moved(Box::new(self.status.clone()))).await;
     }
 
     /// It is starting, and waits for something.
     async fn waits_for(&mut self, what: Arc<str>) {
         self.status.reason = (!what.is_empty()).then_some(what);
-        self.report(Report::Moved(self.status.clone())).await;
+        self.report(Report::Moved(Box::new(self.status.clone()))).await;
     }
 
     async fn report(&self, report: Report) {
@@ -212,7 +212,8 @@ impl Instance {
         let begun = {
             let (server, entry, environment) = (self.server.clone(), self.entry.clone(), self.environment.clone());
             let attempt = attempt(server.clone(), entry, environment.clone(), self.remembered, sender.clone(), &child);
-            tokio::pin!(attempt);
+            // It is several KiB large and over soon: the instance should not keep room for it.
+            let mut attempt = Box::pin(attempt);
             loop {
                 tokio::select! {
                     begun = &mut attempt => break Some(begun),
@@ -272,7 +273,7 @@ impl Instance {
                 let meter = live.process.as_ref().map(ProcessHandle::meter);
                 self.status =
                     InstanceStatus { state, since, pid, meter, reason: None, hint: None, ..self.status.clone() };
-                let (status, lane, catalog) = (self.status.clone(), lane.clone(), Box::new(catalog.clone()));
+                let (status, lane, catalog) = (Box::new(self.status.clone()), lane.clone(), Box::new(catalog.clone()));
                 self.report(Report::Up { status, lane, catalog, degraded }).await;
             }
             Err(refused) => tracing::error!(server = %self.server.name, %refused, "{refused}"),

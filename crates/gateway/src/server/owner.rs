@@ -294,7 +294,7 @@ impl Owner {
                 // Whoever rests must be waited for again when all of them start.
                 slot.settled =
                     down || (slot.settled && status.state != State::Stopped && status.state != State::Asleep);
-                (slot.status, slot.moved) = (status, Instant::now());
+                (slot.status, slot.moved) = (*status, Instant::now());
                 let was_ready = slot.lane.take().is_some();
                 if self.goal == Goal::Up && self.slots.iter().all(Slot::is_done) {
                     self.head_for(Goal::Asleep);
@@ -311,7 +311,7 @@ impl Owner {
                 let Some(slot) = self.slots.get_mut(index) else { return };
                 let restarts = slot.orders.borrow().restarts;
                 *slot = Slot {
-                    status,
+                    status: *status,
                     lane: Some(lane),
                     degraded,
                     trouble: None,

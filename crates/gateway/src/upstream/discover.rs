@@ -50,7 +50,7 @@ fn judge_result(result: &Object) -> Verdict {
         era: Era::Modern,
         version: Version::MODERN_LATEST,
         capabilities,
-        server_info: server_info.or_else(|| result.get("serverInfo").cloned()),
+        server_info: server_info.or_else(|| result.get("serverInfo").cloned()).map(|info| info.apart()),
         instructions: result.text("instructions").map(|text| text.to_string()),
         supported_versions: versions,
     })
@@ -110,14 +110,14 @@ pub(super) fn initialized(reply: Reply) -> Result<Handshake, ConnectError> {
         era: Era::Legacy,
         version,
         capabilities: capabilities(&result).unwrap_or_else(|| Raw::from_static("{}")),
-        server_info: result.get("serverInfo").cloned(),
+        server_info: result.get("serverInfo").map(Raw::apart),
         instructions: result.text("instructions").map(|text| text.to_string()),
         supported_versions: vec![named.to_string()],
     })
 }
 
 fn capabilities(result: &Object) -> Option<Raw> {
-    result.get("capabilities").filter(|raw| raw.is_object()).cloned()
+    result.get("capabilities").filter(|raw| raw.is_object()).map(Raw::apart)
 }
 
 #[cfg(test)]

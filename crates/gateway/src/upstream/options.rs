@@ -142,7 +142,7 @@ pub enum UpstreamEvent {
     /// The server refuses us until a person has signed in; the error is what calls are told.
     SignedOut {
         /// Why, and what to do.
-        error: Error,
+        error: Box<Error>,
     },
     /// The server forgot our session; a new one was opened.
     SessionRenewed,

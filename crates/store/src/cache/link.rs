@@ -165,9 +165,10 @@ impl Link {
     }
 }
 
-/// Whether Redis answered only that it cannot work now.
+/// Whether Redis answered only that it cannot work now. One that only takes no writes (`OOM`,
+/// `READONLY`, `MISCONF`) is still read.
 fn is_outage(error: &RedisError) -> bool {
-    matches!(error.code(), Some("LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH" | "READONLY" | "MISCONF"))
+    matches!(error.code(), Some("LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOAUTH"))
 }
 
 /// What Redis said, if it did answer the whole with a no.

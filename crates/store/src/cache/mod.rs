@@ -76,7 +76,7 @@ pub struct Cache(Arc<Place>);
 #[derive(Debug)]
 enum Place {
     Embedded(Embedded),
-    Redis(Redis),
+    Redis(Box<Redis>),
 }
 
 /// A value, and how long it stays.
@@ -200,7 +200,7 @@ impl Cache {
     pub fn open(settings: &CacheSettings) -> Result<Self, CacheError> {
         let place = match &settings.url {
             None => Place::Embedded(Embedded::new(settings.clone())),
-            Some(url) => Place::Redis(Redis::new(url.expose_secret(), settings.timeout)?),
+            Some(url) => Place::Redis(Box::new(Redis::new(url.expose_secret(), settings.timeout)?)),
         };
         Ok(Self(Arc::new(place)))
     }

@@ -46,8 +46,8 @@ impl Sqlite {
         self.readers.path()
     }
 
-    pub(crate) async fn write(&self, name: &'static str, job: Box<dyn Job>) -> Result<(), Error> {
-        self.writer.ask(name, job).await
+    pub(crate) async fn write(&self, name: &'static str, time_max: Duration, job: Box<dyn Job>) -> Result<(), Error> {
+        self.writer.ask(name, time_max, job).await
     }
 
     pub(crate) async fn read<T, E, F>(&self, name: &'static str, deadline: Duration, job: &mut F) -> Result<T, E>

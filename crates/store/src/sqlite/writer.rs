@@ -43,6 +43,8 @@ struct Waiting {
     name: &'static str,
     job: Box<dyn Job>,
     since: Instant,
+    /// How long it may run once it has begun: everybody else waits for it.
+    time_max: Duration,
 }
 
 /// The owner of the connection.
@@ -82,12 +84,12 @@ impl Writer {
     }
 
     /// Puts a job into the queue.
-    pub(crate) async fn ask(&self, name: &'static str, job: Box<dyn Job>) -> Result<(), Error> {
+    pub(crate) async fn ask(&self, name: &'static str, time_max: Duration, job: Box<dyn Job>) -> Result<(), Error> {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Closed)?;
         let since = Instant::now();
         let place = tokio::time::timeout(self.deadline, queue.reserve()).await;
         let place = place.map_err(|_| busy(&self.place, self.deadline, name))?;
-        place.map_err(|_| Error::Closed)?.send(Waiting { name, job, since });
+        place.map_err(|_| Error::Closed)?.send(Waiting { name, job, since, time_max });
         Ok(())
     }
 
@@ -165,7 +167,11 @@ impl Owner {
         if others {
             self.script("SAVEPOINT job").await?;
         }
-        let kept = waiting.job.run(&mut self.tx).await;
+        let run = tokio::time::timeout(waiting.time_max, waiting.job.run(&mut self.tx)).await;
+        let Ok(kept) = run else {
+            let error = busy(self.tx.place(), waiting.time_max, waiting.name);
+            return Err(self.fall(error, Reach::Transaction).await);
+        };
         match self.tx.take_failure() {
             Some((_, Reach::Statement)) | None => {}
             Some((error, reach)) => return Err(self.fall(error, reach).await),

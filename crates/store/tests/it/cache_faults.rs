@@ -175,6 +175,31 @@ async fn nonsense_is_an_error_and_never_a_value() {
 }
 
 #[tokio::test]
+async fn a_redis_that_takes_no_writes_is_still_read() {
+    let Some(redis) = Redis::start() else { return };
+    let cache = at(redis.url());
+    cache.set(&name(), "key", "x", None).await.unwrap();
+    // A copy of another Redis, which is not there.
+    redis.say(&["REPLICAOF", "127.0.0.1", "1"]);
+    for _ in 0..10 {
+        let refused = cache.set(&name(), "key", "y", None).await;
+        assert!(matches!(refused, Err(CacheError::Refused(_))), "expected the truth: {refused:?}");
+        assert_eq!(cache.get(&name(), "key").await.unwrap().unwrap(), "x");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_speaks_no_tls_is_told_from_one_that_does() {
+    let (url, _) = liar(b"-ERR no TLS here\r\n");
+    let cache = at(url.replace("redis://", "rediss://"));
+    let refused = cache.set(&name(), "key", "x", None).await;
+    assert!(matches!(refused, Err(CacheError::Unreachable(_) | CacheError::Timeout(_))), "{refused:?}");
+    let settings = CacheSettings::redis("redis://:secret@[broken".to_owned().into());
+    let broken = Cache::open(&settings).unwrap_err().to_string();
+    assert!(!broken.contains("secret"), "expected no password: {broken}");
+}
+
+#[tokio::test]
 async fn a_crowd_makes_no_crowd_of_connections() {
     let (url, connections) = liar(b"");
     let cache = at(url);

@@ -2,6 +2,7 @@
 //! What they run goes with whoever ran it, however that ends.
 
 use e2e::{Client, Home, SOON, Switchboard, Talk, Tree, await_some, eventually};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -68,11 +69,14 @@ fn a_killed_daemon_takes_along_what_was_run() {
 
 #[test]
 fn a_stopped_daemon_takes_along_what_was_run() {
-    let board = home().start();
+    let mut board = home().start();
     let mut calling = call(&board, "shell__execute_command", &json!({"command": "./stubborn", "timeout": 300}));
-    with_sleepers(board.pid());
-    // Whatever is left of its tree is a failure of `stop`.
-    let _home = board.stop();
+    let tree = with_sleepers(board.pid());
+    // The first signal ends it, the second the wait for the call.
+    let pid = i32::try_from(board.pid()).ok().and_then(Pid::from_raw).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    board.terminate();
+    assert_eq!(tree.alive().len(), 0, "something outlives it: {tree:?}");
     calling.wait().unwrap();
 }
 

@@ -48,7 +48,9 @@ fn http(status: &str, kind: &str, body: &str) -> String {
 
 fn article() -> String {
     let text = "<p>The words of the article, which are many, and more of them.</p>".repeat(40);
-    format!("<html><head><title>A page</title></head><body><nav>menu</nav><article><h2>Head</h2>{text}</article></body></html>")
+    format!(
+        "<html><head><title>A page</title></head><body><nav>menu</nav><article><h2>Head</h2>{text}</article></body></html>"
+    )
 }
 
 fn structured(client: &impl Client, tool: &str, arguments: Value) -> Value {
@@ -86,7 +88,9 @@ fn pages_are_read_through_both_eras_and_only_where_it_is_open() {
     assert_eq!((&batch["total"], batch["successful"].as_array().unwrap().len()), (&json!(5), 1));
     let kinds: Vec<_> = batch["failed"].as_array().unwrap().iter().map(|failed| failed["type"].clone()).collect();
     assert_eq!(kinds, ["denied", "denied", "validation", "http_error"]);
-    for (url, word) in [("http://127.0.0.2/", "this machine"), ("http://169.254.169.254/", "not open"), ("ftp://x/", "ftp")] {
+    for (url, word) in
+        [("http://127.0.0.2/", "this machine"), ("http://169.254.169.254/", "not open"), ("ftp://x/", "ftp")]
+    {
         assert!(modern.failure("web__web_fetch", json!({ "url": url })).contains(word), "{url}");
     }
     let nobody = modern.failure("web__web_search", json!({ "query": "x" }));
@@ -145,7 +149,8 @@ fn a_real_search_engine_answers_and_its_silent_engines_are_told() {
     let address = site(HashMap::from([("/engine", http("200 OK", "application/json", &hits.to_string()))]));
     let folder = tempfile::TempDir::with_prefix("searx-").unwrap();
     let Some(searx) = searx(folder.path(), address) else { return };
-    let config = format!("[servers.web]\nbuiltin = \"web\"\nenv = {{ SEARXNG_URL = \"http://{}\" }}\n", searx.address());
+    let config =
+        format!("[servers.web]\nbuiltin = \"web\"\nenv = {{ SEARXNG_URL = \"http://{}\" }}\n", searx.address());
     let board = Switchboard::start(&config);
     let found = structured(&board.modern(), "web__web_search", json!({ "query": "only words", "max_results": 5 }));
     assert_eq!((&found["query"], &found["provider"]), (&json!("only words"), &json!("searxng")));

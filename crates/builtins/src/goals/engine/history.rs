@@ -3,15 +3,15 @@
 //! It deliberately reads the log itself and not the state: readers of history hold nobody up.
 
 use super::kept::apply;
-use super::{Goals, Trouble, rows};
-use crate::goals::model::{Command, Damage, Refusal, State, Undone};
+use super::{Goals, Trouble};
+use crate::goals::model::{Command, Refusal, State, Undone};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use store::log::{self, Event};
 use store::{Error, goals};
 
 /// Events told at once.
-pub const HISTORY_MAX: u32 = 500;
+pub(crate) const HISTORY_MAX: u32 = 500;
 /// Events read at once.
 const PAGE: u32 = 1_000;
 /// Events of one command.
@@ -131,33 +131,6 @@ impl Goals {
             after: event.after,
         });
         Ok(Command::Undo { changes: changes.collect() })
-    }
-
-    /// Makes the tables anew from the log, as they would be if each event had just happened.
-    ///
-    /// # Errors
-    /// The log does not begin at its beginning, does not fit together, or the store failed.
-    pub async fn rebuild(&self) -> Result<(), Trouble> {
-        let (_, head) = self.history(0, 1).await?;
-        let state = self.at(head).await?;
-        let rows = rows::all(&state).map_err(|error| Refusal::from(Damage(error.to_string())))?;
-        let (counters, seq) = (rows::counters(state.counters()), head);
-        self.store()
-            .write::<_, Error, _>("goals_rebuild", move |tx| {
-                let (rows, counters) = (rows.clone(), counters.clone());
-                Box::pin(async move {
-                    let now = tx.lock_stream(goals::STREAM).await?;
-                    if now.seq != seq {
-                        let what = "the stream `goals`".to_owned();
-                        return Err(Error::Conflict { what, expected: seq, found: now.seq });
-                    }
-                    goals::clear(tx).await?;
-                    goals::write(tx, seq, Vec::new(), rows).await?;
-                    goals::keep_counters(tx, &counters).await
-                })
-            })
-            .await?;
-        Ok(())
     }
 
     async fn page(&self, after: i64) -> Result<Vec<Event>, Trouble> {

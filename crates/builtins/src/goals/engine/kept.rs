@@ -29,6 +29,8 @@ pub(super) struct Kept {
     before: Option<(Counters, u64)>,
     /// Where the log is once they are.
     next: Option<Head>,
+    /// The tables were damaged and the state is from the log: the next write makes them anew.
+    repair: bool,
     random: Option<Random>,
 }
 
@@ -50,7 +52,7 @@ impl Kept {
         self.pending.clear();
         self.before = None;
         if let Some(next) = self.next.take() {
-            self.head = Some(next);
+            (self.head, self.repair) = (Some(next), false);
         }
     }
 
@@ -127,8 +129,13 @@ impl Kept {
         let (next, _) = log::append(tx, head, events).await?;
         let Some(state) = &mut self.state else { return Err(Error::Closed) };
         state.seq = u64::try_from(next.seq).unwrap_or(0);
-        let (gone, put) =
-            rows::changed(state, &self.pending).map_err(|error| damaged(tx, &Damage(error.to_string())))?;
+        let changed = if self.repair {
+            goals::clear(tx).await?;
+            rows::all(state).map(|all| (Vec::new(), all))
+        } else {
+            rows::changed(state, &self.pending)
+        };
+        let (gone, put) = changed.map_err(|error| damaged(tx, &Damage(error.to_string())))?;
         goals::write(tx, next.seq, gone, put).await?;
         if self.before.is_none_or(|(counters, _)| counters != state.counters()) {
             goals::keep_counters(tx, &rows::counters(state.counters())).await?;
@@ -168,8 +175,19 @@ impl Kept {
                 Err(_damage) => self.state = None,
             }
         }
-        let rows = rows::read(goals::load(tx).await?, seq).map_err(|damage| damaged(tx, &damage))?;
-        let state = State::load(rows, tx.now_ms()).map_err(|damage| damaged(tx, &damage))?;
+        let all = goals::load(tx).await?;
+        let loaded = rows::read(all, seq).and_then(|rows| State::load(rows, tx.now_ms()));
+        self.repair = loaded.is_err();
+        let state = match loaded {
+            Ok(state) => state,
+            Err(damage) if head.cut_seq > 0 => return Err(damaged(tx, &damage)),
+            // The tables follow from the log, which is whole.
+            Err(_damage) => {
+                let mut state = State::default();
+                follow(tx, &mut state, head.seq).await?.map_err(|damage| damaged(tx, &damage))?;
+                state
+            }
+        };
         (self.state, self.head) = (Some(state), Some(head.clone()));
         Ok(())
     }

@@ -7,9 +7,11 @@
 mod history;
 mod kept;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use super::model::{Command, Refusal, State};
-pub(crate) use history::{HISTORY_MAX, Happened};
+pub(crate) use history::Happened;
 use kept::Kept;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -29,14 +31,14 @@ const KEY_BYTES_MAX: usize = 256;
 
 /// Goals in a store. Clones are the same goals.
 #[derive(Clone)]
-pub struct Goals {
+pub(crate) struct Goals {
     store: Store,
     owner: Arc<OnceLock<mpsc::Sender<Job>>>,
 }
 
 /// Why a request was not answered.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// The command was refused; nothing changed.
     Refused(Refusal),
     /// The store could not do it.
@@ -72,7 +74,7 @@ enum Job {
 impl Goals {
     /// The goals in `store`. Nothing is read before the first request.
     #[must_use]
-    pub fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, owner: Arc::new(OnceLock::new()) }
     }
 
@@ -80,7 +82,7 @@ impl Goals {
     ///
     /// # Errors
     /// It was refused, or the store failed.
-    pub async fn write(&self, actor: &str, command: Command, key: Option<String>) -> Answer {
+    pub(crate) async fn write(&self, actor: &str, command: Command, key: Option<String>) -> Answer {
         let key = key.map(|key| self::key(actor, key, &command)).transpose()?;
         let asked = Box::new(Asked { command, actor: actor.to_owned(), key });
         let (sender, answer) = oneshot::channel();
@@ -92,7 +94,7 @@ impl Goals {
     ///
     /// # Errors
     /// The store failed, or what `look` says.
-    pub async fn read<T, F>(&self, look: F) -> Result<T, Trouble>
+    pub(crate) async fn read<T, F>(&self, look: F) -> Result<T, Trouble>
     where
         T: Send + 'static,
         F: FnOnce(&State) -> Result<T, Refusal> + Send + 'static,
@@ -109,7 +111,7 @@ impl Goals {
 
     /// The store behind it.
     #[must_use]
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 

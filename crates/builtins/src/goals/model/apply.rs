@@ -15,7 +15,7 @@ impl State {
     ///
     /// # Errors
     /// The change does not fit what is there; what it would have changed is as it was.
-    pub fn apply(&mut self, change: &Change) -> Result<(), Damage> {
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), Damage> {
         match change {
             Change::Goal(pair) => self.apply_goal(pair),
             Change::Task(pair) => self.apply_task(pair),
@@ -303,7 +303,7 @@ impl State {
 
     /// Whether there is this edge.
     #[must_use]
-    pub fn has_edge(&self, from: TaskAt, to: TaskAt, kind: EdgeKind) -> bool {
+    pub(crate) fn has_edge(&self, from: TaskAt, to: TaskAt, kind: EdgeKind) -> bool {
         let (Some(one), Some(other)) = (self.task(from), self.task(to)) else { return false };
         if one.outs.len() <= other.ins.len() {
             one.outs.contains(&(to, kind))

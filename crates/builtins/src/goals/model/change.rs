@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// One row, before and after; none before: it is new, none after: it is gone.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Of a goal.
     Goal(Pair<Goal>),
     /// Of a task.
@@ -30,31 +30,31 @@ pub enum Change {
 
 /// A row before and after.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pair<T> {
+pub(crate) struct Pair<T> {
     /// As it was. Of an update that was read from the log this is not known, nor needed.
-    pub before: Option<Arc<T>>,
+    pub(crate) before: Option<Arc<T>>,
     /// As it is.
-    pub after: Option<Arc<T>>,
+    pub(crate) after: Option<Arc<T>>,
 }
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub(crate) struct Event {
     /// Its name, such as `task_completed`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// When.
-    pub at: Ms,
+    pub(crate) at: Ms,
     /// Who did it.
-    pub actor: Arc<str>,
+    pub(crate) actor: Arc<str>,
     /// The command that it belongs to: all events of one command have it in common.
-    pub cause: Arc<str>,
+    pub(crate) cause: Arc<str>,
     /// What changed.
-    pub change: Change,
+    pub(crate) change: Change,
 }
 
 /// The kinds of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Entity {
+pub(crate) enum Entity {
     /// A goal, by its id.
     Goal,
     /// A task, by its id.
@@ -70,14 +70,14 @@ pub enum Entity {
 /// A change that cannot be read or does not fit what is there: the log is damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the log of goals does not fit together: {0}")]
-pub struct Damage(pub String);
+pub(crate) struct Damage(pub String);
 
 // === impl Entity ===
 
 impl Entity {
     /// The word of the log.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Goal => "goal",
             Self::Task => "task",
@@ -89,7 +89,7 @@ impl Entity {
 
     /// The kind of row that the log calls `word`.
     #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
+    pub(crate) fn of(word: &str) -> Option<Self> {
         [Self::Goal, Self::Task, Self::Edge, Self::Gate, Self::Claim].into_iter().find(|one| one.word() == word)
     }
 }
@@ -99,7 +99,7 @@ impl Entity {
 impl Edge {
     /// What the log and the tables call it.
     #[must_use]
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{}>{}:{}", self.from, self.to, self.kind.word())
     }
 }
@@ -109,7 +109,7 @@ impl Edge {
 impl Gate {
     /// What the log and the tables call it.
     #[must_use]
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("{}/{}", self.task, self.name)
     }
 }
@@ -158,31 +158,31 @@ fn differing(mut before: Map<String, Value>, after: &Map<String, Value>) -> Map<
 impl Change {
     /// A new or changed goal.
     #[must_use]
-    pub fn goal(before: Option<Arc<Goal>>, after: Option<Goal>) -> Self {
+    pub(crate) fn goal(before: Option<Arc<Goal>>, after: Option<Goal>) -> Self {
         Self::Goal(Pair { before, after: after.map(Arc::new) })
     }
 
     /// A new or changed task.
     #[must_use]
-    pub fn task(before: Option<Arc<Task>>, after: Option<Task>) -> Self {
+    pub(crate) fn task(before: Option<Arc<Task>>, after: Option<Task>) -> Self {
         Self::Task(Pair { before, after: after.map(Arc::new) })
     }
 
     /// A new or changed gate.
     #[must_use]
-    pub fn gate(before: Option<Arc<Gate>>, after: Option<Gate>) -> Self {
+    pub(crate) fn gate(before: Option<Arc<Gate>>, after: Option<Gate>) -> Self {
         Self::Gate(Pair { before, after: after.map(Arc::new) })
     }
 
     /// A new or changed claim.
     #[must_use]
-    pub fn claim(before: Option<Arc<Claim>>, after: Option<Claim>) -> Self {
+    pub(crate) fn claim(before: Option<Arc<Claim>>, after: Option<Claim>) -> Self {
         Self::Claim(Pair { before, after: after.map(Arc::new) })
     }
 
     /// The change that takes this one back.
     #[must_use]
-    pub fn inverse(&self) -> Self {
+    pub(crate) fn inverse(&self) -> Self {
         match self {
             Self::Goal(pair) => Self::Goal(pair.inverse()),
             Self::Task(pair) => Self::Task(pair.inverse()),
@@ -194,7 +194,7 @@ impl Change {
 
     /// Which row it is.
     #[must_use]
-    pub fn key(&self) -> (Entity, String) {
+    pub(crate) fn key(&self) -> (Entity, String) {
         let name = |id: Option<&String>| id.cloned().unwrap_or_default();
         match self {
             Self::Goal(pair) => (Entity::Goal, name(pair.either().map(|goal| &goal.id))),
@@ -210,7 +210,7 @@ impl Change {
     ///
     /// # Errors
     /// A row cannot be written as JSON.
-    pub fn body(&self) -> serde_json::Result<String> {
+    pub(crate) fn body(&self) -> serde_json::Result<String> {
         let body = match self {
             Self::Goal(pair) => pair.body()?,
             Self::Task(pair) => pair.body()?,
@@ -229,7 +229,7 @@ impl Change {
     ///
     /// # Errors
     /// It is something else.
-    pub fn read(entity: &str, body: &str) -> Result<Self, Damage> {
+    pub(crate) fn read(entity: &str, body: &str) -> Result<Self, Damage> {
         let damage = |error: &dyn std::fmt::Display| Damage(format!("an event of a {entity} cannot be read: {error}"));
         let kind = Entity::of(entity).ok_or_else(|| damage(&"there is no such thing"))?;
         let mut body: Map<String, Value> = serde_json::from_str(body).map_err(|error| damage(&error))?;

@@ -5,13 +5,13 @@
 use super::rows::{Estimate, Task};
 
 /// What a task takes of which nobody said anything, hours.
-pub const HOURS_ASSUMED: f64 = 1.0;
+pub(crate) const HOURS_ASSUMED: f64 = 1.0;
 /// How many times as long as half of such tasks the slowest tenth takes, where nobody said it.
 const SPREAD: f64 = 2.0;
 
 /// How long the task may take; none if nobody said anything that can be read.
 #[must_use]
-pub fn of(task: &Task) -> Option<Estimate> {
+pub(crate) fn of(task: &Task) -> Option<Estimate> {
     task.estimate.or_else(|| {
         let p50 = hours(task.estimated_effort.as_deref()?)?;
         Some(Estimate { p50, p90: p50 * SPREAD })
@@ -20,13 +20,13 @@ pub fn of(task: &Task) -> Option<Estimate> {
 
 /// The estimate of a task of which nobody said anything.
 #[must_use]
-pub fn assumed() -> Estimate {
+pub(crate) fn assumed() -> Estimate {
     Estimate { p50: HOURS_ASSUMED, p90: HOURS_ASSUMED * SPREAD }
 }
 
 /// Reads an effort: numbers with units, added up.
 #[must_use]
-pub fn hours(text: &str) -> Option<f64> {
+pub(crate) fn hours(text: &str) -> Option<f64> {
     let mut rest = text.trim().trim_start_matches('~');
     let mut sum = None;
     while !rest.is_empty() {

@@ -17,49 +17,49 @@ const ROOTS_MAX: usize = 10;
 
 /// Why a task is ready or not.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Explanation {
+pub(crate) struct Explanation {
     /// Its alias.
-    pub task_id: String,
-    pub status: TaskStatus,
+    pub(crate) task_id: String,
+    pub(crate) status: TaskStatus,
     /// It could be claimed now.
-    pub ready: bool,
+    pub(crate) ready: bool,
     /// What holds it up; none when it is ready.
-    pub holds: Vec<Hold>,
+    pub(crate) holds: Vec<Hold>,
     /// Who works on it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claim: Option<view::ClaimView>,
+    pub(crate) claim: Option<view::ClaimView>,
     /// Tasks that wait for it, directly or not.
-    pub unblocks: usize,
+    pub(crate) unblocks: usize,
     /// What to do first so that it becomes ready: tasks that wait for nothing themselves, those
     /// that most wait for first.
-    pub roots: Vec<Root>,
+    pub(crate) roots: Vec<Root>,
 }
 
 /// One thing that holds a task up.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Hold {
+pub(crate) struct Hold {
     /// `status`, `goal`, `claim`, `task`, `gate`, `deferred`.
-    pub by: &'static str,
+    pub(crate) by: &'static str,
     /// Which task, gate or goal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// In words.
-    pub why: String,
+    pub(crate) why: String,
     /// It will end by itself then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
+    pub(crate) until: Option<String>,
 }
 
 /// A task at the root of the waiting.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Root {
-    pub task_id: String,
-    pub status: TaskStatus,
-    pub ready: bool,
+pub(crate) struct Root {
+    pub(crate) task_id: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) ready: bool,
     /// Tasks that wait for it, directly or not.
-    pub unblocks: usize,
+    pub(crate) unblocks: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub holder: Option<String>,
+    pub(crate) holder: Option<String>,
 }
 
 // === impl Explanation ===
@@ -67,7 +67,7 @@ pub struct Root {
 impl Explanation {
     /// In one line.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         if self.ready {
             return "it is ready".to_owned();
         }
@@ -78,7 +78,7 @@ impl Explanation {
 
 /// Why the task is ready or not.
 #[must_use]
-pub fn explain(state: &State, at: TaskAt) -> Explanation {
+pub(crate) fn explain(state: &State, at: TaskAt) -> Explanation {
     let Some(slot) = state.task(at) else {
         return Explanation {
             task_id: String::new(),

@@ -12,7 +12,7 @@ impl State {
     ///
     /// # Errors
     /// There is none.
-    pub fn find_goal(&self, name: &str) -> Result<GoalAt, Refusal> {
+    pub(crate) fn find_goal(&self, name: &str) -> Result<GoalAt, Refusal> {
         let name = name.trim();
         let by_number = || number("GOAL-", name).and_then(|number| self.goal_by_number.get(&number).copied());
         if let Some(at) = by_number().or_else(|| self.goal_of_id(&name.to_ascii_lowercase())) {
@@ -25,7 +25,7 @@ impl State {
     ///
     /// # Errors
     /// There is none.
-    pub fn find_task(&self, name: &str) -> Result<TaskAt, Refusal> {
+    pub(crate) fn find_task(&self, name: &str) -> Result<TaskAt, Refusal> {
         let name = name.trim();
         let by_number = || number("TASK-", name).and_then(|number| self.task_by_number.get(&number).copied());
         if let Some(at) = by_number().or_else(|| self.task_of_id(&name.to_ascii_lowercase())) {

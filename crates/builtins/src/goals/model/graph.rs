@@ -12,75 +12,75 @@ use std::collections::HashMap;
 
 /// The tasks of a goal.
 #[derive(Debug, Clone, Default)]
-pub struct Graph {
+pub(crate) struct Graph {
     /// The goal's alias.
-    pub goal: String,
+    pub(crate) goal: String,
     /// What it wants.
-    pub description: String,
+    pub(crate) description: String,
     /// Its tasks in the order of their numbers.
-    pub nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node>,
     /// For each, those that wait for it.
-    pub after: Vec<Vec<u32>>,
+    pub(crate) after: Vec<Vec<u32>>,
     /// For each, those that it waits for.
-    pub before: Vec<Vec<u32>>,
+    pub(crate) before: Vec<Vec<u32>>,
 }
 
 /// A task of the goal.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub(crate) struct Node {
     /// Its number.
-    pub number: u64,
-    pub description: String,
-    pub kind: String,
-    pub status: TaskStatus,
-    pub priority: Priority,
-    pub repo: Option<String>,
-    pub effort: Option<String>,
+    pub(crate) number: u64,
+    pub(crate) description: String,
+    pub(crate) kind: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) priority: Priority,
+    pub(crate) repo: Option<String>,
+    pub(crate) effort: Option<String>,
     /// How long it may take.
-    pub estimate: Estimate,
+    pub(crate) estimate: Estimate,
     /// Nobody said how long it takes.
-    pub is_assumed: bool,
-    pub capabilities: Vec<String>,
+    pub(crate) is_assumed: bool,
+    pub(crate) capabilities: Vec<String>,
     /// Tasks of other goals that it still waits for.
-    pub waits_elsewhere: Vec<String>,
+    pub(crate) waits_elsewhere: Vec<String>,
 }
 
 /// The way through a goal, level by level.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Plan {
-    pub goal_id: String,
-    pub goal_description: String,
-    pub total_tasks: usize,
-    pub total_phases: usize,
-    pub execution_phases: Vec<Phase>,
+pub(crate) struct Plan {
+    pub(crate) goal_id: String,
+    pub(crate) goal_description: String,
+    pub(crate) total_tasks: usize,
+    pub(crate) total_phases: usize,
+    pub(crate) execution_phases: Vec<Phase>,
 }
 
 /// Tasks that wait for none of each other.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Phase {
-    pub phase: usize,
-    pub tasks: Vec<PlannedTask>,
-    pub task_count: usize,
-    pub parallel_execution_possible: bool,
+pub(crate) struct Phase {
+    pub(crate) phase: usize,
+    pub(crate) tasks: Vec<PlannedTask>,
+    pub(crate) task_count: usize,
+    pub(crate) parallel_execution_possible: bool,
 }
 
 /// A task in a plan.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct PlannedTask {
-    pub id: String,
-    pub description: String,
+pub(crate) struct PlannedTask {
+    pub(crate) id: String,
+    pub(crate) description: String,
     #[serde(rename = "type")]
-    pub kind: String,
-    pub status: TaskStatus,
-    pub priority: Priority,
-    pub dependencies: Vec<String>,
+    pub(crate) kind: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) priority: Priority,
+    pub(crate) dependencies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimated_effort: Option<String>,
+    pub(crate) estimated_effort: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub repo: Option<String>,
+    pub(crate) repo: Option<String>,
     /// Tasks of other goals that it still waits for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub waits_elsewhere: Vec<String>,
+    pub(crate) waits_elsewhere: Vec<String>,
 }
 
 // === impl Node ===
@@ -88,7 +88,7 @@ pub struct PlannedTask {
 impl Node {
     /// `TASK-0001`.
     #[must_use]
-    pub fn alias(&self) -> String {
+    pub(crate) fn alias(&self) -> String {
         format!("TASK-{:04}", self.number)
     }
 }
@@ -98,7 +98,7 @@ impl Node {
 impl Graph {
     /// The tasks of this goal.
     #[must_use]
-    pub fn of(state: &State, goal: GoalAt) -> Self {
+    pub(crate) fn of(state: &State, goal: GoalAt) -> Self {
         let Some(slot) = state.goal(goal) else { return Self::default() };
         let tasks: Vec<TaskAt> = slot.tasks.iter().map(|(_, task)| *task).collect();
         let places: HashMap<TaskAt, u32> = tasks.iter().copied().zip(0..).collect();
@@ -149,7 +149,7 @@ impl Graph {
     /// The nodes in an order in which each stands after what it waits for, with its level: how
     /// many stand one behind the other before it.
     #[must_use]
-    pub fn levels(&self) -> Vec<(u32, usize)> {
+    pub(crate) fn levels(&self) -> Vec<(u32, usize)> {
         let mut left: Vec<usize> = self.before.iter().map(Vec::len).collect();
         let mut order: Vec<(u32, usize)> =
             (0..).zip(&left).filter(|(_, left)| **left == 0).map(|(node, _)| (node, 0)).collect();
@@ -171,7 +171,7 @@ impl Graph {
 
     /// The plan: a task stands in the first phase after all that it waits for (S0-01).
     #[must_use]
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         let levels = self.levels();
         let count = levels.iter().map(|(_, level)| level + 1).max().unwrap_or(0);
         let mut phases: Vec<Vec<u32>> = vec![Vec::new(); count];

@@ -13,7 +13,7 @@ const RANDOM_LETTERS: usize = 7;
 
 /// A new id: `prefix`, the moment, chance, the check letter.
 #[must_use]
-pub fn new(prefix: char, now: Ms, random: &mut Random) -> String {
+pub(crate) fn new(prefix: char, now: Ms, random: &mut Random) -> String {
     let mut letters = [0_u8; TIME_LETTERS + RANDOM_LETTERS];
     let mut time = u64::try_from(now).unwrap_or(0);
     for letter in letters[..TIME_LETTERS].iter_mut().rev() {
@@ -32,7 +32,7 @@ pub fn new(prefix: char, now: Ms, random: &mut Random) -> String {
 
 /// Whether `id` is one that [`new`] could have made with `prefix`.
 #[must_use]
-pub fn is_sound(prefix: char, id: &str) -> bool {
+pub(crate) fn is_sound(prefix: char, id: &str) -> bool {
     let Some(rest) = id.strip_prefix(prefix) else { return false };
     let letters: Option<Vec<u8>> = rest
         .bytes()
@@ -46,7 +46,7 @@ pub fn is_sound(prefix: char, id: &str) -> bool {
 
 /// Whether `text` looks like an id with `prefix`, sound or not.
 #[must_use]
-pub fn is_like(prefix: char, text: &str) -> bool {
+pub(crate) fn is_like(prefix: char, text: &str) -> bool {
     text.len() == TIME_LETTERS + RANDOM_LETTERS + 2
         && text.starts_with(prefix)
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric())

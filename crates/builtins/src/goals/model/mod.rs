@@ -26,15 +26,15 @@ pub(crate) mod view;
 pub(crate) mod when;
 mod words;
 
-pub use change::{Change, Damage, Entity, Event, Pair};
-pub use command::{
-    Act, Bundle, ClaimFilter, Command, Finish, GateChange, GoalChange, NewGoal, NewTask, Reference, StatusChange,
+pub(crate) use change::{Change, Damage, Entity, Event};
+pub(crate) use command::{
+    Bundle, ClaimFilter, Command, Finish, GateChange, GoalChange, NewGoal, NewTask, Reference, StatusChange,
     TaskChange, Undone,
 };
-pub use decide::{Decided, Moment, decide, revert};
-pub use explain::{Explanation, Hold, explain};
-pub use limits::*;
-pub use refusal::{Refusal, RefusalKind};
-pub use rows::{Check, Claim, Counters, Edge, Estimate, Gate, Goal, Ms, Task};
-pub use state::{GoalAt, GoalSlot, Rows, State, TaskAt, TaskSlot};
-pub use words::{Dependents, EdgeKind, GateKind, GateState, GoalStatus, Priority, TaskStatus};
+pub(crate) use decide::{Moment, decide, revert};
+pub(crate) use explain::explain;
+pub(crate) use limits::*;
+pub(crate) use refusal::{Refusal, RefusalKind};
+pub(crate) use rows::{Counters, Edge, Estimate, Gate, Goal, Ms, Task};
+pub(crate) use state::{GoalAt, Rows, State};
+pub(crate) use words::{Act, Dependents, EdgeKind, GateKind, GateState, GoalStatus, Priority, TaskStatus};

@@ -10,7 +10,7 @@ use super::words::{GateKind, GateState, GoalStatus, TaskStatus};
 
 /// How much earlier a task must have been made to go before one of the next higher priority, ms:
 /// seven days.
-pub const PRIORITY_LEAD_MS: Ms = 7 * 24 * 3_600_000;
+pub(crate) const PRIORITY_LEAD_MS: Ms = 7 * 24 * 3_600_000;
 /// Tasks made within this time count as made together, ms: an hour. Among them goes first what
 /// most others wait for.
 const TOGETHER_MS: Ms = 3_600_000;
@@ -29,7 +29,7 @@ pub(super) enum Place {
 
 impl State {
     /// Moves the clock: what waited for a moment that has come is ready.
-    pub fn tick(&mut self, now: Ms) {
+    pub(crate) fn tick(&mut self, now: Ms) {
         self.clock = self.clock.max(now);
         while let Some(&(at, task)) = self.timers.first()
             && at <= self.clock
@@ -43,7 +43,7 @@ impl State {
     }
 
     /// What is ready, best first; of one goal, or of all.
-    pub fn ready(&self, goal: Option<GoalAt>) -> impl Iterator<Item = TaskAt> {
+    pub(crate) fn ready(&self, goal: Option<GoalAt>) -> impl Iterator<Item = TaskAt> {
         let queue = match goal {
             Some(goal) => self.goal(goal).map(|slot| &slot.ready),
             None => Some(&self.ready),
@@ -53,18 +53,18 @@ impl State {
 
     /// How many tasks are ready.
     #[must_use]
-    pub fn ready_count(&self) -> usize {
+    pub(crate) fn ready_count(&self) -> usize {
         self.ready.len()
     }
 
     /// Whether a task could be claimed.
     #[must_use]
-    pub fn is_ready(&self, at: TaskAt) -> bool {
+    pub(crate) fn is_ready(&self, at: TaskAt) -> bool {
         self.task(at).is_some_and(|slot| matches!(slot.place, Place::Ready(_)))
     }
 
     /// Tasks whose lease ended before `moment`, the one that ended first before the others.
-    pub fn leases_before(&self, moment: Ms) -> impl Iterator<Item = TaskAt> {
+    pub(crate) fn leases_before(&self, moment: Ms) -> impl Iterator<Item = TaskAt> {
         self.leases.range(..(moment, TaskAt(0))).map(|(_, task)| *task)
     }
 

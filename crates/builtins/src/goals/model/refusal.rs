@@ -6,20 +6,20 @@ use serde_json::Value;
 
 /// A command is not carried out; nothing changed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Which kind.
-    pub kind: RefusalKind,
+    pub(crate) kind: RefusalKind,
     /// What is wrong, and with what.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do next.
-    pub next: String,
+    pub(crate) next: String,
     /// The object as it is now, after a conflict.
-    pub current: Option<Value>,
+    pub(crate) current: Option<Value>,
 }
 
 /// The kinds of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
+pub(crate) enum RefusalKind {
     /// What is asked for makes no sense.
     Invalid,
     /// What is named does not exist.
@@ -40,28 +40,28 @@ impl Refusal {
     }
 
     /// What is asked for makes no sense.
-    pub fn invalid(message: impl Into<String>, next: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(RefusalKind::Invalid, message, next)
     }
 
     /// What is named does not exist.
-    pub fn unknown(message: impl Into<String>, next: impl Into<String>) -> Self {
+    pub(crate) fn unknown(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(RefusalKind::Unknown, message, next)
     }
 
     /// It does not fit what is there.
-    pub fn conflict(message: impl Into<String>, next: impl Into<String>) -> Self {
+    pub(crate) fn conflict(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(RefusalKind::Conflict, message, next)
     }
 
     /// A limit is reached.
-    pub fn limit(message: impl Into<String>, next: impl Into<String>) -> Self {
+    pub(crate) fn limit(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(RefusalKind::Limit, message, next)
     }
 
     /// With the object as it is now.
     #[must_use]
-    pub fn with_current(mut self, current: Value) -> Self {
+    pub(crate) fn with_current(mut self, current: Value) -> Self {
         self.current = Some(current);
         self
     }

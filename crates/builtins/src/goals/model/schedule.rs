@@ -25,70 +25,68 @@ const TASKS_SHOWN_MAX: usize = 200;
 
 /// What would be different.
 #[derive(Debug, Clone, Default)]
-pub struct WhatIf {
+pub(crate) struct WhatIf {
     /// Tasks that are left out, by number.
-    pub without: Vec<u64>,
+    pub(crate) without: Vec<u64>,
     /// How long tasks take, hours, by number.
-    pub hours: BTreeMap<u64, f64>,
-    /// How many work at once; none: as many as are of use.
-    pub agents: Option<usize>,
+    pub(crate) hours: BTreeMap<u64, f64>,
 }
 
 /// How long the rest of a goal takes.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Schedule {
-    pub goal_id: String,
+pub(crate) struct Schedule {
+    pub(crate) goal_id: String,
     /// Tasks that are not done.
-    pub open_tasks: usize,
+    pub(crate) open_tasks: usize,
     /// Those of them of which nobody said how long they take; an hour is assumed.
-    pub assumed_tasks: usize,
+    pub(crate) assumed_tasks: usize,
     /// All their work, hours.
-    pub work_hours: f64,
+    pub(crate) work_hours: f64,
     /// The longest chain, hours.
-    pub critical_hours: f64,
+    pub(crate) critical_hours: f64,
     /// Its tasks in order.
-    pub critical_path: Vec<String>,
+    pub(crate) critical_path: Vec<String>,
     /// Hours until the end that half of the simulated runs keep, with so many agents.
-    pub finish_p50_hours: f64,
+    pub(crate) finish_p50_hours: f64,
     /// Hours until the end that nine of ten keep.
-    pub finish_p90_hours: f64,
-    pub agents: usize,
+    pub(crate) finish_p90_hours: f64,
+    pub(crate) agents: usize,
     /// More than so many at once are of no use.
-    pub parallelism_max: usize,
+    pub(crate) parallelism_max: usize,
     /// The capability with the most work, and its hours.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bottleneck: Option<Bottleneck>,
+    pub(crate) bottleneck: Option<Bottleneck>,
     /// When each can start and how long it can wait, hours; those without slack first.
-    pub tasks: Vec<Timed>,
+    pub(crate) tasks: Vec<Timed>,
 }
 
 /// A capability and the work that needs it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Bottleneck {
-    pub capability: String,
-    pub hours: f64,
+pub(crate) struct Bottleneck {
+    pub(crate) capability: String,
+    pub(crate) hours: f64,
 }
 
 /// When a task can start.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-pub struct Timed {
-    pub id: String,
-    pub start_hours: f64,
-    pub hours: f64,
-    pub slack_hours: f64,
+pub(crate) struct Timed {
+    pub(crate) id: String,
+    pub(crate) start_hours: f64,
+    pub(crate) hours: f64,
+    pub(crate) slack_hours: f64,
 }
 
 /// Times of the open nodes with typical durations.
 #[derive(Debug, Clone, Default)]
-pub struct Times {
+pub(crate) struct Times {
     /// Nodes that are not done, each after what it waits for.
-    pub order: Vec<u32>,
+    pub(crate) order: Vec<u32>,
     /// When each can start.
-    pub start: Vec<f64>,
+    pub(crate) start: Vec<f64>,
     /// From its start to the end of the longest chain that begins with it.
-    pub tail: Vec<f64>,
+    pub(crate) tail: Vec<f64>,
     /// The longest chain.
-    pub length: f64,
+    pub(crate) length: f64,
 }
 
 // === impl Times ===
@@ -96,7 +94,7 @@ pub struct Times {
 impl Times {
     /// The times of the nodes that are open in `graph`.
     #[must_use]
-    pub fn of(graph: &Graph) -> Self {
+    pub(crate) fn of(graph: &Graph) -> Self {
         let is_open = |node: u32| graph.nodes.get(node as usize).is_some_and(Node::is_open);
         let order: Vec<u32> = graph.levels().into_iter().map(|(node, _)| node).filter(|node| is_open(*node)).collect();
         let hours: Vec<f64> =
@@ -113,14 +111,14 @@ impl Times {
 
     /// How long a node can wait without moving the end.
     #[must_use]
-    pub fn slack(&self, node: u32) -> f64 {
+    pub(crate) fn slack(&self, node: u32) -> f64 {
         let slack = self.length - self.start[node as usize] - self.tail[node as usize];
         if slack.abs() < 1e-9 { 0.0 } else { slack }
     }
 
     /// The longest chain; of several, the one whose tasks have the lowest numbers.
     #[must_use]
-    pub fn critical_path(&self, graph: &Graph) -> Vec<u32> {
+    pub(crate) fn critical_path(&self, graph: &Graph) -> Vec<u32> {
         let mut path = Vec::new();
         let mut at = self
             .order
@@ -167,7 +165,7 @@ impl Node {
 impl Graph {
     /// This goal as it would be.
     #[must_use]
-    pub fn with(mut self, what_if: &WhatIf) -> Self {
+    pub(crate) fn with(mut self, what_if: &WhatIf) -> Self {
         for node in &mut self.nodes {
             if what_if.without.contains(&node.number) {
                 node.status = super::words::TaskStatus::Cancelled;
@@ -181,7 +179,7 @@ impl Graph {
 
     /// How long the rest takes.
     #[must_use]
-    pub fn schedule(&self, agents: Option<usize>, seed: u64) -> Schedule {
+    pub(crate) fn schedule(&self, agents: Option<usize>, seed: u64) -> Schedule {
         let times = Times::of(self);
         let parallelism_max = parallelism(self, &times);
         let agents = agents.unwrap_or(parallelism_max).clamp(1, parallelism_max.max(1));

@@ -13,22 +13,22 @@ use std::sync::Arc;
 
 /// Where a goal is kept; means something to the state that gave it only, until the goal is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GoalAt(pub(super) u32);
+pub(crate) struct GoalAt(pub(super) u32);
 
 /// Where a task is kept; means something to the state that gave it only, until the task is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskAt(pub(super) u32);
+pub(crate) struct TaskAt(pub(super) u32);
 
 /// What is ready, best first: urgency, how many wait for it (negative), number.
 pub(super) type ReadyKey = (i64, i64, u64, TaskAt);
 
 /// A goal and what hangs on it.
 #[derive(Debug)]
-pub struct GoalSlot {
+pub(crate) struct GoalSlot {
     /// Its row.
-    pub row: Arc<Goal>,
+    pub(crate) row: Arc<Goal>,
     /// Its tasks by number.
-    pub tasks: BTreeSet<(u64, TaskAt)>,
+    pub(crate) tasks: BTreeSet<(u64, TaskAt)>,
     /// How many of them are in each status, in the order of [`TaskStatus`].
     pub(super) counts: [u32; TaskStatus::COUNT],
     /// Those that are ready.
@@ -39,19 +39,19 @@ pub struct GoalSlot {
 
 /// A task and what hangs on it.
 #[derive(Debug)]
-pub struct TaskSlot {
+pub(crate) struct TaskSlot {
     /// Its row.
-    pub row: Arc<Task>,
+    pub(crate) row: Arc<Task>,
     /// Its goal.
-    pub goal: GoalAt,
+    pub(crate) goal: GoalAt,
     /// Edges that end here: the other end and the kind.
-    pub ins: Vec<(TaskAt, EdgeKind)>,
+    pub(crate) ins: Vec<(TaskAt, EdgeKind)>,
     /// Edges that begin here: the other end and the kind.
-    pub outs: Vec<(TaskAt, EdgeKind)>,
+    pub(crate) outs: Vec<(TaskAt, EdgeKind)>,
     /// Who works on it.
-    pub claim: Option<Arc<Claim>>,
+    pub(crate) claim: Option<Arc<Claim>>,
     /// Its gates by name.
-    pub gates: Vec<Arc<Gate>>,
+    pub(crate) gates: Vec<Arc<Gate>>,
     /// Edges, `waits_any` left out, whose other end it still waits for.
     pub(super) unmet: u32,
     /// `waits_any` edges.
@@ -65,9 +65,9 @@ pub struct TaskSlot {
 
 /// Everything.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// How many events of the log are in it.
-    pub seq: u64,
+    pub(crate) seq: u64,
     pub(super) counters: Counters,
     pub(super) goals: Vec<Option<GoalSlot>>,
     pub(super) tasks: Vec<Option<TaskSlot>>,
@@ -91,21 +91,21 @@ pub struct State {
 
 /// The rows of a state, as the tables hold them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rows {
+pub(crate) struct Rows {
     /// How many events of the log are in them.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// Numbers that are never given twice.
-    pub counters: Counters,
+    pub(crate) counters: Counters,
     /// Goals.
-    pub goals: Vec<Goal>,
+    pub(crate) goals: Vec<Goal>,
     /// Tasks.
-    pub tasks: Vec<Task>,
+    pub(crate) tasks: Vec<Task>,
     /// Edges.
-    pub edges: Vec<Edge>,
+    pub(crate) edges: Vec<Edge>,
     /// Gates.
-    pub gates: Vec<Gate>,
+    pub(crate) gates: Vec<Gate>,
     /// Claims.
-    pub claims: Vec<Claim>,
+    pub(crate) claims: Vec<Claim>,
 }
 
 // === impl State ===
@@ -115,7 +115,7 @@ impl State {
     ///
     /// # Errors
     /// They do not fit together.
-    pub fn load(rows: Rows, now: Ms) -> Result<Self, Damage> {
+    pub(crate) fn load(rows: Rows, now: Ms) -> Result<Self, Damage> {
         let mut state = Self { loading: true, clock: now, ..Self::default() };
         for goal in rows.goals {
             state.apply(&super::Change::goal(None, Some(goal)))?;
@@ -155,7 +155,7 @@ impl State {
 
     /// The rows of this state, in the order of their ids.
     #[must_use]
-    pub fn rows(&self) -> Rows {
+    pub(crate) fn rows(&self) -> Rows {
         let mut rows = Rows { seq: self.seq, counters: self.counters, ..Rows::default() };
         rows.goals = self.goals.iter().flatten().map(|slot| (*slot.row).clone()).collect();
         for slot in self.tasks.iter().flatten() {
@@ -177,68 +177,61 @@ impl State {
         Some(Edge { from: from.to_owned(), to, kind })
     }
 
-    /// The edges that begin at `at`.
-    pub fn edges_from(&self, at: TaskAt) -> impl Iterator<Item = Edge> {
-        let slot = self.task(at);
-        slot.into_iter()
-            .flat_map(move |slot| slot.outs.iter().filter_map(move |(to, kind)| self.edge(&slot.row.id, *to, *kind)))
-    }
-
     /// The goal that is kept there.
     #[must_use]
-    pub fn goal(&self, at: GoalAt) -> Option<&GoalSlot> {
+    pub(crate) fn goal(&self, at: GoalAt) -> Option<&GoalSlot> {
         self.goals.get(at.0 as usize)?.as_ref()
     }
 
     /// The task that is kept there.
     #[must_use]
-    pub fn task(&self, at: TaskAt) -> Option<&TaskSlot> {
+    pub(crate) fn task(&self, at: TaskAt) -> Option<&TaskSlot> {
         self.tasks.get(at.0 as usize)?.as_ref()
     }
 
     /// The goal with this id.
     #[must_use]
-    pub fn goal_of_id(&self, id: &str) -> Option<GoalAt> {
+    pub(crate) fn goal_of_id(&self, id: &str) -> Option<GoalAt> {
         self.goal_by_id.get(id).copied()
     }
 
     /// The task with this id.
     #[must_use]
-    pub fn task_of_id(&self, id: &str) -> Option<TaskAt> {
+    pub(crate) fn task_of_id(&self, id: &str) -> Option<TaskAt> {
         self.task_by_id.get(id).copied()
     }
 
     /// All goals, newest first.
-    pub fn goals_newest_first(&self) -> impl Iterator<Item = &GoalSlot> {
+    pub(crate) fn goals_newest_first(&self) -> impl Iterator<Item = &GoalSlot> {
         self.goal_by_number.values().rev().filter_map(|at| self.goal(*at))
     }
 
     /// All tasks, in no order.
-    pub fn all_tasks(&self) -> impl Iterator<Item = &TaskSlot> {
+    pub(crate) fn all_tasks(&self) -> impl Iterator<Item = &TaskSlot> {
         self.tasks.iter().flatten()
     }
 
     /// How many goals there are.
     #[must_use]
-    pub fn goal_count(&self) -> usize {
+    pub(crate) fn goal_count(&self) -> usize {
         self.goal_by_id.len()
     }
 
     /// How many tasks there are.
     #[must_use]
-    pub fn task_count(&self) -> usize {
+    pub(crate) fn task_count(&self) -> usize {
         self.task_by_id.len()
     }
 
     /// Numbers that are never given twice.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self) -> Counters {
         self.counters
     }
 
     /// The latest moment that it was told.
     #[must_use]
-    pub fn now(&self) -> Ms {
+    pub(crate) fn now(&self) -> Ms {
         self.clock
     }
 
@@ -274,13 +267,13 @@ impl TaskAt {
 impl GoalSlot {
     /// How many of its tasks are in `status`.
     #[must_use]
-    pub fn count(&self, status: TaskStatus) -> u32 {
+    pub(crate) fn count(&self, status: TaskStatus) -> u32 {
         self.counts.get(status as usize).copied().unwrap_or(0)
     }
 
     /// How many of its tasks are ready.
     #[must_use]
-    pub fn ready_count(&self) -> usize {
+    pub(crate) fn ready_count(&self) -> usize {
         self.ready.len()
     }
 }
@@ -289,13 +282,13 @@ impl GoalSlot {
 
 impl TaskSlot {
     /// The tasks that this one waits for, met or not, and how.
-    pub fn waits_for(&self) -> impl Iterator<Item = (TaskAt, EdgeKind)> {
+    pub(crate) fn waits_for(&self) -> impl Iterator<Item = (TaskAt, EdgeKind)> {
         let ins = self.ins.iter().filter(|(_, kind)| kind.orders() && !kind.is_backward());
         ins.chain(self.outs.iter().filter(|(_, kind)| kind.is_backward())).copied()
     }
 
     /// The tasks that wait for this one, or did, and how.
-    pub fn waited_by(&self) -> impl Iterator<Item = (TaskAt, EdgeKind)> {
+    pub(crate) fn waited_by(&self) -> impl Iterator<Item = (TaskAt, EdgeKind)> {
         let outs = self.outs.iter().filter(|(_, kind)| kind.orders() && !kind.is_backward());
         outs.chain(self.ins.iter().filter(|(_, kind)| kind.is_backward())).copied()
     }

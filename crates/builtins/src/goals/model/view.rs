@@ -19,161 +19,161 @@ const LISTED_MAX: usize = 10;
 
 /// A goal.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct GoalView {
+pub(crate) struct GoalView {
     /// Its alias.
-    pub id: String,
+    pub(crate) id: String,
     /// Its id, the same in every store.
-    pub uid: String,
-    pub description: String,
-    pub priority: Priority,
-    pub status: GoalStatus,
-    pub repos: Vec<Value>,
+    pub(crate) uid: String,
+    pub(crate) description: String,
+    pub(crate) priority: Priority,
+    pub(crate) status: GoalStatus,
+    pub(crate) repos: Vec<Value>,
     /// Aliases of its tasks, oldest first.
-    pub tasks: Vec<String>,
-    pub metadata: Map<String, Value>,
-    pub progress: Progress,
+    pub(crate) tasks: Vec<String>,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) progress: Progress,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub(crate) why: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub acceptance: Vec<String>,
+    pub(crate) acceptance: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
+    pub(crate) owner: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub due: Option<String>,
+    pub(crate) due: Option<String>,
     #[serde(skip_serializing_if = "Map::is_empty")]
-    pub budget: Map<String, Value>,
+    pub(crate) budget: Map<String, Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub external_refs: BTreeMap<String, String>,
-    pub created_at: String,
-    pub updated_at: String,
-    pub completed_at: Option<String>,
-    pub version: u64,
+    pub(crate) external_refs: BTreeMap<String, String>,
+    pub(crate) created_at: String,
+    pub(crate) updated_at: String,
+    pub(crate) completed_at: Option<String>,
+    pub(crate) version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub task_details: Option<Vec<TaskView>>,
+    pub(crate) task_details: Option<Vec<TaskView>>,
 }
 
 /// How many tasks of a goal are where.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct Progress {
-    pub total: usize,
-    pub ready: usize,
-    pub pending: u32,
-    pub in_progress: u32,
-    pub completed: u32,
-    pub failed: u32,
-    pub blocked: u32,
-    pub cancelled: u32,
+pub(crate) struct Progress {
+    pub(crate) total: usize,
+    pub(crate) ready: usize,
+    pub(crate) pending: u32,
+    pub(crate) in_progress: u32,
+    pub(crate) completed: u32,
+    pub(crate) failed: u32,
+    pub(crate) blocked: u32,
+    pub(crate) cancelled: u32,
 }
 
 /// A task.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct TaskView {
+pub(crate) struct TaskView {
     /// Its alias.
-    pub id: String,
+    pub(crate) id: String,
     /// Its id, the same in every store.
-    pub uid: String,
-    pub goal_id: String,
-    pub description: String,
+    pub(crate) uid: String,
+    pub(crate) goal_id: String,
+    pub(crate) description: String,
     #[serde(rename = "type")]
-    pub kind: String,
-    pub status: TaskStatus,
-    pub priority: Priority,
+    pub(crate) kind: String,
+    pub(crate) status: TaskStatus,
+    pub(crate) priority: Priority,
     /// Tasks that must be completed first.
-    pub dependencies: Vec<String>,
-    pub repo: Option<String>,
-    pub jira_ticket: Option<String>,
-    pub estimated_effort: Option<String>,
-    pub assigned_tools: Vec<Value>,
-    pub created_at: String,
-    pub updated_at: String,
-    pub completed_at: Option<String>,
-    pub result: Option<Value>,
-    pub version: u64,
+    pub(crate) dependencies: Vec<String>,
+    pub(crate) repo: Option<String>,
+    pub(crate) jira_ticket: Option<String>,
+    pub(crate) estimated_effort: Option<String>,
+    pub(crate) assigned_tools: Vec<Value>,
+    pub(crate) created_at: String,
+    pub(crate) updated_at: String,
+    pub(crate) completed_at: Option<String>,
+    pub(crate) result: Option<Value>,
+    pub(crate) version: u64,
     /// It could be claimed now.
-    pub ready: bool,
+    pub(crate) ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub claim: Option<ClaimView>,
+    pub(crate) claim: Option<ClaimView>,
     /// Edges of other types, from here and to here.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<LinkView>,
+    pub(crate) links: Vec<LinkView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub gates: Vec<GateView>,
+    pub(crate) gates: Vec<GateView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub acceptance: Vec<CheckView>,
+    pub(crate) acceptance: Vec<CheckView>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub override_reason: Option<String>,
+    pub(crate) override_reason: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub capabilities: Vec<String>,
+    pub(crate) capabilities: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub estimate: Option<EstimateView>,
+    pub(crate) estimate: Option<EstimateView>,
     #[serde(skip_serializing_if = "is_zero")]
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub poisoned: bool,
+    pub(crate) poisoned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub defer_until: Option<String>,
+    pub(crate) defer_until: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub external_refs: BTreeMap<String, String>,
+    pub(crate) external_refs: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Map::is_empty")]
-    pub metadata: Map<String, Value>,
+    pub(crate) metadata: Map<String, Value>,
 }
 
 /// Who works on a task.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct ClaimView {
-    pub holder: String,
-    pub expires_at: String,
-    pub heartbeat_at: String,
+pub(crate) struct ClaimView {
+    pub(crate) holder: String,
+    pub(crate) expires_at: String,
+    pub(crate) heartbeat_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub progress: Option<String>,
+    pub(crate) progress: Option<String>,
 }
 
 /// Another task and how it belongs to this one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct LinkView {
+pub(crate) struct LinkView {
     #[serde(rename = "type")]
-    pub kind: EdgeKind,
+    pub(crate) kind: EdgeKind,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 /// Something outside that a task waits for.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct GateView {
-    pub name: String,
-    pub kind: GateKind,
+pub(crate) struct GateView {
+    pub(crate) name: String,
+    pub(crate) kind: GateKind,
     /// `waiting`, `open`, `refused` or `expired`.
-    pub state: &'static str,
+    pub(crate) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub opens_at: Option<String>,
+    pub(crate) opens_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub goal_id: Option<String>,
+    pub(crate) goal_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    pub(crate) expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// Something that must be shown before a task is done.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CheckView {
-    pub text: String,
-    pub passed: bool,
+pub(crate) struct CheckView {
+    pub(crate) text: String,
+    pub(crate) passed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub(crate) by: Option<String>,
 }
 
 /// How long a task may take, hours.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct EstimateView {
-    pub p50: f64,
-    pub p90: f64,
+pub(crate) struct EstimateView {
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -182,19 +182,19 @@ fn is_zero(number: &u32) -> bool {
 
 /// A view as JSON.
 #[must_use]
-pub fn value(view: impl Serialize) -> Value {
+pub(crate) fn value(view: impl Serialize) -> Value {
     serde_json::to_value(view).unwrap_or(Value::Null)
 }
 
 /// The goal, without its tasks' details.
 #[must_use]
-pub fn goal(state: &State, at: GoalAt) -> Option<GoalView> {
+pub(crate) fn goal(state: &State, at: GoalAt) -> Option<GoalView> {
     state.goal(at).map(|slot| goal_of(state, slot))
 }
 
 /// The goal with its tasks' details.
 #[must_use]
-pub fn goal_with_tasks(state: &State, at: GoalAt) -> Option<GoalView> {
+pub(crate) fn goal_with_tasks(state: &State, at: GoalAt) -> Option<GoalView> {
     let slot = state.goal(at)?;
     let mut view = goal_of(state, slot);
     view.task_details = Some(slot.tasks.iter().map(|(_, task)| task_at(state, *task)).collect());
@@ -203,7 +203,7 @@ pub fn goal_with_tasks(state: &State, at: GoalAt) -> Option<GoalView> {
 
 /// The goal of this slot, without its tasks' details.
 #[must_use]
-pub fn goal_of(state: &State, slot: &GoalSlot) -> GoalView {
+pub(crate) fn goal_of(state: &State, slot: &GoalSlot) -> GoalView {
     let row = &slot.row;
     let tasks = slot.tasks.iter().filter_map(|(_, task)| state.task(*task));
     GoalView {
@@ -242,7 +242,7 @@ pub fn goal_of(state: &State, slot: &GoalSlot) -> GoalView {
 
 /// The task.
 #[must_use]
-pub fn task(state: &State, at: TaskAt) -> Option<TaskView> {
+pub(crate) fn task(state: &State, at: TaskAt) -> Option<TaskView> {
     state.task(at).map(|_| task_at(state, at))
 }
 
@@ -315,7 +315,7 @@ fn links(state: &State, slot: &TaskSlot) -> Vec<LinkView> {
 
 /// What is to be said of a gate now.
 #[must_use]
-pub fn gate_word(state: &State, gate: &Gate) -> &'static str {
+pub(crate) fn gate_word(state: &State, gate: &Gate) -> &'static str {
     match gate.state {
         GateState::Open => "open",
         GateState::Refused => "refused",
@@ -344,13 +344,13 @@ fn check(check: &Check) -> CheckView {
 
 /// A moment as clients see it.
 #[must_use]
-pub fn moment(moment: Ms) -> String {
+pub(crate) fn moment(moment: Ms) -> String {
     when::text(moment)
 }
 
 /// A stranger's text within a message: short, and without what a terminal would obey.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let short: String =
         text.chars().take(SHOWN_CHARS_MAX).map(|letter| if letter.is_control() { '·' } else { letter }).collect();
     let more = if text.chars().nth(SHOWN_CHARS_MAX).is_some() { "…" } else { "" };
@@ -359,7 +359,7 @@ pub fn shown(text: &str) -> String {
 
 /// Names within a message.
 #[must_use]
-pub fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }

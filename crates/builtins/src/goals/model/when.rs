@@ -8,7 +8,7 @@ const DAY_MS: Ms = 86_400_000;
 
 /// `2026-11-21T17:30:00.000Z`.
 #[must_use]
-pub fn text(moment: Ms) -> String {
+pub(crate) fn text(moment: Ms) -> String {
     let (days, rest) = (moment.div_euclid(DAY_MS), moment.rem_euclid(DAY_MS));
     let (year, month, day) = date(days);
     let (hours, minutes, seconds, ms) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1_000 % 60, rest % 1_000);
@@ -17,7 +17,7 @@ pub fn text(moment: Ms) -> String {
 
 /// Reads an RFC 3339 moment, a date alone (its beginning in UTC), or milliseconds since 1970.
 #[must_use]
-pub fn read(text: &str) -> Option<Ms> {
+pub(crate) fn read(text: &str) -> Option<Ms> {
     let text = text.trim();
     if let Ok(ms) = text.parse::<Ms>()
         && text.len() > 9

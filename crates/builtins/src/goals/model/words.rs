@@ -3,14 +3,13 @@
 //!
 //! It deliberately holds no rule but the table of transitions.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// How much something matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum Priority {
+pub(crate) enum Priority {
     /// First.
     High,
     /// The usual.
@@ -21,10 +20,9 @@ pub enum Priority {
 }
 
 /// Where a goal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum GoalStatus {
+pub(crate) enum GoalStatus {
     /// It has no tasks yet.
     Planned,
     /// Some of its tasks are open.
@@ -36,10 +34,9 @@ pub enum GoalStatus {
 }
 
 /// Where a task is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum TaskStatus {
+pub(crate) enum TaskStatus {
     /// Not begun.
     #[default]
     Pending,
@@ -56,10 +53,9 @@ pub enum TaskStatus {
 }
 
 /// How two tasks belong together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum EdgeKind {
+pub(crate) enum EdgeKind {
     /// `to` waits until `from` is completed.
     Blocks,
     /// `from` is made of `to`: it waits until all its parts are done.
@@ -83,10 +79,9 @@ pub enum EdgeKind {
 }
 
 /// What a gate waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum GateKind {
+pub(crate) enum GateKind {
     /// Somebody's word.
     Human,
     /// A moment; opens by itself.
@@ -102,10 +97,9 @@ pub enum GateKind {
 }
 
 /// Whether a gate lets its task go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum GateState {
+pub(crate) enum GateState {
     /// Not yet.
     Waiting,
     /// Yes.
@@ -115,10 +109,9 @@ pub enum GateState {
 }
 
 /// What to do with tasks that wait for one that is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Dependents {
+pub(crate) enum Dependents {
     /// Delete nothing while somebody waits for it.
     #[default]
     Refuse,
@@ -128,12 +121,60 @@ pub enum Dependents {
     Cascade,
 }
 
+/// What the holder of a claim does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Act {
+    /// Still works on it: the lease begins anew.
+    Heartbeat,
+    /// Is done.
+    Complete,
+    /// Could not do it; it is tried again while attempts are left.
+    Retry,
+    /// Could not do it, and nobody should try again.
+    Fail,
+    /// Gives it back; no attempt is counted.
+    Release,
+}
+
+/// The schema of a set of words: the words alone. What each means, a model guesses right; telling
+/// it would cost more than all the rest.
+macro_rules! words {
+    ($($of:ty: $($word:literal)*;)*) => { $(
+        impl JsonSchema for $of {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($of).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "enum": [$($word),*] })
+            }
+        }
+    )* };
+}
+
+words! {
+    Priority: "high" "medium" "low";
+    GoalStatus: "planned" "in_progress" "completed" "cancelled";
+    TaskStatus: "pending" "in_progress" "completed" "failed" "blocked" "cancelled";
+    EdgeKind: "blocks" "parent" "on_failure" "waits_all" "waits_any" "relates" "discovered_from" "duplicates"
+        "supersedes" "validates";
+    GateKind: "human" "time" "http" "ci" "mcp_task" "goal";
+    GateState: "waiting" "open" "refused";
+    Dependents: "refuse" "detach" "cascade";
+    Act: "heartbeat" "complete" "retry" "fail" "release";
+}
+
 // === impl Priority ===
 
 impl Priority {
     /// 0 high, 1 medium, 2 low (predecessors.md 6.1).
     #[must_use]
-    pub fn rank(self) -> u8 {
+    pub(crate) fn rank(self) -> u8 {
         self as u8
     }
 }
@@ -146,7 +187,7 @@ impl TaskStatus {
 
     /// The word that clients use.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::InProgress => "in_progress",
@@ -159,20 +200,20 @@ impl TaskStatus {
 
     /// Nothing is left to do: what it blocks may go on.
     #[must_use]
-    pub fn is_done(self) -> bool {
+    pub(crate) fn is_done(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
 
     /// It ended, well or not.
     #[must_use]
-    pub fn is_ended(self) -> bool {
+    pub(crate) fn is_ended(self) -> bool {
         self.is_done() || self == Self::Failed
     }
 
     /// The table of transitions. What ended is reopened before it is anything else; only what
     /// failed may be given up as well.
     #[must_use]
-    pub fn may_become(self, next: Self) -> bool {
+    pub(crate) fn may_become(self, next: Self) -> bool {
         use TaskStatus::{Blocked, Cancelled, Completed, Failed, InProgress, Pending};
         match self {
             Pending | InProgress => true,
@@ -189,7 +230,7 @@ impl TaskStatus {
 impl GoalStatus {
     /// The word that clients use.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Planned => "planned",
             Self::InProgress => "in_progress",
@@ -200,7 +241,7 @@ impl GoalStatus {
 
     /// Whether its tasks may be worked on.
     #[must_use]
-    pub fn is_open(self) -> bool {
+    pub(crate) fn is_open(self) -> bool {
         matches!(self, Self::Planned | Self::InProgress)
     }
 }
@@ -209,7 +250,7 @@ impl GoalStatus {
 
 impl EdgeKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Blocks,
         Self::Parent,
         Self::OnFailure,
@@ -224,7 +265,7 @@ impl EdgeKind {
 
     /// The word that clients use.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Blocks => "blocks",
             Self::Parent => "parent",
@@ -241,19 +282,19 @@ impl EdgeKind {
 
     /// Whether one end waits for the other. Only such edges can make a circle.
     #[must_use]
-    pub fn orders(self) -> bool {
+    pub(crate) fn orders(self) -> bool {
         matches!(self, Self::Blocks | Self::Parent | Self::OnFailure | Self::WaitsAll | Self::WaitsAny)
     }
 
     /// Whether the end that is waited for is `to`: a parent waits for its parts.
     #[must_use]
-    pub fn is_backward(self) -> bool {
+    pub(crate) fn is_backward(self) -> bool {
         self == Self::Parent
     }
 
     /// Whether what is waited for, being `status`, is waited for no longer.
     #[must_use]
-    pub fn is_met(self, status: TaskStatus) -> bool {
+    pub(crate) fn is_met(self, status: TaskStatus) -> bool {
         match self {
             Self::Blocks | Self::Parent => status.is_done(),
             Self::OnFailure => status == TaskStatus::Failed,
@@ -268,7 +309,7 @@ impl EdgeKind {
 impl GateKind {
     /// The word that clients use.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Human => "human",
             Self::Time => "time",

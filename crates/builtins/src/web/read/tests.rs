@@ -142,6 +142,7 @@ fn the_readable_part_of_real_pages() {
     let url = Url::parse("http://fakehost/test/page.html").unwrap();
     let mut scores = Vec::new();
     let mut times = Vec::new();
+    let mut peers = Vec::new();
     let (mut kept, mut wanted) = ([0_usize; 4], [0_usize; 4]);
     for entry in std::fs::read_dir(folder).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
         let source = std::fs::read_to_string(entry.path().join("source.html")).unwrap();
@@ -149,9 +150,10 @@ fn the_readable_part_of_real_pages() {
         let began = Instant::now();
         let read = readable(&source, &url);
         times.push(began.elapsed().as_micros());
-        if let Some(folder) = std::env::var_os("SWITCHBOARD_LAB_PAGES_OUT") {
-            let file = PathBuf::from(folder).join(entry.file_name()).with_extension("md");
-            std::fs::write(file, &read.markdown).unwrap();
+        let wanted_words = words(&text_of(&expected));
+        if let Some(folder) = std::env::var_os("SWITCHBOARD_LAB_PAGES_PEER") {
+            let file = PathBuf::from(folder).join(format!("{}.md", entry.file_name().display()));
+            peers.push(f1(&words(&visible(&std::fs::read_to_string(file).unwrap())), &wanted_words));
         }
         let marks =
             ["\n#", "\n|", "\n```", "]("].map(|mark| format!("\n{}", read.markdown).matches(mark).count().min(1));
@@ -160,7 +162,7 @@ fn the_readable_part_of_real_pages() {
             kept[index] += marks[index].min(tags[index]);
             wanted[index] += tags[index];
         }
-        scores.push((f1(&words(&visible(&read.markdown)), &words(&text_of(&expected))), entry.file_name()));
+        scores.push((f1(&words(&visible(&read.markdown)), &wanted_words), entry.file_name()));
     }
     scores.sort_by(|one, other| one.0.total_cmp(&other.0));
     times.sort_unstable();
@@ -169,8 +171,13 @@ fn the_readable_part_of_real_pages() {
         eprintln!("{score:.4} {}", page.display());
     }
     let (half, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+    let peer = if peers.is_empty() {
+        String::new()
+    } else {
+        format!("; mcp-server-fetch F1 mean {:.4}", peers.iter().sum::<f64>() / peers.len() as f64)
+    };
     eprintln!(
-        "pages: {} pages, F1 mean {mean:.4}, worst {:.4}; p50 {:.1} ms, slowest {:.1} ms; headings, tables, code, links kept {kept:?} of {wanted:?}",
+        "pages: {} pages, F1 mean {mean:.4}, worst {:.4}; p50 {:.1} ms, slowest {:.1} ms; headings, tables, code, links kept {kept:?} of {wanted:?}{peer}",
         scores.len(),
         scores[0].0,
         half as f64 / 1000.0,

@@ -255,7 +255,7 @@ impl HttpLink {
     pub(super) fn failed(&self, error: &SendError) -> Error {
         let failed = error.to_error(self.core.server());
         if error.ends_all() {
-            self.core.report(UpstreamEvent::SignedOut { error: failed.clone() });
+            self.core.report(UpstreamEvent::SignedOut { error: Box::new(failed.clone()) });
         }
         failed
     }

@@ -1,9 +1,10 @@
 //! Transactions: all or nothing, alone or together, and the answer only afterwards.
 
 use crate::base::{on_each, read, write};
+use std::time::Duration;
 use store::documents::{self, Expected};
 use store::idempotency::{self, Seen};
-use store::{Error, Store};
+use store::{Error, Options, Store};
 
 async fn bodies(store: &Store) -> Vec<String> {
     let found = read(store, |tx| Box::pin(documents::list(tx, "d", "", 1000))).await.unwrap();
@@ -143,6 +144,35 @@ async fn a_closed_store_says_so_and_has_done_what_was_asked() {
         assert!(put(&store, "b".to_owned(), false).await.is_err());
         let store = base.open().await;
         assert_eq!(bodies(&store).await, ["a"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_that_never_ends_holds_nobody_up_for_ever() {
+    on_each(|base| async move {
+        let hasty = Options { deadline: Duration::from_secs(2), ..Options::default() };
+        base.open().await.close().await;
+        let store = Store::open(base.place.clone(), hasty).await.unwrap();
+        let endless: Result<(), _> = write(&store, |tx| {
+            Box::pin(async move {
+                tx.lock_stream("s").await?;
+                documents::put(tx, "d", "a", Expected::Any, "").await?;
+                std::future::pending().await
+            })
+        })
+        .await;
+        assert!(matches!(endless, Err(Error::Busy { .. })), "{endless:?}");
+        let patient = base.open().await;
+        let next = write(&patient, |tx| {
+            Box::pin(async move {
+                tx.lock_stream("s").await?;
+                documents::put(tx, "d", "b", Expected::Any, "").await
+            })
+        })
+        .await;
+        next.unwrap();
+        assert_eq!(bodies(&patient).await, ["b"]);
     })
     .await;
 }

@@ -115,7 +115,8 @@ fn many_processes_write_memories_at_once_and_none_is_lost() {
             let page = one.call("get_all_memories", &json!({"limit": 1}));
             assert_eq!(page["total"], WRITERS * MEMORIES);
         }
-        let found = all[0].call("search_memories", &json!({"query": "writer", "tags": ["fact"], "limit": 50, "cursor": "100"}));
+        let found =
+            all[0].call("search_memories", &json!({"query": "writer", "tags": ["fact"], "limit": 50, "cursor": "100"}));
         assert_eq!(found["count"], WRITERS * MEMORIES - 100);
     }
 }

@@ -19,11 +19,14 @@ fn a_graph_of_server_memory_becomes_memories_and_nothing_is_lost() {
     ]);
     let mut theirs = peers.script_command("ts1_client.mjs");
     theirs.arg("stdio").arg(peers.node22()).arg(peers.package("server-memory")).env("MEMORY_FILE_PATH", &file);
-    let played = play(theirs, &[
-        Step::call("create_entities", json!({"entities": entities})),
-        Step::call("create_relations", json!({"relations": relations})),
-        Step::call("read_graph", json!({})),
-    ]);
+    let played = play(
+        theirs,
+        &[
+            Step::call("create_entities", json!({"entities": entities})),
+            Step::call("create_relations", json!({"relations": relations})),
+            Step::call("read_graph", json!({})),
+        ],
+    );
     let graph = &played.steps[2]["result"]["structuredContent"];
     assert_eq!(graph["entities"], entities, "{:?}", played.steps);
 

@@ -86,13 +86,19 @@ fn goals_survive(peers: &Peers, state: &State, first: Sdk) {
         task("design", &[]),
         task("release notes", &["limiter"]),
     ]);
-    let made = calls(first.client(peers, &board.url()), &[
-        ("goals__create_goal", json!({"description": "Add rate limiting", "priority": "high", "repos": ["org/api"]})),
-        ("goals__break_down_goal", json!({"goal_id": "{{0.id}}", "subtasks": six})),
-        ("goals__generate_execution_plan", json!({"goal_id": "{{0.id}}"})),
-        ("cache_set", json!({"key": "test", "value": "hello world"})),
-        ("cache_get", json!({"key": "test"})),
-    ]);
+    let made = calls(
+        first.client(peers, &board.url()),
+        &[
+            (
+                "goals__create_goal",
+                json!({"description": "Add rate limiting", "priority": "high", "repos": ["org/api"]}),
+            ),
+            ("goals__break_down_goal", json!({"goal_id": "{{0.id}}", "subtasks": six})),
+            ("goals__generate_execution_plan", json!({"goal_id": "{{0.id}}"})),
+            ("cache_set", json!({"key": "test", "value": "hello world"})),
+            ("cache_get", json!({"key": "test"})),
+        ],
+    );
     let expected = [vec!["design"], vec!["config"], vec!["limiter"], vec!["release notes", "tests"], vec!["docs"]];
     assert_eq!(phases(&made[2]), expected);
     assert_eq!(made[4]["value"], "hello world");
@@ -107,26 +113,35 @@ fn goals_survive(peers: &Peers, state: &State, first: Sdk) {
         task("backend", &["design"]),
         task("research", &[]),
     ]);
-    let seen = calls(second.client(peers, &board.url()), &[
-        ("goals__get_goal", json!({"goal_id": goal})),
-        ("goals__get_next_tasks", json!({"goal_id": goal})),
-        ("goals__update_task_status", json!({"task_id": "{{1.tasks.0.id}}", "status": "completed", "result": {"notes": "done"}})),
-        ("goals__create_goal", json!({"description": "Five tasks"})),
-        ("goals__break_down_goal", json!({"goal_id": "{{3.id}}", "subtasks": five})),
-        ("goals__generate_execution_plan", json!({"goal_id": "{{3.id}}"})),
-    ]);
+    let seen = calls(
+        second.client(peers, &board.url()),
+        &[
+            ("goals__get_goal", json!({"goal_id": goal})),
+            ("goals__get_next_tasks", json!({"goal_id": goal})),
+            (
+                "goals__update_task_status",
+                json!({"task_id": "{{1.tasks.0.id}}", "status": "completed", "result": {"notes": "done"}}),
+            ),
+            ("goals__create_goal", json!({"description": "Five tasks"})),
+            ("goals__break_down_goal", json!({"goal_id": "{{3.id}}", "subtasks": five})),
+            ("goals__generate_execution_plan", json!({"goal_id": "{{3.id}}"})),
+        ],
+    );
     assert_eq!(seen[0]["description"], "Add rate limiting");
     assert_eq!(seen[0]["task_details"].as_array().map(Vec::len), Some(6));
     assert_eq!(seen[1]["tasks"].as_array().map(Vec::len), Some(1), "only the first is ready");
     assert_eq!(phases(&seen[5]), [vec!["research"], vec!["design"], vec!["backend", "frontend"], vec!["test"]]);
 
     let board = killed(board);
-    let after = calls(first.client(peers, &board.url()), &[
-        ("goals__list_goals", json!({})),
-        ("goals__get_next_tasks", json!({"goal_id": goal})),
-        ("goals__get_task", json!({"task_id": seen[2]["id"]})),
-        ("goals__generate_execution_plan", json!({"goal_id": seen[3]["id"]})),
-    ]);
+    let after = calls(
+        first.client(peers, &board.url()),
+        &[
+            ("goals__list_goals", json!({})),
+            ("goals__get_next_tasks", json!({"goal_id": goal})),
+            ("goals__get_task", json!({"task_id": seen[2]["id"]})),
+            ("goals__generate_execution_plan", json!({"goal_id": seen[3]["id"]})),
+        ],
+    );
     assert_eq!(after[0]["count"], 2);
     assert_eq!(after[1]["tasks"][0]["description"], "config");
     assert_eq!((&after[2]["status"], &after[2]["result"]), (&json!("completed"), &json!({"notes": "done"})));
@@ -136,24 +151,36 @@ fn goals_survive(peers: &Peers, state: &State, first: Sdk) {
 /// S2: save, search, list; what one client was told the other knows, whatever happened between.
 fn memories_survive(peers: &Peers, state: &State, first: Sdk) {
     let board = super::started(state.home("memory"));
-    let saved = calls(first.client(peers, &board.url()), &[
-        ("memory__save_memory", json!({"text": "I prefer Python for AI"})),
-        ("memory__save_memory", json!({"text": "The staging database is reset on Mondays", "tags": ["ops"]})),
-    ]);
+    let saved = calls(
+        first.client(peers, &board.url()),
+        &[
+            ("memory__save_memory", json!({"text": "I prefer Python for AI"})),
+            ("memory__save_memory", json!({"text": "The staging database is reset on Mondays", "tags": ["ops"]})),
+        ],
+    );
     let board = killed(board);
-    let found = calls(first.other().client(peers, &board.url()), &[
-        ("memory__search_memories", json!({"query": "which language for AI"})),
-        ("memory__get_all_memories", json!({})),
-        ("memory__update_memory", json!({"memory_id": saved[1]["id"], "text": "The staging database is reset on Fridays"})),
-    ]);
+    let found = calls(
+        first.other().client(peers, &board.url()),
+        &[
+            ("memory__search_memories", json!({"query": "which language for AI"})),
+            ("memory__get_all_memories", json!({})),
+            (
+                "memory__update_memory",
+                json!({"memory_id": saved[1]["id"], "text": "The staging database is reset on Fridays"}),
+            ),
+        ],
+    );
     assert_eq!(found[0]["memories"][0]["text"], "I prefer Python for AI");
     assert_eq!(found[1]["count"], 2);
     let board = killed(board);
-    let after = calls(first.client(peers, &board.url()), &[
-        ("memory__search_memories", json!({"query": "reset friday", "tags": ["ops"]})),
-        ("memory__delete_memory", json!({"memory_id": saved[0]["id"]})),
-        ("memory__get_all_memories", json!({})),
-    ]);
+    let after = calls(
+        first.client(peers, &board.url()),
+        &[
+            ("memory__search_memories", json!({"query": "reset friday", "tags": ["ops"]})),
+            ("memory__delete_memory", json!({"memory_id": saved[0]["id"]})),
+            ("memory__get_all_memories", json!({})),
+        ],
+    );
     assert_eq!(after[0]["memories"][0]["version"], 2);
     assert_eq!(after[2]["count"], 1);
 }

@@ -7,7 +7,7 @@
 use super::draft::{self, Draft};
 use super::status::with_status;
 use crate::goals::model::change::Change;
-use crate::goals::model::command::{Act, ClaimFilter, Finish, StatusChange};
+use crate::goals::model::command::{ClaimFilter, Finish, StatusChange};
 use crate::goals::model::explain;
 use crate::goals::model::limits::{
     CLAIM_SCAN_MAX, DESCRIPTION_BYTES_MAX, LEASE_GRACE_MS, LEASE_MS_MAX, LEASE_MS_MIN, SWEEP_MAX, WORD_BYTES_MAX,
@@ -16,7 +16,7 @@ use crate::goals::model::refusal::Refusal;
 use crate::goals::model::rows::{Claim, Task};
 use crate::goals::model::state::TaskAt;
 use crate::goals::model::view;
-use crate::goals::model::words::TaskStatus;
+use crate::goals::model::words::{Act, TaskStatus};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

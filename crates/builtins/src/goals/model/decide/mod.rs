@@ -26,29 +26,29 @@ use std::sync::Arc;
 
 /// When and by whom a command is given.
 #[derive(Debug)]
-pub struct Moment<'a> {
+pub(crate) struct Moment<'a> {
     /// The time of the store.
-    pub now: Ms,
+    pub(crate) now: Ms,
     /// Who gives it.
-    pub actor: &'a str,
+    pub(crate) actor: &'a str,
     /// Where ids come from.
-    pub random: &'a mut Random,
+    pub(crate) random: &'a mut Random,
 }
 
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decided {
+pub(crate) struct Decided {
     /// What changed, in order; the state has it already.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// What the asker is told.
-    pub answer: Value,
+    pub(crate) answer: Value,
 }
 
 /// Carries out a command on the state.
 ///
 /// # Errors
 /// Why it is not carried out; the state is as it was, but for the clock.
-pub fn decide(state: &mut State, command: &Command, moment: Moment<'_>) -> Result<Decided, Refusal> {
+pub(crate) fn decide(state: &mut State, command: &Command, moment: Moment<'_>) -> Result<Decided, Refusal> {
     state.tick(moment.now);
     let now = state.now();
     let counters = state.counters();
@@ -76,7 +76,7 @@ pub fn decide(state: &mut State, command: &Command, moment: Moment<'_>) -> Resul
 ///
 /// # Errors
 /// They were not: the state is not to be trusted any more.
-pub fn revert(state: &mut State, events: &[Event], counters: Counters) -> Result<(), super::Damage> {
+pub(crate) fn revert(state: &mut State, events: &[Event], counters: Counters) -> Result<(), super::Damage> {
     events.iter().rev().try_for_each(|event| state.apply(&event.change.inverse()))?;
     state.counters = counters;
     Ok(())

@@ -2,8 +2,8 @@
 
 use crate::goals::model::random::Random;
 use crate::goals::model::{
-    Act, ClaimFilter, Command, Decided, EdgeKind, Event, Finish, Moment, Ms, NewGoal, NewTask, Reference, Refusal,
-    Rows, State, StatusChange, TaskStatus, decide,
+    Act, ClaimFilter, Command, EdgeKind, Event, Finish, Moment, Ms, NewGoal, NewTask, Reference, Refusal, Rows, State,
+    StatusChange, TaskStatus, decide,
 };
 use serde_json::Value;
 
@@ -22,9 +22,9 @@ impl World {
 
     pub(super) fn run(&mut self, command: &Command) -> Result<Value, Refusal> {
         let moment = Moment { now: self.now, actor: "tester", random: &mut self.random };
-        let Decided { events, answer } = decide(&mut self.state, command, moment)?;
-        self.log.extend(events);
-        Ok(answer)
+        let decided = decide(&mut self.state, command, moment)?;
+        self.log.extend(decided.events);
+        Ok(decided.answer)
     }
 
     pub(super) fn ok(&mut self, command: &Command) -> Value {

@@ -20,14 +20,7 @@ pub(in crate::inside) const KNOWN: &[Known] = &[
     (
         "cache_info",
         &[],
-        &[
-            "version",
-            "uptime_days",
-            "connected_clients",
-            "used_memory_human",
-            "total_commands_processed",
-            "keyspace",
-        ],
+        &["version", "uptime_days", "connected_clients", "used_memory_human", "total_commands_processed", "keyspace"],
     ),
     ("cache_ping", &[], &["success", "message"]),
 ];
@@ -40,7 +33,11 @@ pub(in crate::inside) fn rows(backend: &str) -> Vec<Row> {
         "keyspace": {"keys": "<number>", "expires": "<number>", "avg_ttl": "<number>"},
     });
     vec![
-        ok("cache_set", json!({"key": "test", "value": "hello world", "ttl": 60}), json!({"success": true, "key": "test"})),
+        ok(
+            "cache_set",
+            json!({"key": "test", "value": "hello world", "ttl": 60}),
+            json!({"success": true, "key": "test"}),
+        ),
         ok("cache_get", json!({"key": "test"}), json!({"key": "test", "value": "hello world", "found": true})),
         ok("cache_get", json!({"key": "absent"}), json!({"key": "absent", "value": null, "found": false})),
         ok("cache_set", json!({"key": "json", "value": "{\"a\": [1]}"}), json!({"success": true, "key": "json"})),
@@ -77,10 +74,6 @@ pub(in crate::inside) fn rows(backend: &str) -> Vec<Row> {
         fails("cache_get", json!({}), "validation", "key"),
         fails("cache_get", json!({"key": "a", "more": 1}), "validation", "more"),
         ok("cache_flush", json!({}), json!({"success": true, "deleted": 3, "warning": "<text>"})),
-        ok(
-            "cache_keys",
-            json!({}),
-            json!({"pattern": "*", "keys": [], "count": 0, "complete": true}),
-        ),
+        ok("cache_keys", json!({}), json!({"pattern": "*", "keys": [], "count": 0, "complete": true})),
     ]
 }

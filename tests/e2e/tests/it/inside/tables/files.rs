@@ -55,7 +55,11 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
     vec![
         ok("write_file", json!({"file_path": "a.txt", "content": "hello", "encoding": "utf-8"}), written("a.txt", 5)),
         ok("write_file", json!({"file_path": "sub/b.md", "content": "x\n", "create_dirs": true}), written("b.md", 2)),
-        ok("read_file", json!({"file_path": "a.txt", "encoding": "utf-8"}), json!({"content": "hello", "metadata": metadata})),
+        ok(
+            "read_file",
+            json!({"file_path": "a.txt", "encoding": "utf-8"}),
+            json!({"content": "hello", "metadata": metadata}),
+        ),
         ok(
             "list_directory",
             json!({"dir_path": ".", "include_hidden": true, "recursive": true}),
@@ -75,7 +79,12 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
             json!({"pattern": "a.???", "include_hidden": true, "max_depth": 2}),
             searched("a.???", "a.txt", 2),
         ),
-        fails("write_file", json!({"file_path": "none/c.txt", "content": "x", "create_dirs": false}), "not_found", "none"),
+        fails(
+            "write_file",
+            json!({"file_path": "none/c.txt", "content": "x", "create_dirs": false}),
+            "not_found",
+            "none",
+        ),
         fails("read_file", json!({"file_path": "absent.txt"}), "not_found", "absent.txt"),
         fails("read_file", json!({"file_path": "/etc/passwd"}), "denied", "/etc/passwd"),
         fails("read_file", json!({"file_path": "../x"}), "denied", ".."),

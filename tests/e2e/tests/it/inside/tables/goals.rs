@@ -79,7 +79,11 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
         ok(
             "create_goal",
             json!({"description": "Ship it", "priority": "high", "repos": ["org/app"], "metadata": {"a": 1}}),
-            goal(one, "planned", &json!({"description": "Ship it", "priority": "high", "repos": ["org/app"], "metadata": {"a": 1}})),
+            goal(
+                one,
+                "planned",
+                &json!({"description": "Ship it", "priority": "high", "repos": ["org/app"], "metadata": {"a": 1}}),
+            ),
         ),
         ok("break_down_goal", json!({"goal_id": one, "subtasks": subtasks}), goal(one, "in_progress", &json!({}))),
         ok(
@@ -106,7 +110,11 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
             json!({"…": true, "tasks": [task("TASK-0001", "pending", &json!({})), task("TASK-0003", "pending", &json!({}))]}),
         ),
         ok("generate_execution_plan", json!({"goal_id": one}), plan),
-        ok("get_task", json!({"task_id": "TASK-0002"}), task("TASK-0002", "pending", &json!({"_cache_status": served}))),
+        ok(
+            "get_task",
+            json!({"task_id": "TASK-0002"}),
+            task("TASK-0002", "pending", &json!({"_cache_status": served})),
+        ),
         ok(
             "delete_task",
             json!({"task_id": "TASK-0003"}),
@@ -144,10 +152,22 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
             json!({"goal_id": one, "description": "Ship it now", "priority": "low", "repos": ["org/web"], "metadata": {"b": 2}}),
             goal(one, "in_progress", &json!({"description": "Ship it now", "priority": "low", "repos": ["org/web"]})),
         ),
-        ok("update_task_status", json!({"task_id": "TASK-0002", "status": "completed"}), task("TASK-0002", "completed", &json!({}))),
+        ok(
+            "update_task_status",
+            json!({"task_id": "TASK-0002", "status": "completed"}),
+            task("TASK-0002", "completed", &json!({})),
+        ),
         ok("get_goal", json!({"goal_id": one}), json!({"…": true, "id": one, "status": "completed"})),
-        ok("create_goal", json!({"description": "Another"}), goal("GOAL-0002", "planned", &json!({"priority": "medium"}))),
-        ok("update_goal", json!({"goal_id": "GOAL-0002", "status": "cancelled"}), goal("GOAL-0002", "cancelled", &json!({}))),
+        ok(
+            "create_goal",
+            json!({"description": "Another"}),
+            goal("GOAL-0002", "planned", &json!({"priority": "medium"})),
+        ),
+        ok(
+            "update_goal",
+            json!({"goal_id": "GOAL-0002", "status": "cancelled"}),
+            goal("GOAL-0002", "cancelled", &json!({})),
+        ),
         fails("create_goal", json!({"description": " "}), "validation", "description"),
         fails("create_goal", json!({"description": "x", "priority": "urgent"}), "validation", "urgent"),
         fails("get_goal", json!({"goal_id": "GOAL-9999"}), "not_found", "GOAL-9999"),
@@ -161,12 +181,7 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
         ),
         fails("list_goals", json!({"status": "odd"}), "validation", "odd"),
         fails("update_task_status", json!({"task_id": "TASK-0001", "status": "odd"}), "validation", "odd"),
-        fails(
-            "update_goal",
-            json!({"goal_id": one, "description": "x", "expected_version": 1}),
-            "conflict",
-            "version",
-        ),
+        fails("update_goal", json!({"goal_id": one, "description": "x", "expected_version": 1}), "conflict", "version"),
         ok(
             "delete_goal",
             json!({"goal_id": one}),

@@ -33,7 +33,8 @@ fn ran(path: &str, status: &str, done: u32, total: u32, output: &str) -> Value {
 /// `slow`, whose `a.md` echoes `first` and sleeps for a minute.
 pub(in crate::inside) fn rows() -> Vec<Row> {
     let created = |project: &str, more: &Value| {
-        let mut created = json!({"success": true, "project": project, "project_dir": format!("<{project}>"), "message": "<text>"});
+        let mut created =
+            json!({"success": true, "project": project, "project_dir": format!("<{project}>"), "message": "<text>"});
         for (name, value) in more.as_object().into_iter().flatten() {
             created[name] = value.clone();
         }
@@ -66,13 +67,25 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
             json!({"task_path": "task_001.md", "base_dir": "listed", "timeout_seconds": 30}),
             ran("task_001.md", "completed", 1, 1, "<one>"),
         ),
-        ok("run_task", json!({"command": "echo direct", "base_dir": "listed"}), json!({"…": true, "success": true, "output": "<direct>"})),
+        ok(
+            "run_task",
+            json!({"command": "echo direct", "base_dir": "listed"}),
+            json!({"…": true, "success": true, "output": "<direct>"}),
+        ),
         ok(
             "run_all_tasks",
             json!({"base_dir": "empty", "resume": false}),
-            all(2, 0, json!([ran("task_001.md", "completed", 1, 1, "<one>"), ran("task_002.md", "completed", 1, 1, "<two>")])),
+            all(
+                2,
+                0,
+                json!([ran("task_001.md", "completed", 1, 1, "<one>"), ran("task_002.md", "completed", 1, 1, "<two>")]),
+            ),
         ),
-        ok("run_all_tasks", json!({"base_dir": "empty", "resume": true}), json!({"…": true, "success": true, "tasks_executed": 0, "tasks_skipped": 2})),
+        ok(
+            "run_all_tasks",
+            json!({"base_dir": "empty", "resume": true}),
+            json!({"…": true, "success": true, "tasks_executed": 0, "tasks_skipped": 2}),
+        ),
         ok(
             "run_task",
             json!({"task_path": "a.md", "base_dir": "slow", "timeout_seconds": 1}),

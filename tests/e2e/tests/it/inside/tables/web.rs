@@ -81,7 +81,10 @@ pub(in crate::inside) fn rows(place: &str) -> Vec<Row> {
         ok(
             "search_and_fetch",
             json!({"query": "engines", "max_results": 2, "fetch_content": true}),
-            found("engines", &json!({"items": [read, unread], "fetch_summary": {"attempted": 2, "successful": 1, "failed": 1}})),
+            found(
+                "engines",
+                &json!({"items": [read, unread], "fetch_summary": {"attempted": 2, "successful": 1, "failed": 1}}),
+            ),
         ),
         ok(
             "parallel_search_with_filters",
