@@ -118,12 +118,12 @@ fn engine(name: &str, shortcut: &str, address: SocketAddr) -> String {
 /// `address`, and one that is nowhere.
 fn searx(folder: &Path, address: SocketAddr) -> Option<Listening> {
     let program = require_program("searx-run")?;
-    let example = std::fs::read_to_string(SEARX_EXAMPLE).expect("expected the example of the package");
+    let example = std::fs::read_to_string(SEARX_EXAMPLE).unwrap();
     // The second is let go again: who asks there is refused.
     let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let (own, gone) = (free(), free());
-    let (before, rest) = example.split_once("\nengines:").expect("expected engines");
-    let after = &rest[rest.find("\nlocales:").expect("expected locales")..];
+    let (before, rest) = example.split_once("\nengines:").unwrap();
+    let after = &rest[rest.find("\nlocales:").unwrap()..];
     let before = before.replacen("port : 8888", &format!("port : {}", own.port()), 1);
     let before = before.replacen("ultrasecretkey", "a key of the test's own", 1);
     // Newer examples have the formats already.

@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Instant;
 
+/// A call: tool and arguments.
+type Asked = (&'static str, Value);
+
 /// A contender: how it is started, and its words for writing and reading one thing.
 struct Contender<'a> {
     name: &'static str,
     start: Box<dyn Fn() -> Command + 'a>,
-    write: Option<fn(usize) -> (&'static str, Value)>,
-    read: fn(&str) -> (&'static str, Value),
+    write: Option<fn(usize) -> Asked>,
+    read: fn(&str) -> Asked,
 }
 
 /// One that runs.
@@ -58,7 +61,7 @@ impl Running {
     }
 
     /// The middle of the times of these calls, in microseconds.
-    fn middle(&mut self, calls: usize, call: impl Fn(usize) -> (&'static str, Value)) -> u64 {
+    fn middle(&mut self, calls: usize, call: impl Fn(usize) -> Asked) -> u64 {
         let mut times: Vec<u64> = (0..calls)
             .map(|number| {
                 let begun = Instant::now();
@@ -98,7 +101,7 @@ fn measure(contender: &Contender<'_>, page: &str, calls: usize) {
 }
 
 /// Two processes write different things at once; how many are there afterwards, as a third sees it.
-fn two(contender: &Contender<'_>, write: fn(usize) -> (&'static str, Value), calls: usize) -> String {
+fn two(contender: &Contender<'_>, write: fn(usize) -> Asked, calls: usize) -> String {
     let mut pair = [0, 1].map(|_| Running::start((contender.start)()).0);
     let mut refused = 0;
     for number in 0..calls {
