@@ -44,11 +44,7 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, order: Arc<AtomicU8
                     CUT_BEHIND => {
                         server.write_all(said).await.unwrap();
                         // The answer is there, and nobody gets it.
-<<<<<<< HEAD
-                        let _answer = server.read(&mut down).await.unwrap();
-=======
                         assert!(server.read(&mut down).await.unwrap() > 0);
->>>>>>> w-store
                         return;
                     }
                     _ => server.write_all(said).await.unwrap(),
