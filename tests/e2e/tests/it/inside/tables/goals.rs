@@ -163,11 +163,6 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
             json!({"description": "Another"}),
             goal("GOAL-0002", "planned", &json!({"priority": "medium"})),
         ),
-        ok(
-            "update_goal",
-            json!({"goal_id": "GOAL-0002", "status": "cancelled"}),
-            goal("GOAL-0002", "cancelled", &json!({})),
-        ),
         fails("create_goal", json!({"description": " "}), "validation", "description"),
         fails("create_goal", json!({"description": "x", "priority": "urgent"}), "validation", "urgent"),
         fails("get_goal", json!({"goal_id": "GOAL-9999"}), "not_found", "GOAL-9999"),
@@ -182,6 +177,11 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
         fails("list_goals", json!({"status": "odd"}), "validation", "odd"),
         fails("update_task_status", json!({"task_id": "TASK-0001", "status": "odd"}), "validation", "odd"),
         fails("update_goal", json!({"goal_id": one, "description": "x", "expected_version": 1}), "conflict", "version"),
+        ok(
+            "update_goal",
+            json!({"goal_id": "GOAL-0002", "status": "cancelled"}),
+            goal("GOAL-0002", "cancelled", &json!({})),
+        ),
         ok(
             "delete_goal",
             json!({"goal_id": one}),
