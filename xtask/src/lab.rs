@@ -1,7 +1,9 @@
 //! `cargo xtask lab`: what takes long or wants a quiet machine. Each loop is bounded and leaves
 //! one line in `BENCH.md`, so that a claim there has its command beside it.
 
+mod beside;
 mod board;
+mod goals;
 mod pages;
 
 mod stores;
@@ -45,9 +47,15 @@ pub(crate) struct LabArgs {
     /// Sizes of the loops around one running switchboard
     #[command(flatten)]
     board: board::Sizes,
+    /// Sizes of the loops of the server `goals`
+    #[command(flatten)]
+    goals: goals::Sizes,
     /// Sizes of the loops of the store
     #[command(flatten)]
     stores: stores::Sizes,
+    /// Sizes of the comparison with servers of others
+    #[command(flatten)]
+    beside: beside::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -60,6 +68,7 @@ enum Loop {
     Hostile,
     Kills,
     StoreKills,
+    Beside,
     Parked,
     Held,
     Wake,
@@ -72,6 +81,9 @@ enum Loop {
     Fleet,
     Pages,
     CacheSpeed,
+    GoalsModel,
+    GoalsScale,
+    GoalsCrowd,
     Bench,
 }
 
@@ -83,6 +95,7 @@ impl Loop {
         Self::Hostile,
         Self::Kills,
         Self::StoreKills,
+        Self::Beside,
         Self::Parked,
         Self::Held,
         Self::Wake,
@@ -95,6 +108,9 @@ impl Loop {
         Self::Fleet,
         Self::Pages,
         Self::CacheSpeed,
+        Self::GoalsModel,
+        Self::GoalsScale,
+        Self::GoalsCrowd,
         Self::Bench,
     ];
 
@@ -104,6 +120,7 @@ impl Loop {
             Self::Hostile => "hostile",
             Self::Kills => "kills",
             Self::StoreKills => "store-kills",
+            Self::Beside => "beside",
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Wake => "wake",
@@ -116,6 +133,9 @@ impl Loop {
             Self::Fleet => "fleet",
             Self::Pages => "pages",
             Self::CacheSpeed => "cache-speed",
+            Self::GoalsModel => "goals-model",
+            Self::GoalsScale => "goals-scale",
+            Self::GoalsCrowd => "goals-crowd",
             Self::Bench => "bench",
         }
     }
@@ -136,8 +156,14 @@ impl Loop {
             Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
             Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
             Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
+            Self::Beside => {
+                "the servers inside beside server-memory, redis-mcp-server and mcp-server-fetch (--beside-calls)"
+            }
             Self::Pages => "the readable part of real pages, beside mcp-server-fetch",
             Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
+            Self::GoalsModel => "a million random operations on goals beside a naive model (--operations)",
+            Self::GoalsScale => "100 000 tasks with 300 000 edges on each database (--tasks)",
+            Self::GoalsCrowd => "64 agents that die and sleep over 10 000 tasks (--agents, --agent-tasks)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -167,8 +193,12 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Soak => board::soak(root, &args.board)?,
         Loop::HostileServers => board::hostile(root, &args.board)?,
         Loop::Fleet => board::fleet(root, &args.board)?,
+        Loop::Beside => beside::run(root, &args.beside, !args.dry_run)?,
         Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
+        Loop::GoalsModel => goals::model(root, &args.goals)?,
+        Loop::GoalsScale => goals::scale(root, &args.goals)?,
+        Loop::GoalsCrowd => goals::crowd(root, &args.goals)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };

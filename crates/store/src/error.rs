@@ -136,7 +136,8 @@ impl Error {
             Self::Foreign { .. } => "point `state.url` to a database of its own",
             Self::Full { .. } => "make room; writing goes on by itself when there is some",
             Self::Disk { .. } => "look at the disk (`dmesg`), then run `switchboard backup --verify`",
-            Self::Busy { .. } | Self::Unreachable { .. } => "try again; `switchboard doctor` shows who holds it up",
+            Self::Busy { .. } => "try again; `switchboard doctor` shows who holds it up",
+            Self::Unreachable { .. } => "see that the server of `state.url` runs and can be reached, then try again",
             Self::UnknownOutcome { .. } => "ask again with the same idempotency key: it will not happen twice",
             Self::Conflict { .. } => "read it again and repeat the change on what is there now",
             Self::Closed => "start the switchboard again",
@@ -178,6 +179,10 @@ fn of_system(place: String, error: &io::Error) -> (Error, Reach) {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             (Error::ReadOnly { place, detail }, Reach::Transaction)
+        }
+        // What TLS says of a certificate: it will say it again.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            (Error::Unreachable { place, detail }, Reach::Transaction)
         }
         _ => (Error::Unreachable { place, detail }, Reach::Broken),
     }

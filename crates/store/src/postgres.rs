@@ -85,6 +85,8 @@ struct Mark {
 enum Ended<T, E> {
     Done(Result<T, E>),
     Again(Error),
+    /// The time was over before it began: what failed before is the better reason.
+    Late,
 }
 
 // === impl Postgres ===
@@ -155,16 +157,26 @@ impl Postgres {
         let since = Instant::now();
         let until = since + deadline;
         let [mut pause, pause_max] = PAUSES;
+        let mut last = None;
         loop {
-            let error = match self.attempt(name, aim, job, until).await {
+            match self.attempt(name, aim, job, until).await {
                 Ended::Done(result) => return result,
-                Ended::Again(error) => error,
-            };
+                Ended::Again(error) => last = Some(error),
+                Ended::Late => {}
+            }
             if Instant::now() + pause >= until {
-                return Err(E::from(error));
+                return Err(E::from(last.unwrap_or_else(|| self.slow(name))));
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(pause_max);
+        }
+    }
+
+    fn slow(&self, name: &str) -> Error {
+        Error::Busy {
+            place: self.place.to_string(),
+            waited_ms: u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX),
+            detail: format!("`{name}` waited for the server"),
         }
     }
 
@@ -173,19 +185,14 @@ impl Postgres {
         F: for<'t> FnMut(&'t mut Tx) -> Running<'t, Result<T, E>> + Send,
         E: From<Error>,
     {
-        let slow = || Error::Busy {
-            place: self.place.to_string(),
-            waited_ms: u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX),
-            detail: format!("`{name}` waited for the server"),
-        };
         let (mut tx, mark) = match timeout_at(until, self.begin(aim)).await {
             Ok(Ok(begun)) => begun,
             Ok(Err((error, Reach::Broken | Reach::Passing))) => return Ended::Again(error),
             Ok(Err((error, _))) => return Ended::Done(Err(E::from(error))),
-            Err(_elapsed) => return Ended::Done(Err(E::from(slow()))),
+            Err(_elapsed) => return Ended::Late,
         };
         let Ok(result) = timeout_at(until, guarded(job, &mut tx)).await else {
-            return Ended::Done(Err(E::from(slow())));
+            return Ended::Done(Err(E::from(self.slow(name))));
         };
         match (tx.take_failure(), result) {
             (Some((error, Reach::Broken | Reach::Passing)), _) => Ended::Again(error),

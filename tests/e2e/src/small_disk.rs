@@ -26,7 +26,7 @@ impl SmallDisk {
         let size = format!("size={kib}k,mode=700");
         let mounted = run(command("mount").args(["-t", "tmpfs", "-o", &size, "small"]).arg(folder), SOON);
         if mounted.code != Some(0) {
-            eprintln!("skipped: no small disk can be mounted here: {}", mounted.stderr.trim());
+            crate::tell(&format!("skipped: no small disk can be mounted here: {}", mounted.stderr.trim()));
             return None;
         }
         Some(Self { folder: folder.to_owned() })

@@ -44,6 +44,18 @@ const TESTS: &[(&str, &str, &str)] = &[
     ),
     ("discovery.auto", "tests/e2e/tests/it/found.rs", "discovered_pending_approved_changed_and_pending_again"),
     ("discovery.interval", "tests/e2e/tests/it/found.rs", "the_daemon_says_what_it_found"),
+    ("cache.url", "tests/e2e/tests/it/redis.rs", "results_outlive_the_daemon_and_are_forgotten_when_they_are_cleared"),
+    ("cache.timeout", "tests/e2e/tests/it/redis.rs", "redis_may_take_as_long_as_the_configuration_says"),
+    (
+        "cache.entries_max",
+        "tests/e2e/tests/it/redis.rs",
+        "the_cache_in_this_process_holds_as_much_as_the_configuration_says",
+    ),
+    (
+        "cache.bytes_max",
+        "tests/e2e/tests/it/redis.rs",
+        "the_cache_in_this_process_holds_as_much_as_the_configuration_says",
+    ),
     ("roots", "crates/gateway/tests/upstream/duplex.rs", "a_legacy_server_may_ping_and_ask_for_roots"),
     ("servers.type", "tests/e2e/tests/it/sse.rs", "a_server_of_others_and_clients_of_others"),
     ("servers.command", "tests/e2e/tests/it/found.rs", "discovered_pending_approved_changed_and_pending_again"),

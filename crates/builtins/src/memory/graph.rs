@@ -64,7 +64,7 @@ impl Graph {
     /// Reads the server's file, or a whole graph as its `read_graph` answers. One unreadable line
     /// refuses all: nothing is left behind unnoticed.
     pub(crate) fn parse(text: &str) -> Result<Self, Unreadable> {
-        if let Some(whole) = serde_json::from_str::<serde_json::Value>(text).ok().filter(|whole| is_graph(whole)) {
+        if let Some(whole) = serde_json::from_str::<serde_json::Value>(text).ok().filter(is_graph) {
             return serde_json::from_value(whole).map_err(|error| Unreadable { line: 1, why: error.to_string() });
         }
         let mut graph = Self::default();

@@ -28,6 +28,8 @@ mod call;
 
 mod memory;
 
+mod goal;
+
 mod logs;
 
 mod connect;
@@ -108,6 +110,7 @@ pub(crate) enum Command {
     ApproveTools(approve_tools::Args),
     Cache(cache::Args),
     Memory(memory::Args),
+    Goal(goal::Args),
     Logs(logs::Args),
     Connect(connect::Args),
     Serve(serve::Args),
@@ -171,6 +174,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::ApproveTools(args) => approve_tools::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
         Command::Memory(args) => memory::run(&args, context),
+        Command::Goal(args) => goal::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),

@@ -1,6 +1,7 @@
 //! Loops that show what single cases cannot: that nothing grows, and what it costs. Each is small here;
 //! `cargo xtask lab NAME` makes it large and files the figures, which are lines on stderr.
 
+mod beside;
 mod cache;
 mod crowd;
 mod cycles;

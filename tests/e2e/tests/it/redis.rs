@@ -140,6 +140,34 @@ fn the_server_cache_says_so_when_redis_fails_and_keeps_nothing_back() {
 }
 
 #[test]
+fn redis_may_take_as_long_as_the_configuration_says() {
+    let Some(redis) = Redis::start() else { return };
+    let config = format!("[cache]\nurl = \"{}\"\ntimeout = \"40ms\"\n", redis.url());
+    let board = Home::new(&config).offering("cache").start();
+    board.server_in("cache", "ready");
+    redis.hold();
+    let slow = answer(&board, "cache_set", json!({"key": "k", "value": "x"}));
+    redis.release();
+    let why = slow["error"].as_str().unwrap_or_default();
+    assert!(slow["type"] == "connection" && why.contains("within 40 ms"), "expected the time: {slow}");
+}
+
+#[test]
+fn the_cache_in_this_process_holds_as_much_as_the_configuration_says() {
+    let board = Home::new("[cache]\nentries_max = 3\nbytes_max = \"2KiB\"\n").offering("cache").start();
+    board.server_in("cache", "ready");
+    for key in ["a", "b", "c", "d"] {
+        answer(&board, "cache_set", json!({"key": key, "value": "x"}));
+    }
+    assert_eq!(answer(&board, "cache_keys", json!({}))["keys"], json!(["b", "c", "d"]), "expected the oldest to go");
+    let large = answer(&board, "cache_set", json!({"key": "large", "value": "x".repeat(2000)}));
+    assert_eq!(large["type"], "validation", "expected it to find no room: {large}");
+    answer(&board, "cache_set", json!({"key": "large", "value": "x".repeat(1500)}));
+    let left = answer(&board, "cache_keys", json!({}))["keys"].clone();
+    assert_eq!(left, json!(["d", "large"]), "expected others to make room");
+}
+
+#[test]
 fn keys_are_used_from_the_command_line() {
     let board = Home::new("").offering("cache").start();
     board.server_in("cache", "ready");

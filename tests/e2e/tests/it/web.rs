@@ -75,13 +75,13 @@ fn pages_are_read_through_both_eras_and_only_where_it_is_open() {
     let board = Switchboard::start(&format!("[servers.web]\nbuiltin = \"web\"\noptions = {options}\n"));
     let at = |path: &str| format!("http://127.0.0.1:{port}{path}");
     let modern = board.modern();
-    let page = structured(&modern, "web__web_fetch", json!({ "url": at("/to") }));
+    let page = structured(&modern, "web_fetch", json!({ "url": at("/to") }));
     assert_eq!((&page["status_code"], &page["title"]), (&json!(200), &json!("A page")));
     assert_eq!(page["final_url"], at("/article"));
     assert!(page["content"].as_str().unwrap().starts_with("## Head\n\nThe words"), "{page}");
     assert_eq!((&page["truncated"], &page["next_start"]), (&json!(true), &json!(500)));
     let legacy = board.legacy();
-    let further = structured(&legacy, "web__web_fetch", json!({ "url": at("/article"), "start": 500 }));
+    let further = structured(&legacy, "web_fetch", json!({ "url": at("/article"), "start": 500 }));
     assert!(!further["content"].as_str().unwrap().contains("Head"));
     let urls = json!([at("/article"), at("/private/x"), at("/inside"), at("/picture"), at("/none")]);
     let batch = structured(&modern, "web__batch_fetch_urls", json!({ "urls": urls, "timeout": 10 }));
@@ -91,9 +91,9 @@ fn pages_are_read_through_both_eras_and_only_where_it_is_open() {
     for (url, word) in
         [("http://127.0.0.2/", "this machine"), ("http://169.254.169.254/", "not open"), ("ftp://x/", "ftp")]
     {
-        assert!(modern.failure("web__web_fetch", json!({ "url": url })).contains(word), "{url}");
+        assert!(modern.failure("web_fetch", json!({ "url": url })).contains(word), "{url}");
     }
-    let nobody = modern.failure("web__web_search", json!({ "query": "x" }));
+    let nobody = modern.failure("web_search", json!({ "query": "x" }));
     assert!(nobody.contains("SEARXNG_URL"), "{nobody}");
 }
 
@@ -118,12 +118,12 @@ fn engine(name: &str, shortcut: &str, address: SocketAddr) -> String {
 /// `address`, and one that is nowhere.
 fn searx(folder: &Path, address: SocketAddr) -> Option<Listening> {
     let program = require_program("searx-run")?;
-    let example = std::fs::read_to_string(SEARX_EXAMPLE).expect("expected the example of the package");
+    let example = std::fs::read_to_string(SEARX_EXAMPLE).unwrap();
     // The second is let go again: who asks there is refused.
     let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let (own, gone) = (free(), free());
-    let (before, rest) = example.split_once("\nengines:").expect("expected engines");
-    let after = &rest[rest.find("\nlocales:").expect("expected locales")..];
+    let (before, rest) = example.split_once("\nengines:").unwrap();
+    let after = &rest[rest.find("\nlocales:").unwrap()..];
     let before = before.replacen("port : 8888", &format!("port : {}", own.port()), 1);
     let before = before.replacen("ultrasecretkey", "a key of the test's own", 1);
     // Newer examples have the formats already.
@@ -152,7 +152,7 @@ fn a_real_search_engine_answers_and_its_silent_engines_are_told() {
     let config =
         format!("[servers.web]\nbuiltin = \"web\"\nenv = {{ SEARXNG_URL = \"http://{}\" }}\n", searx.address());
     let board = Switchboard::start(&config);
-    let found = structured(&board.modern(), "web__web_search", json!({ "query": "only words", "max_results": 5 }));
+    let found = structured(&board.modern(), "web_search", json!({ "query": "only words", "max_results": 5 }));
     assert_eq!((&found["query"], &found["provider"]), (&json!("only words"), &json!("searxng")));
     let item = &found["items"][0];
     assert_eq!((&item["title"], &item["link"]), (&json!("One & only"), &json!("http://127.0.0.1:1/one")));

@@ -70,7 +70,7 @@ impl Kept {
     }
 
     /// Decides what is asked for and writes it; may be tried again.
-    pub(super) async fn carry_out(&mut self, tx: &mut Tx, asked: &[Box<Asked>]) -> Result<Vec<Answer>, Error> {
+    pub(super) async fn carry_out(&mut self, tx: &mut Tx, asked: &[Asked]) -> Result<Vec<Answer>, Error> {
         self.take_back();
         let head = tx.lock_stream(goals::STREAM).await?;
         self.catch_up(tx, &head).await?;
@@ -116,7 +116,7 @@ impl Kept {
     }
 
     /// Appends the events and brings the tables in line.
-    async fn write(&mut self, tx: &mut Tx, head: Head, asked: &[Box<Asked>]) -> Result<(), Error> {
+    async fn write(&mut self, tx: &mut Tx, head: Head, asked: &[Asked]) -> Result<(), Error> {
         if self.pending.is_empty() {
             return Ok(());
         }

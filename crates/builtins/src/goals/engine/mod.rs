@@ -8,6 +8,8 @@ mod history;
 mod kept;
 mod rows;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod tests;
 
 use super::model::{Command, Refusal, State};
@@ -182,7 +184,7 @@ impl Owner {
             let mut next = Some(first);
             while let Some(job) = next {
                 match job {
-                    Job::Write(asked, sender) => writes.push((asked, sender)),
+                    Job::Write(asked, sender) => writes.push((*asked, sender)),
                     Job::Read(look) => reads.push(look),
                 }
                 let room = writes.len() + reads.len() < TOGETHER_MAX;
@@ -193,7 +195,7 @@ impl Owner {
         }
     }
 
-    async fn work(&self, writes: Vec<(Box<Asked>, oneshot::Sender<Answer>)>, reads: Vec<Look>) {
+    async fn work(&self, writes: Vec<(Asked, oneshot::Sender<Answer>)>, reads: Vec<Look>) {
         let (asked, senders): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         let mut seen = Ok(());
         if asked.is_empty() {
@@ -223,7 +225,7 @@ impl Owner {
     }
 
     /// Decides and keeps.
-    async fn write(&self, asked: Vec<Box<Asked>>) -> Result<Vec<Answer>, store::Error> {
+    async fn write(&self, asked: Vec<Asked>) -> Result<Vec<Answer>, store::Error> {
         let asked = Arc::new(asked);
         let kept = Arc::clone(&self.kept);
         let answers = self
@@ -255,7 +257,7 @@ impl Owner {
         if over {
             let sweep = Asked { command: Command::Sweep, actor: "switchboard".to_owned(), key: None };
             // Where nothing can be written, reading still goes on.
-            let _swept = self.write(vec![Box::new(sweep)]).await;
+            let _swept = self.write(vec![sweep]).await;
         }
         Ok(())
     }

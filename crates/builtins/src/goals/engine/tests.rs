@@ -30,18 +30,18 @@ impl Clock for Hand {
 }
 
 /// A database of a test's own.
-struct Base {
-    place: Place,
+pub(super) struct Base {
+    pub(super) place: Place,
     _folder: TempDir,
 }
 
 impl Base {
-    fn file() -> Self {
+    pub(super) fn file() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { place: Place::File(folder.path().join("state.db")), _folder: folder }
     }
 
-    async fn postgres() -> Option<Self> {
+    pub(super) async fn postgres() -> Option<Self> {
         let server = std::env::var("SWITCHBOARD_TEST_POSTGRES").ok()?;
         let folder = tempfile::tempdir().unwrap();
         let unique = folder.path().file_name().unwrap().to_string_lossy().replace(['.', '-'], "_").to_lowercase();
@@ -57,7 +57,7 @@ impl Base {
         Store::open(self.place.clone(), Options::default()).await.unwrap()
     }
 
-    async fn goals(&self) -> Goals {
+    pub(super) async fn goals(&self) -> Goals {
         Goals::new(self.store().await)
     }
 }

@@ -23,13 +23,6 @@ pub(super) struct Answer<V>(Value, PhantomData<V>);
 #[derive(Debug, JsonSchema)]
 pub(super) struct Item {}
 
-/// Several.
-#[derive(Debug, JsonSchema)]
-pub(super) struct Items {
-    #[expect(dead_code, reason = "of the schema")]
-    tasks: Vec<Value>,
-}
-
 /// Of which nothing is said.
 #[derive(Debug, JsonSchema)]
 pub(super) struct Anything {}

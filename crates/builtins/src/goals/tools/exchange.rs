@@ -49,7 +49,7 @@ pub(super) async fn save(desk: Desk, _context: CallContext, asked: Save) -> Resu
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Restore {
-    /// Its state_json, or the text of a file.
+    /// Exported, or a file's text.
     state_json: Value,
     #[serde(default)]
     format: Format,

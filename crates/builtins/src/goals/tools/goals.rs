@@ -86,7 +86,6 @@ struct Subtask {
     estimated_effort: Option<String>,
     #[serde(default)]
     tools: Vec<Value>,
-    /// Checks to pass.
     #[serde(default)]
     acceptance: Vec<String>,
     #[schemars(skip)]
@@ -219,7 +218,6 @@ pub(super) struct Update {
     priority: Option<Priority>,
     status: Option<GoalStatus>,
     repos: Option<Vec<Value>>,
-    /// Merged; null removes.
     metadata: Option<Map<String, Value>>,
     expected_version: Option<u64>,
     idempotency_key: Option<String>,

@@ -10,7 +10,7 @@ mod goals;
 mod look;
 mod tasks;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 mod work;
 
 use super::engine::Goals;

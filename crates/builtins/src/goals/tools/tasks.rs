@@ -3,7 +3,7 @@
 //! It deliberately leaves claims to `work`.
 
 use super::Desk;
-use super::answer::{self, Answer, Anything, Item, Items};
+use super::answer::{self, Answer, Anything, Item};
 use crate::goals::model::{
     BATCH_MAX, Command, Dependents, Estimate, Priority, Refusal, StatusChange, TaskChange, TaskStatus, view,
 };
@@ -25,7 +25,7 @@ pub(super) struct Next {
 }
 
 /// The best ready tasks, by priority.
-pub(super) async fn next(desk: Desk, _context: CallContext, asked: Next) -> Result<Answer<Items>, Failure> {
+pub(super) async fn next(desk: Desk, _context: CallContext, asked: Next) -> Result<Answer<Anything>, Failure> {
     let limit = answer::bounded(asked.limit, NEXT, NEXT_MAX);
     let tasks = desk
         .read(move |state| {
@@ -142,7 +142,7 @@ pub(super) struct BatchGet {
 }
 
 /// Each id is answered, in the order of asking: the task, or that there is none (S0-12).
-pub(super) async fn batch_get(desk: Desk, _context: CallContext, asked: BatchGet) -> Result<Answer<Items>, Failure> {
+pub(super) async fn batch_get(desk: Desk, _context: CallContext, asked: BatchGet) -> Result<Answer<Anything>, Failure> {
     let total = asked.task_ids.len();
     if total > BATCH_MAX {
         return Err(answer::failure(

@@ -111,10 +111,10 @@ pub(super) async fn gate(desk: Desk, context: CallContext, asked: SetGate) -> Re
 pub(super) struct Undo {
     /// From goal_history.
     seq: i64,
-    idempotency_key: Option<String>,
 }
 
 pub(super) async fn undo(desk: Desk, context: CallContext, asked: Undo) -> Result<Answer<Anything>, Failure> {
+    // What is undone is not undone twice: it needs no key.
     let command = desk.goals.undoing(asked.seq).await.map_err(answer::failure)?;
-    desk.write(&context, command, asked.idempotency_key).await.map(Answer::of)
+    desk.write(&context, command, None).await.map(Answer::of)
 }

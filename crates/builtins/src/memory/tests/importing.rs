@@ -4,7 +4,7 @@ use super::{Caller, on_each, texts};
 use crate::memory::Options;
 use crate::memory::graph::observations;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn entity(name: &str, kind: &str, observations: &[&str]) -> Value {
     json!({"type": "entity", "name": name, "entityType": kind, "observations": observations})
@@ -24,10 +24,13 @@ async fn import(me: &Caller, graph: &[Value]) -> [u64; 4] {
     ["created", "updated", "unchanged", "links"].map(|what| done[what].as_u64().unwrap())
 }
 
+/// Observations of the memories of an entity, with their place among these.
+type Parts = Vec<(u64, Vec<String>)>;
+
 /// The graph that the memories hold, as lines in no order.
 async fn exported(me: &Caller) -> BTreeSet<String> {
     let mut graph = BTreeSet::new();
-    let mut entities: std::collections::BTreeMap<String, (Value, Vec<(u64, Vec<String>)>)> = Default::default();
+    let mut entities: BTreeMap<String, (Value, Parts)> = BTreeMap::new();
     let all = me.call("get_all_memories", json!({"limit": 200})).await;
     for memory in all["memories"].as_array().unwrap() {
         let read = me.call("get_memory", json!({"memory_id": memory["id"]})).await;

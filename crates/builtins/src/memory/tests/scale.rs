@@ -18,6 +18,9 @@ const AT_ONCE: usize = 100;
 /// Searches of each kind.
 const SEARCHES: usize = 40;
 
+/// Makes a question.
+type Asked = fn(&mut Dice) -> String;
+
 /// Numbers without end, the same each time.
 struct Dice(u64);
 
@@ -79,12 +82,12 @@ async fn a_search_among_very_many_is_quick() {
         let filled = begun.elapsed();
         let me = fixture.caller("alice");
         let mut dice = Dice(11);
-        let kinds: [(&str, &dyn Fn(&mut Dice) -> String); 5] = [
-            ("one rare word", &|dice| word(2_000 + dice.roll(15_000))),
-            ("one frequent word", &|dice| word(1 + dice.roll(5))),
-            ("four frequent words", &|dice| (0..4).map(|_| word(1 + dice.roll(30))).collect::<Vec<_>>().join(" ")),
-            ("a sentence", &|dice| (0..12).map(|_| dice.word()).collect::<Vec<_>>().join(" ")),
-            ("the beginning of a word", &|dice| word(dice.roll(20_000)).chars().take(3).collect()),
+        let kinds: [(&str, Asked); 5] = [
+            ("one rare word", |dice| word(2_000 + dice.roll(15_000))),
+            ("one frequent word", |dice| word(1 + dice.roll(5))),
+            ("four frequent words", |dice| (0..4).map(|_| word(1 + dice.roll(30))).collect::<Vec<_>>().join(" ")),
+            ("a sentence", |dice| (0..12).map(|_| dice.word()).collect::<Vec<_>>().join(" ")),
+            ("the beginning of a word", |dice| word(dice.roll(20_000)).chars().take(3).collect()),
         ];
         let store = if matches!(fixture.place, Place::File(_)) { "SQLite" } else { "PostgreSQL" };
         println!("{store}: {count} memories written in {:.1} s", filled.as_secs_f64());

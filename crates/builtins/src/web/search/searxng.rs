@@ -60,7 +60,7 @@ pub(super) fn read(body: &[u8]) -> Result<Answer, serde_json::Error> {
 }
 
 fn hit(hit: Hit) -> Option<Item> {
-    let link = hit.img_src.and_then(|own| if own.starts_with("//") { Some(format!("https:{own}")) } else { Some(own) });
+    let link = hit.img_src.map(|own| if own.starts_with("//") { format!("https:{own}") } else { own });
     let link = link.filter(|link| !link.is_empty()).or(hit.url)?;
     Some(Item { mime: hit.mimetype.filter(|kind| !kind.is_empty()), ..item(hit.title, link, hit.content)? })
 }

@@ -11,3 +11,5 @@ mod kills;
 mod migrations;
 
 mod servers;
+
+mod unanswered;

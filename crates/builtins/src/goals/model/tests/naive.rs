@@ -451,9 +451,9 @@ impl Naive {
     }
 
     fn remove(&mut self, mut gone: BTreeSet<u64>, cascade: bool) {
-        while cascade {
+        loop {
             let more = self.waiting(&gone);
-            if more.is_empty() {
+            if more.is_empty() || !cascade {
                 break;
             }
             gone.extend(more);

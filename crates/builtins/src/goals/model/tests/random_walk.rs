@@ -219,7 +219,7 @@ fn g_01_the_model_is_as_the_naive_one_says_whatever_is_asked() {
                     .map(|at| &loaded.task(at).unwrap().row.id)
                     .eq(world.state.ready(None).map(|at| &world.state.task(at).unwrap().row.id))
             );
-            let again = Command::Import(Box::new(Bundle::default()));
+            let again = Command::Import(Box::<Bundle>::default());
             assert!(world.run(&again).is_ok());
         }
     }

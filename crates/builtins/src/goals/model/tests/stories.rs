@@ -351,7 +351,7 @@ fn nobody_waits_for_ever_and_what_unblocks_most_goes_first() {
     let mut world = World::new(1);
     world.ok(&Command::CreateGoal(Box::new(NewGoal { description: "g".into(), ..NewGoal::default() })));
     let task = |priority| NewTask { description: "x".into(), priority, ..NewTask::default() };
-    let mut add = |world: &mut World, tasks| {
+    let add = |world: &mut World, tasks| {
         world.ok(&Command::BreakDown { goal: "GOAL-0001".into(), tasks, expected_version: None })
     };
     add(&mut world, vec![task(Priority::Low), task(Priority::Medium), task(Priority::High), task(Priority::High)]);
