@@ -42,7 +42,7 @@ impl Context {
     }
 
     /// What a person approved for this data folder, when this command looked first; nothing where
-    /// that cannot be read. A runtime must not be the first to ask.
+    /// that cannot be read.
     pub(crate) fn approvals(&self) -> Approvals {
         let read = || {
             let Ok(data) = self.data_folder() else { return Approvals::default() };

@@ -13,6 +13,7 @@ use crate::data_folder::DataFolder;
 use crate::report::Report;
 use config::{Approvals, Config};
 use store::{Options, Place, Store};
+use tokio::runtime::Handle;
 
 /// What lasts.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ pub(crate) async fn local(data: &DataFolder) -> Result<Store, Report> {
 }
 
 /// What a person approved on this machine, for commands that look only: nothing is made or moved
-/// where no daemon was yet. Not to be called in a runtime.
+/// where no daemon was yet.
 ///
 /// # Errors
 /// Those of [`State::open`].
@@ -69,14 +70,22 @@ pub(crate) fn read_approvals(data: &DataFolder) -> Result<Approvals, Report> {
     if !data.state().exists() {
         return Ok(moved::old_approvals(data));
     }
-    let failed_to_start = |error| Report::failed("the runtime cannot be started").cause(error);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed_to_start)?;
-    runtime.block_on(async {
-        let store = local(data).await?;
-        let approvals = documents::read_approvals(&store).await;
-        store.close().await;
-        approvals.map_err(|error| failed(&error))
-    })
+    let read = || {
+        let failed_to_start = |error| Report::failed("the runtime cannot be started").cause(error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed_to_start)?;
+        runtime.block_on(async {
+            let store = local(data).await?;
+            let approvals = documents::read_approvals(&store).await;
+            store.close().await;
+            approvals.map_err(|error| failed(&error))
+        })
+    };
+    if Handle::try_current().is_err() {
+        return read();
+    }
+    // Who asks is in a runtime already, and a thread has one at a time.
+    let asked = std::thread::scope(|scope| scope.spawn(read).join());
+    asked.unwrap_or_else(|_| Err(Report::failed("what was approved cannot be read")))
 }
 
 /// Changes what a person approved on this machine, whoever else changes it meanwhile. Not to be
@@ -139,4 +148,20 @@ pub(crate) async fn approvals_now(store: &Store) -> Result<Approvals, store::Err
 /// A failure of a store, with what to do about it.
 pub(crate) fn failed(error: &store::Error) -> Report {
     Report::failed(error.to_string()).hint(error.hint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use config::Environment;
+
+    #[tokio::test]
+    async fn approvals_can_be_read_from_within_a_runtime() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::new(folder.path().to_owned(), &Environment::default());
+        assert_eq!(read_approvals(&data).unwrap(), Approvals::default());
+        assert!(!data.state().exists(), "a look makes nothing");
+        local(&data).await.unwrap().close().await;
+        assert_eq!(read_approvals(&data).unwrap(), Approvals::default());
+    }
 }

@@ -37,7 +37,10 @@ pub(super) async fn keep(gateway: Arc<Gateway>, store: Store, mut written: Catal
         let mut last = tokio::select! {
             () = ended.cancelled() => true,
             told = desired.changed() => told.is_err(),
-            told = changed.changed() => told.is_err() || is_over(&ended, PAUSE).await,
+            told = changed.changed() => told.is_err() || tokio::select! {
+                over = is_over(&ended, PAUSE) => over,
+                told = desired.changed() => told.is_err(),
+            },
             over = is_over(&ended, RETRY_PAUSE), if failing => over,
         };
         let (stored, receiver) = gateway.stored();

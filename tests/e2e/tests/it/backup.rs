@@ -50,14 +50,23 @@ fn acts(home: &Home) -> Vec<String> {
     events.iter().map(|event| event["what"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn save(client: &impl e2e::Client, text: &str) {
-    let saved = client.call("memory__save_memory", json!({ "text": text }));
+/// Stops a server and waits until that is kept.
+#[track_caller]
+fn stop(board: &Switchboard) {
+    assert_eq!(board.cli(&["stop", "db"]).code, Some(0));
+    let store = board.data().join("state.db");
+    let wanted = || look(&store, "SELECT body FROM documents WHERE kind = 'desired'");
+    eventually(SOON, "what a person wants to be kept", || wanted().contains("db"));
+}
+
+fn save(client: &impl e2e::Client, text: &str, space: &str) {
+    let saved = client.call("memory__save_memory", json!({ "text": text, "namespace": space }));
     assert!(saved["isError"] != true, "expected a memory to be saved: {saved}");
 }
 
 /// How many memories with this word there are.
 fn memories(client: &impl e2e::Client, word: &str) -> usize {
-    let found = client.call("memory__search_memories", json!({ "query": word }));
+    let found = client.call("memory__search_memories", json!({ "query": word, "namespace": "ours" }));
     let found = found["structuredContent"]["memories"].as_array().unwrap_or_else(|| panic!("expected some: {found}"));
     // The search is generous: words that are alike count a little, too.
     found.iter().filter(|memory| memory["text"].as_str().is_some_and(|text| text.contains(word))).count()
@@ -73,7 +82,7 @@ fn under_load<T>(board: &Switchboard, work: impl FnOnce() -> T) -> T {
             scope.spawn(move || {
                 while !ended.load(Ordering::Relaxed) {
                     client.text("s__count", json!({}));
-                    save(&client, "said meanwhile");
+                    save(&client, "said meanwhile", "theirs");
                 }
             });
         }
@@ -87,11 +96,11 @@ fn under_load<T>(board: &Switchboard, work: impl FnOnce() -> T) -> T {
 fn f_54_what_was_backed_up_under_load_is_there_again_after_everything_was_lost() {
     let board = home().start();
     board.server_in("s", "ready");
-    assert_eq!(board.cli(&["stop", "db"]).code, Some(0));
+    stop(&board);
     let calls = |home: &Home| good(home, &["logs", "--calls", "-n", "100000"])["calls"].as_array().unwrap().len();
     let client = board.modern();
     client.text("s__count", json!({}));
-    (0..5).for_each(|number| save(&client, &format!("known before {number}")));
+    (0..5).for_each(|number| save(&client, &format!("known before {number}"), "ours"));
     eventually(SOON, "the first records and the first deed to be kept", || {
         calls(board.home()) > 0 && acts(board.home()) == ["stopped"]
     });
@@ -250,9 +259,8 @@ fn a_backup_of_either_database_is_restored_into_either() {
     let own = fs::read_to_string(shared.config()).unwrap();
     shared.write_config(&format!("state.url = {url:?}\n{own}"));
     let board = home().start();
-    save(&board.modern(), "first kept in a file");
-    assert_eq!(board.cli(&["stop", "db"]).code, Some(0));
-    eventually(SOON, "the deed to be kept", || acts(board.home()) == ["stopped"]);
+    save(&board.modern(), "first kept in a file", "ours");
+    stop(&board);
     let first = shared.place("first").display().to_string();
     good(board.home(), &["backup", &first]);
     drop(board.stop());
@@ -261,7 +269,7 @@ fn a_backup_of_either_database_is_restored_into_either() {
     let board = shared.start();
     board.server_in("db", "stopped");
     assert_eq!(memories(&board.modern(), "file"), 1, "expected what was in SQLite to be in PostgreSQL");
-    save(&board.modern(), "second kept on a server");
+    save(&board.modern(), "second kept on a server", "ours");
     let second = board.home().place("second").display().to_string();
     let written = good(board.home(), &["backup", &second]);
     assert!(written["members"].to_string().contains("state/shared.db"), "{written}");
