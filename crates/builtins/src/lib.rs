@@ -18,6 +18,7 @@ pub mod web;
 pub mod beneath;
 mod blocking;
 mod moment;
+mod person;
 mod programs;
 mod progress;
 mod spawner;

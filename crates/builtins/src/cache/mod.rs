@@ -7,6 +7,7 @@ mod arguments;
 mod json;
 mod tools;
 
+use crate::person;
 use protocol::tools::{Effect, Tool};
 use protocol::{CallContext, ToolServer};
 use schemars::JsonSchema;
@@ -42,7 +43,7 @@ impl Desk {
     fn names(&self, context: &CallContext) -> Namespace {
         match self.shared {
             true => Namespace::new(SHARED_AREA, "all"),
-            false => Namespace::new(AREA, context.principal.as_str()),
+            false => Namespace::new(AREA, person::of(context.principal.as_str())),
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! It deliberately knows no rules of the gateway: who may not use the server does not get here.
 
+use crate::person;
 use protocol::CallContext;
 use protocol::tools::{Failure, FailureKind};
 
@@ -10,11 +11,6 @@ use protocol::tools::{Failure, FailureKind};
 pub(crate) const NAMESPACE_BYTES_MAX: usize = 64;
 /// The longest part of a client's name that is kept, in bytes.
 const CLIENT_BYTES_MAX: usize = 64;
-
-/// Names of the person at this machine: over the daemon's own socket, and over loopback as long as
-/// no tokens are set up. What one client was told the other shall know.
-const PERSON: &str = "local";
-const ANONYMOUS: &str = "anonymous-loopback";
 
 /// A caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +35,7 @@ impl Who {
 
     /// The caller's own space.
     pub(crate) fn own(&self) -> SpaceName {
-        let name = if self.principal == ANONYMOUS { PERSON } else { &self.principal };
-        SpaceName(format!("~{name}"))
+        SpaceName(format!("~{}", person::of(&self.principal)))
     }
 
     /// The space that a call is about: the shared one that it names, else the caller's own.
