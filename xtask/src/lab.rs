@@ -4,6 +4,8 @@
 mod beside;
 mod board;
 mod goals;
+
+mod memory;
 mod pages;
 
 mod stores;
@@ -50,6 +52,9 @@ pub(crate) struct LabArgs {
     /// Sizes of the loops of the server `goals`
     #[command(flatten)]
     goals: goals::Sizes,
+    /// Sizes of the loop of the server `memory`
+    #[command(flatten)]
+    memory: memory::Sizes,
     /// Sizes of the loops of the store
     #[command(flatten)]
     stores: stores::Sizes,
@@ -84,6 +89,7 @@ enum Loop {
     GoalsModel,
     GoalsScale,
     GoalsCrowd,
+    MemoryScale,
     Bench,
 }
 
@@ -111,6 +117,7 @@ impl Loop {
         Self::GoalsModel,
         Self::GoalsScale,
         Self::GoalsCrowd,
+        Self::MemoryScale,
         Self::Bench,
     ];
 
@@ -136,6 +143,7 @@ impl Loop {
             Self::GoalsModel => "goals-model",
             Self::GoalsScale => "goals-scale",
             Self::GoalsCrowd => "goals-crowd",
+            Self::MemoryScale => "memory-scale",
             Self::Bench => "bench",
         }
     }
@@ -164,6 +172,7 @@ impl Loop {
             Self::GoalsModel => "a million random operations on goals beside a naive model (--operations)",
             Self::GoalsScale => "100 000 tasks with 300 000 edges on each database (--tasks)",
             Self::GoalsCrowd => "64 agents that die and sleep over 10 000 tasks (--agents, --agent-tasks)",
+            Self::MemoryScale => "searches among 100 000 memories on each database (--memories)",
             Self::Bench => "all figures, five rounds, with peers, into BENCH.md",
         }
     }
@@ -199,6 +208,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::GoalsModel => goals::model(root, &args.goals)?,
         Loop::GoalsScale => goals::scale(root, &args.goals)?,
         Loop::GoalsCrowd => goals::crowd(root, &args.goals)?,
+        Loop::MemoryScale => memory::scale(root, &args.memory)?,
         // It writes its own part of the page.
         Loop::Bench => return figures(root, !args.dry_run),
     };

@@ -36,7 +36,7 @@ pub(super) fn crowd(root: &Path, sizes: &Sizes) -> Result<String> {
     told(root, &variables, "g_02", "goals-crowd: ")
 }
 
-fn told(root: &Path, variables: &[(&str, u64)], test: &str, mark: &str) -> Result<String> {
+pub(super) fn told(root: &Path, variables: &[(&str, u64)], test: &str, mark: &str) -> Result<String> {
     let databases = Databases::start()?;
     let mut command = tool::cargo(root);
     databases.tell(&mut command);

@@ -90,7 +90,7 @@ async fn a_search_among_very_many_is_quick() {
             ("the beginning of a word", |dice| word(dice.roll(20_000)).chars().take(3).collect()),
         ];
         let store = if matches!(fixture.place, Place::File(_)) { "SQLite" } else { "PostgreSQL" };
-        println!("{store}: {count} memories written in {:.1} s", filled.as_secs_f64());
+        eprintln!("memory-scale: {store}: {count} memories written in {:.1} s", filled.as_secs_f64());
         for (kind, query) in kinds {
             let mut took = Vec::new();
             for number in 0..SEARCHES {
@@ -104,13 +104,18 @@ async fn a_search_among_very_many_is_quick() {
             }
             took.sort();
             let at = |share: usize| took[(took.len() - 1) * share / 100].as_secs_f64() * 1000.0;
-            println!("{store}: {kind}: p50 {:.1} ms, p95 {:.1} ms, longest {:.1} ms", at(50), at(95), at(100));
+            eprintln!(
+                "memory-scale: {store}: {kind}: p50 {:.1} ms, p95 {:.1} ms, longest {:.1} ms",
+                at(50),
+                at(95),
+                at(100)
+            );
             // Generous: nothing here may depend on the number of memories as such.
             assert!(took[took.len() / 2] < Duration::from_secs(1), "{kind}");
         }
         let begun = Instant::now();
         assert_eq!(me.call("get_all_memories", json!({})).await["total"], count);
-        println!("{store}: a page of all: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0);
+        eprintln!("memory-scale: {store}: a page of all: {:.1} ms", begun.elapsed().as_secs_f64() * 1000.0);
     })
     .await;
 }

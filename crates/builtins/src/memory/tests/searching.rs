@@ -4,7 +4,8 @@ use super::{on_each, texts};
 use crate::memory::Options;
 use crate::memory::content::Content;
 use crate::memory::words;
-use proptest::prelude::*;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
 use serde_json::json;
 use store::memories::score;
 
@@ -99,34 +100,31 @@ fn naive(texts: &[String], query: &str) -> Vec<(i64, String)> {
     ranked.into_iter().map(|(sum, index)| (sum, texts[index].clone())).collect()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
-
-    #[test]
-    fn the_order_is_that_of_bm25(
-        // Two letters: no word is the beginning of others.
-        texts in proptest::collection::vec(proptest::collection::vec("[ab][ab]", 1..12), 1..25),
-        query in proptest::collection::vec("[ab][ab]", 1..4),
-    ) {
-        let mut texts: Vec<String> = texts.into_iter().map(|words| words.join(" ")).collect();
-        let mut seen = std::collections::BTreeSet::new();
-        texts.retain(|text| seen.insert(text.clone()));
-
-        let query = query.join(" ");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(on_each(Options::default(), async |fixture| {
-            let me = fixture.caller("alice");
+#[tokio::test]
+async fn the_order_is_that_of_bm25() {
+    /// Collections that are searched, each somebody's own.
+    const CASES: usize = 12;
+    // Two letters: no word is the beginning of others.
+    let words = |most: usize| proptest::collection::vec("[ab][ab]", 1..most).prop_map(|words| words.join(" "));
+    let case = (proptest::collection::btree_set(words(12), 1..25), words(4));
+    on_each(Options::default(), async |fixture| {
+        let mut runner = TestRunner::default();
+        for number in 0..CASES {
+            let (texts, query) = case.new_tree(&mut runner).unwrap().current();
+            let texts: Vec<String> = texts.into_iter().collect();
+            let me = fixture.caller(&format!("case {number}"));
             for text in &texts {
-                fixture.pass(std::time::Duration::from_millis(2));
                 me.save(text).await;
             }
             let found = me.call("search_memories", json!({"query": query, "limit": 50})).await;
             let expected = naive(&texts, &query);
             let score = |text: &str| expected.iter().find(|(_, one)| one == text).map(|(score, _)| *score);
             let scores: Vec<Option<i64>> = super::texts(&found).into_iter().map(score).collect();
-            assert_eq!(scores, expected.iter().map(|(score, _)| Some(*score)).collect::<Vec<_>>());
-        }));
-    }
+            let expected: Vec<Option<i64>> = expected.iter().map(|(score, _)| Some(*score)).collect();
+            assert_eq!(scores, expected, "{query:?} in {texts:?}");
+        }
+    })
+    .await;
 }
 
 #[test]
