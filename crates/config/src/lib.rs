@@ -39,6 +39,7 @@ mod inside;
 mod life;
 mod oauth;
 mod reach;
+mod section_keys;
 mod server;
 mod service;
 mod services;

@@ -271,22 +271,20 @@ impl<'a> Work<'a> {
         let health = crate::health::health(self, &reach);
         let isolation = self.isolation();
         let (port, resources) = (host::port(self, &reach, isolation), host::resources(self));
-        let install = host::install(self);
+        let (install, data) = (host::install(self), host::data(self));
         let install_timeout = duration_or_default(self.field("install_timeout"), SERVER_KEYS, "install_timeout");
         let guards = self.guards(&reach);
         let duration = |name| duration_or_default(self.field(name), SERVER_KEYS, name);
         let [startup_timeout, stop_timeout, connect_timeout] =
             ["startup_timeout", "stop_timeout", "connect_timeout"].map(duration);
         let (request_timeout, request_timeout_max) = self.request_timeouts();
-        let data = host::data(self);
         let texts = |name| owned(texts_of(self.field(name)));
         let settings = declaration.settings;
         let record = |name, of_all| {
             let own = flag_of(self.field(name));
             own.unwrap_or_else(|| settings.flag("records", RECORDS_KEYS, of_all))
         };
-        let extra = raw.extra.iter();
-        let extra = extra.map(|entry| (entry.key.clone(), entry.value.to_json()));
+        let extra = raw.extra.iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
         Server {
             name: raw.name.clone(),
             reduced,

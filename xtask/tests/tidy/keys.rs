@@ -15,7 +15,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("LISTEN_KEYS", &["listen"]),
     ("CATALOG_KEYS", &["catalog"]),
     ("NAMES_KEYS", &["names"]),
-    ("RECORDS_KEYS", &["entry", "records"]),
+    ("RECORDS_KEYS", &["entry", "records", "keeping()", "config.records"]),
     ("DISCOVERY_KEYS", &["asked", "discovery"]),
     ("TOP_KEYS", &["config"]),
     ("TOOLS_KEYS", &["tools"]),
@@ -52,6 +52,8 @@ const RESOLVED: &[(&str, &str)] = &[
     // A default for the servers, which `RECORDS_KEYS` is about.
     // Defaults for the servers, whose own keys are read.
     ("TOP_KEYS.defaults", "servers"),
+    // Servers inside that nobody declared are servers like others.
+    ("TOP_KEYS.builtins", "servers"),
     ("TOP_KEYS.records", "servers"),
     // What makes a container of a server is in its `Reach`.
     ("SERVER_KEYS.image", "reach"),
@@ -71,7 +73,7 @@ const RESOLVED: &[(&str, &str)] = &[
 ];
 
 /// Fields of the variants of `Reach`, which are taken out of it by a pattern.
-const OF_REACH: &[&str] = &["url", "headers", "dialect", "builtin", "allow_changes"];
+const OF_REACH: &[&str] = &["url", "headers", "dialect", "builtin", "allow_changes", "options"];
 
 #[test]
 fn every_key_is_read() {
@@ -128,7 +130,7 @@ fn keys(table: &str) -> Vec<String> {
         let body = limits.split("\nlimits! {\n").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
         return body.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect();
     }
-    let tables = ["keys", "service_keys"].map(|name| read(format!("crates/config/src/{name}.rs"))).concat();
+    let tables = ["keys", "service_keys", "section_keys"].map(|name| read(format!("crates/config/src/{name}.rs"))).concat();
     let begin = format!("const {table}: &[Key] = &[");
     let body = tables.split(&begin).nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
     let entries = ["key(", "flag(", "text(", "time("];

@@ -1,3 +1,5 @@
+//! A small server of typed functions: what it says of itself, and what its calls answer.
+
 use super::{Effect, Failure, FailureKind, ResourceTemplate, Tool, ToolServer};
 use crate::{Call, CallContext, Object, Principal, Raw, Service, Text};
 use futures_util::FutureExt;

@@ -7,6 +7,8 @@ mod import;
 
 mod memory_command;
 
+mod offered;
+
 mod scenarios;
 
 mod table;

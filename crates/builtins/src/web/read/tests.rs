@@ -1,3 +1,5 @@
+//! The reader on small pages of the test's own, and on the real ones in `../shared/pages`.
+
 use super::inline::is_block;
 use super::tree::Tree;
 use super::{NoText, read, readable};
