@@ -3,12 +3,12 @@
 //! It deliberately is a copy: a long calculation holds nobody up.
 
 use super::effort;
-use super::rows::Estimate;
+use super::rows::{Estimate, Task};
 use super::state::{GoalAt, State, TaskAt};
 use super::words::{Priority, TaskStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The tasks of a goal.
 #[derive(Debug, Clone, Default)]
@@ -28,19 +28,14 @@ pub(crate) struct Graph {
 /// A task of the goal.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// Its number.
-    pub(crate) number: u64,
-    pub(crate) description: String,
-    pub(crate) kind: String,
+    /// Its row.
+    pub(crate) row: Arc<Task>,
+    /// Its status; of a what-if, what it would be.
     pub(crate) status: TaskStatus,
-    pub(crate) priority: Priority,
-    pub(crate) repo: Option<String>,
-    pub(crate) effort: Option<String>,
     /// How long it may take.
     pub(crate) estimate: Estimate,
     /// Nobody said how long it takes.
     pub(crate) is_assumed: bool,
-    pub(crate) capabilities: Vec<String>,
     /// Tasks of other goals that it still waits for.
     pub(crate) waits_elsewhere: Vec<String>,
 }
@@ -89,7 +84,7 @@ impl Node {
     /// `TASK-0001`.
     #[must_use]
     pub(crate) fn alias(&self) -> String {
-        format!("TASK-{:04}", self.number)
+        self.row.alias()
     }
 }
 
@@ -101,7 +96,13 @@ impl Graph {
     pub(crate) fn of(state: &State, goal: GoalAt) -> Self {
         let Some(slot) = state.goal(goal) else { return Self::default() };
         let tasks: Vec<TaskAt> = slot.tasks.iter().map(|(_, task)| *task).collect();
-        let places: HashMap<TaskAt, u32> = tasks.iter().copied().zip(0..).collect();
+        let mut places: Vec<Option<u32>> = vec![None; state.tasks.len()];
+        for (task, place) in tasks.iter().zip(0..) {
+            if let Some(of_task) = places.get_mut(task.0 as usize) {
+                *of_task = Some(place);
+            }
+        }
+        let place_of = |task: TaskAt| places.get(task.0 as usize).copied().flatten();
         let mut graph = Self {
             goal: slot.row.alias(),
             description: slot.row.description.clone(),
@@ -113,24 +114,18 @@ impl Graph {
             let Some(slot) = state.task(*task) else { continue };
             let mut waits_elsewhere = Vec::new();
             for (other, kind) in slot.waits_for() {
-                match (places.get(&other), state.task(other)) {
-                    (Some(earlier), _) => graph.tie(*earlier, place),
+                match (place_of(other), state.task(other)) {
+                    (Some(earlier), _) => graph.tie(earlier, place),
                     (None, Some(other)) if !kind.is_met(other.row.status) => waits_elsewhere.push(other.row.alias()),
                     _ => {}
                 }
             }
             let estimate = effort::of(&slot.row);
             graph.nodes.push(Node {
-                number: slot.row.number,
-                description: slot.row.description.clone(),
-                kind: slot.row.kind.clone(),
+                row: slot.row.clone(),
                 status: slot.row.status,
-                priority: slot.row.priority,
-                repo: slot.row.repo.clone(),
-                effort: slot.row.estimated_effort.clone(),
                 estimate: estimate.unwrap_or_else(effort::assumed),
                 is_assumed: estimate.is_none(),
-                capabilities: slot.row.capabilities.clone(),
                 waits_elsewhere,
             });
         }
@@ -181,7 +176,7 @@ impl Graph {
             }
         }
         let planned = |mut nodes: Vec<u32>| -> Vec<PlannedTask> {
-            nodes.sort_by_key(|node| self.nodes.get(*node as usize).map(|node| (node.priority, node.number)));
+            nodes.sort_by_key(|node| self.nodes.get(*node as usize).map(|node| (node.row.priority, node.row.number)));
             nodes.into_iter().filter_map(|node| self.planned(node)).collect()
         };
         let phases: Vec<Phase> = phases
@@ -205,17 +200,17 @@ impl Graph {
         let node = self.nodes.get(at as usize)?;
         let mut before: Vec<&Node> =
             self.before.get(at as usize)?.iter().filter_map(|other| self.nodes.get(*other as usize)).collect();
-        before.sort_by_key(|node| node.number);
-        before.dedup_by_key(|node| node.number);
+        before.sort_by_key(|node| node.row.number);
+        before.dedup_by_key(|node| node.row.number);
         Some(PlannedTask {
             id: node.alias(),
-            description: node.description.clone(),
-            kind: node.kind.clone(),
+            description: node.row.description.clone(),
+            kind: node.row.kind.clone(),
             status: node.status,
-            priority: node.priority,
+            priority: node.row.priority,
             dependencies: before.into_iter().map(Node::alias).collect(),
-            estimated_effort: node.effort.clone(),
-            repo: node.repo.clone(),
+            estimated_effort: node.row.estimated_effort.clone(),
+            repo: node.row.repo.clone(),
             waits_elsewhere: node.waits_elsewhere.clone(),
         })
     }

@@ -20,8 +20,8 @@ pub(crate) const DEPENDENCIES_MAX: usize = 1_000;
 pub(crate) const BATCH_MAX: usize = 1_000;
 /// Gates of one task.
 pub(crate) const GATES_MAX: usize = 64;
-/// Rows of one import.
-pub(crate) const IMPORT_ROWS_MAX: usize = 500_000;
+/// Rows of one import: it is one transaction, and all other writers wait for it.
+pub(crate) const IMPORT_ROWS_MAX: usize = 100_000;
 /// Overdue leases that are ended with one command; the others follow with the next.
 pub(crate) const SWEEP_MAX: usize = 256;
 /// Ready tasks that a claim looks at before it says that none fits.

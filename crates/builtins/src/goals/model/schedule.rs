@@ -167,10 +167,10 @@ impl Graph {
     #[must_use]
     pub(crate) fn with(mut self, what_if: &WhatIf) -> Self {
         for node in &mut self.nodes {
-            if what_if.without.contains(&node.number) {
+            if what_if.without.contains(&node.row.number) {
                 node.status = super::words::TaskStatus::Cancelled;
             }
-            if let Some(hours) = what_if.hours.get(&node.number) {
+            if let Some(hours) = what_if.hours.get(&node.row.number) {
                 (node.estimate, node.is_assumed) = (Estimate { p50: *hours, p90: *hours }, false);
             }
         }
@@ -305,7 +305,7 @@ fn parallelism(graph: &Graph, times: &Times) -> usize {
 fn bottleneck<'a>(open: impl Iterator<Item = &'a Node>) -> Option<Bottleneck> {
     let mut hours: BTreeMap<&str, f64> = BTreeMap::new();
     for node in open {
-        for capability in &node.capabilities {
+        for capability in &node.row.capabilities {
             *hours.entry(capability).or_default() += node.estimate.p50;
         }
     }
