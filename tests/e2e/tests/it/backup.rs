@@ -66,7 +66,7 @@ fn save(client: &impl e2e::Client, text: &str, space: &str) {
 
 /// How many memories with this word there are.
 fn memories(client: &impl e2e::Client, word: &str) -> usize {
-    let found = client.call("memory__search_memories", json!({ "query": word, "namespace": "ours" }));
+    let found = client.call("memory__search_memories", json!({ "query": word, "namespace": "ours", "limit": 50 }));
     let found = found["structuredContent"]["memories"].as_array().unwrap_or_else(|| panic!("expected some: {found}"));
     // The search is generous: words that are alike count a little, too.
     found.iter().filter(|memory| memory["text"].as_str().is_some_and(|text| text.contains(word))).count()
@@ -104,10 +104,12 @@ fn f_54_what_was_backed_up_under_load_is_there_again_after_everything_was_lost()
     eventually(SOON, "the first records and the first deed to be kept", || {
         calls(board.home()) > 0 && acts(board.home()) == ["stopped"]
     });
+    assert_eq!(memories(&client, "before"), 5);
     let before = calls(board.home());
     let file = board.home().place("backup.tar.gz").display().to_string();
     let write = ["backup", &file, "--with-data", "--passphrase-file", "words"];
     let written = under_load(&board, || good(board.home(), &write));
+    assert_eq!(memories(&client, "before"), 5, "expected them to be found while others are saved");
     let names = written["members"].to_string();
     for expected in ["state/local.db", "config/", "secrets/keys", "data/s/"] {
         assert!(names.contains(expected), "expected {expected}: {names}");
