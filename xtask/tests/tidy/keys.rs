@@ -130,7 +130,8 @@ fn keys(table: &str) -> Vec<String> {
         let body = limits.split("\nlimits! {\n").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
         return body.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect();
     }
-    let tables = ["keys", "service_keys", "section_keys"].map(|name| read(format!("crates/config/src/{name}.rs"))).concat();
+    let tables =
+        ["keys", "service_keys", "section_keys"].map(|name| read(format!("crates/config/src/{name}.rs"))).concat();
     let begin = format!("const {table}: &[Key] = &[");
     let body = tables.split(&begin).nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
     let entries = ["key(", "flag(", "text(", "time("];

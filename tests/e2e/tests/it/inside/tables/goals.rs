@@ -51,6 +51,13 @@ fn kept() -> Value {
 }
 
 pub(in crate::inside) fn rows() -> Vec<Row> {
+    let mut rows = looks();
+    rows.extend(changes());
+    rows
+}
+
+/// A goal that is broken down, and everything that looks at it.
+fn looks() -> Vec<Row> {
     let served = json!({"enabled": "<flag>", "persistence": "<sql>", "served_from": "<text>", "cache_hit": "<flag>"});
     let subtasks = json!([
         {"description": "research", "type": "documentation", "priority": "high", "repo": "org/app",
@@ -124,6 +131,13 @@ pub(in crate::inside) fn rows() -> Vec<Row> {
         ok("save_state_to_cache", json!({}), json!({"…": true, "success": true, "state_json": "<text>"})),
         ok("restore_state_from_cache", json!({"state_json": "{{9.state_json}}"}), json!({"…": true})),
         ok("get_cache_status", json!({}), json!({"…": true, "cache_enabled": "<flag>"})),
+    ]
+}
+
+/// What changes a goal and its tasks, and what is refused.
+fn changes() -> Vec<Row> {
+    let one = "GOAL-0001";
+    vec![
         ok(
             "update_task_status",
             json!({"task_id": "TASK-0001", "status": "in_progress"}),
