@@ -84,7 +84,9 @@ struct Pages {
     kept: Option<Kept>,
     /// Pages written since it was counted.
     uncounted: u32,
-    /// When records may be removed next.
+    /// When it was looked at last whether records are too old.
+    retained: Instant,
+    /// After the store failed it is left alone until then.
     retain_after: Instant,
     /// Whether the last write failed: a full disk is reported once, not once per page.
     failing: bool,
@@ -154,8 +156,9 @@ fn page_bytes_max(bytes_max: usize) -> usize {
 
 impl Pages {
     fn new(gateway: Arc<Gateway>, store: Store) -> Self {
-        let retain_after = Instant::now();
-        Self { gateway, store, gathered: None, kept: None, uncounted: 0, retain_after, failing: false }
+        let now = Instant::now();
+        let (retained, retain_after) = (now, now);
+        Self { gateway, store, gathered: None, kept: None, uncounted: 0, retained, retain_after, failing: false }
     }
 
     /// Waits for something to do and does it; says whether there is a next turn.
@@ -253,7 +256,7 @@ impl Pages {
         let keep_ms = i64::try_from(self.keeping().keep.as_millis()).unwrap_or(i64::MAX);
         let left_ms = oldest.saturating_add(keep_ms).saturating_sub(milliseconds(SystemTime::now()));
         let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or_default()).min(LOOK_AGAIN);
-        Some((Instant::now() + left).max(self.retain_after))
+        Some((Instant::now() + left).max(self.retained + RETAIN_PAUSE).max(self.retain_after))
     }
 
     fn is_too_much(&self) -> bool {
@@ -279,18 +282,17 @@ impl Pages {
             }
             Err(error) => Err(error),
         };
-        let pause = match kept {
+        self.retained = Instant::now();
+        match kept {
             Ok(kept) => {
                 self.kept = Some(kept);
                 self.uncounted = 0;
-                RETAIN_PAUSE
             }
             Err(error) => {
                 self.failed(&error);
-                RETRY_PAUSE
+                self.retain_after = self.retained + RETRY_PAUSE;
             }
-        };
-        self.retain_after = Instant::now() + pause;
+        }
     }
 }
 

@@ -119,6 +119,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("servers.replicas", "tests/e2e/tests/it/life.rs", "one_of_three_dies_and_nobody_else_notices"),
     ("servers.pin", "tests/e2e/tests/it/life.rs", "a_pinned_caller_stays_where_it_is"),
     ("servers.watch", "tests/e2e/tests/it/life.rs", "a_changed_file_starts_it_anew"),
+    ("records.keep", "tests/e2e/tests/it/state.rs", "records_go_when_they_are_older_than_keep_says"),
     (
         "servers.data",
         "tests/e2e/tests/it/backup.rs",

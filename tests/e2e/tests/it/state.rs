@@ -131,3 +131,22 @@ fn what_people_did_is_written_down_and_a_change_of_it_is_found() {
     assert_eq!(broken.code, Some(1), "{broken:?}");
     assert!(broken.stderr.contains("entry 2 is not right"), "{}", broken.stderr);
 }
+
+#[test]
+fn records_go_when_they_are_older_than_keep_says() {
+    let home = Home::new(&one());
+    let board = home.start();
+    board.modern().text("s__count", json!({}));
+    eventually(SOON, "the first record", || calls(&board).len() == 1);
+    let home = board.stop();
+    // The body says when it was for people; the page says it for the store.
+    let two_days = "UPDATE call_records SET from_ms = from_ms - 172800000, to_ms = to_ms - 172800000";
+    meddle(&home.data().join("state.db"), two_days);
+    let board = home.start();
+    board.modern().text("s__count", json!({}));
+    eventually(SOON, "both records, since one of two days is kept", || calls(&board).len() == 2);
+    let home = board.stop();
+    home.write_config(&format!("records.keep = \"1d\"\n{}", one()));
+    let board = home.start();
+    eventually(SOON, "the old one to go, and the new one to stay", || calls(&board).len() == 1);
+}
