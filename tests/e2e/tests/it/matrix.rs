@@ -194,7 +194,7 @@ fn a_client_over_stdio_without_a_daemon() {
     let Some(peers) = require_peers() else { return };
     let home = Home::new(&entry("fixture", "mcp-fixture", &["stdio"]));
     let mut client = peers.script_command("ts1_client.mjs");
-    client.arg("stdio").args(home.words(&["connect"])).env("HOME", home.folder());
+    client.arg("stdio").args(home.words(&["connect"])).env("HOME", home.folder()).env("SWITCHBOARD_BUILTINS", "");
     let text = "This is a simple text response for testing.";
     let played = play(client, &[Step::until("fixture__test_simple_text", json!({}), text)]);
     let step = played.steps.first();

@@ -123,7 +123,9 @@ fn one_that_is_served_alone_runs_programs_and_leaves_nothing() {
     ask(1, &json!({"command": "ls"}));
     ask(2, &json!({"command": "./stubborn", "timeout": 300}));
     let answer = talk.hear("the answer", |message| message["id"] == json!(1));
-    assert_eq!(answer["result"]["structuredContent"]["stdout"], json!("stubborn\n"), "{answer}");
+    // The other may have begun to write beside it.
+    let listed = answer["result"]["structuredContent"]["stdout"].as_str().unwrap_or_default();
+    assert!(listed.ends_with("stubborn\n"), "{answer}");
     let tree = with_sleepers(talk.pid());
     e2e::kill(talk.pid());
     eventually(AFTERLIFE, &format!("nothing left of {tree:?}"), || tree.alive().is_empty());

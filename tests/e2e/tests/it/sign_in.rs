@@ -219,7 +219,7 @@ fn without_a_daemon_the_same_sign_in_serves_a_client_of_its_own() {
     // It runs since before anybody signed in, and nobody tells it.
     let words = home.words(&["connect"]);
     let mut client = e2e::command(&words[0]);
-    client.args(&words[1..]).env("HOME", home.folder());
+    client.args(&words[1..]).env("HOME", home.folder()).env("SWITCHBOARD_BUILTINS", "");
     let mut talk = e2e::Talk::start(client);
     let read = json!({"name": "notes__read_notes", "arguments": {}});
     let tools = talk.ask(&Modern::message(json!("before"), "tools/list", json!({})));

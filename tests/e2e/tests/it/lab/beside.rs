@@ -201,7 +201,7 @@ fn fetch(peers: &Peers, home: &Home, calls: usize) {
             name: "mcp-server-fetch",
             start: Box::new(|| {
                 let mut start = command(peers.python("mcp-server-fetch"));
-                start.arg("--ignore-robots-txt");
+                start.args(["--ignore-robots-txt", "--allow-private-ips"]);
                 start
             }),
             write: None,
