@@ -19,6 +19,7 @@ const END: &str = "<!-- beside:end -->\n";
 
 /// How many calls of each kind are measured.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Sizes {
     /// How many calls of each kind are measured beside others
     #[arg(long, default_value_t = 200)]

@@ -15,6 +15,7 @@ const HEAD: &str = "| fault | mode | calls | p50 µs calm | p50 µs hurt | p99 �
 
 /// How large the loops are.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Sizes {
     /// Seconds that the healthy server is watched beside each fault
     #[arg(long, default_value_t = 10)]

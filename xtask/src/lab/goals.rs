@@ -8,6 +8,7 @@ use std::path::Path;
 
 /// How large the loops are.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Sizes {
     /// Random operations of the model test
     #[arg(long, default_value_t = 1_000_000)]

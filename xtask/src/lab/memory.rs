@@ -7,6 +7,7 @@ use std::path::Path;
 
 /// How large it is.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Sizes {
     /// How many memories are searched
     #[arg(long, default_value_t = 100_000)]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 /// How often each is done.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Sizes {
     /// How many writers of the store are killed, on each database
     #[arg(long, default_value_t = 1_000)]
