@@ -74,7 +74,9 @@ impl Running {
     }
 
     fn resident_kib(&self) -> u64 {
-        Tree::of(self.talk.pid()).processes().iter().map(|process| Burden::of(process.pid).resident_kib).sum()
+        let below: u64 =
+            Tree::of(self.talk.pid()).processes().iter().map(|process| Burden::of(process.pid).resident_kib).sum();
+        Burden::of(self.talk.pid()).resident_kib + below
     }
 }
 
