@@ -11,8 +11,9 @@ use crate::goals::model::{
 
 /// Operations of the test; the lab says more.
 const STEPS: u64 = 20_000;
-/// Tasks that are kept at a time: few enough that they meet.
+/// Tasks and goals that are kept at a time: few enough that they meet.
 const TASKS_MAX: usize = 40;
+const GOALS_MAX: usize = 12;
 
 fn steps() -> u64 {
     std::env::var("SWITCHBOARD_LAB_MODEL").ok().and_then(|steps| steps.parse().ok()).unwrap_or(STEPS)
@@ -97,6 +98,9 @@ fn command(random: &mut Random, naive: &Naive, now: i64) -> Command {
     let dependents = one(random, &[Dependents::Refuse, Dependents::Detach, Dependents::Cascade]);
     let full = naive.tasks.len() > TASKS_MAX;
     match random.below(100) {
+        0..4 if naive.goals.len() > GOALS_MAX => {
+            Command::DeleteGoal { goal: goal(random, naive), dependents, expected_version: None }
+        }
         0..4 => Command::CreateGoal(Box::new(NewGoal { description: "g".into(), ..NewGoal::default() })),
         4..14 if !full => break_down(random, naive),
         4..20 => Command::DeleteTask { task: alias(task(random, naive)), dependents, expected_version: None },
