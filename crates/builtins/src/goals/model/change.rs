@@ -46,7 +46,7 @@ pub(crate) struct Event {
     pub(crate) at: Ms,
     /// Who did it.
     pub(crate) actor: Arc<str>,
-    /// The command that it belongs to: all events of one command have it in common.
+    /// The command that it belongs to: all events of one command say the same.
     pub(crate) cause: Arc<str>,
     /// What changed.
     pub(crate) change: Change,
