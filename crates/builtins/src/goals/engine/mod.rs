@@ -224,8 +224,22 @@ impl Owner {
         }
     }
 
+    /// Brings the state up to date; says whether a lease is over.
+    async fn look(&self) -> Result<bool, store::Error> {
+        let kept = Arc::clone(&self.kept);
+        let look = self.store.read("goals", move |tx| {
+            let kept = Arc::clone(&kept);
+            Box::pin(async move { kept.lock_owned().await.look(tx).await })
+        });
+        look.await
+    }
+
     /// Decides and keeps.
     async fn write(&self, asked: Vec<Asked>) -> Result<Vec<Answer>, store::Error> {
+        if self.kept.lock().await.state().is_none() {
+            // Reading everything takes a while, and all writers of a file would wait for it.
+            self.look().await?;
+        }
         let asked = Arc::new(asked);
         let kept = Arc::clone(&self.kept);
         let answers = self
@@ -246,15 +260,7 @@ impl Owner {
     /// Brings the state up to date for readers. Leases that are over are ended first, since nobody
     /// may see a holder who is none.
     async fn refresh(&self) -> Result<(), store::Error> {
-        let kept = Arc::clone(&self.kept);
-        let over = self
-            .store
-            .read("goals", move |tx| {
-                let kept = Arc::clone(&kept);
-                Box::pin(async move { kept.lock_owned().await.look(tx).await })
-            })
-            .await?;
-        if over {
+        if self.look().await? {
             let sweep = Asked { command: Command::Sweep, actor: "switchboard".to_owned(), key: None };
             // Where nothing can be written, reading still goes on.
             let _swept = self.write(vec![sweep]).await;
