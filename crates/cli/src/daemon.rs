@@ -38,7 +38,7 @@ use crate::state::State;
 use crate::{log_format, store_files};
 use config::Loaded;
 use control::Command;
-use control::Problem;
+use control::{Control, Problem, Tokens, Web};
 use finder::Finder;
 use gateway::DRAIN_TIME_MAX;
 use gateway::listener::{Http, Sockets as StreamSockets};
@@ -49,6 +49,7 @@ use reload::Reloader;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use store::cache::Cache;
 use supervisor::GuardProcess;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -169,18 +170,21 @@ impl Daemon {
         let (api, mcp) = (listen::unix(&sockets.api)?, listen::unix(&sockets.mcp)?);
         let streams = listen::streams(&loaded.config.listen, inherited.tcp, inherited.unix).await?;
         let (tcp_address, own) = (streams.tcp_address(), loaded.config.listen.unix.clone());
+        let token = loaded.config.listen.token.clone();
         let data = context.data_folder()?;
         let state = State::open(&data, &loaded.config).await?;
         let reloader = Reloader::new(context, &loaded.config, state.local.clone());
         let files = reload::watchable(loaded.files);
         let builtins = crate::inside::parts(&state, &loaded.config, &context.environment)?;
+        let cache = builtins.cache.clone();
         let place = (data.clone(), state);
         let engine = Engine::start(guard, loaded.config, place, &context.environment, builtins).await?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (found, refused) = (watch::Sender::default(), watch::Sender::default());
         let said = (sender, found.subscribe(), refused.subscribe());
-        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), said, &shutdown)?;
+        let tokens = Tokens { own: store_files::token(&data)?, listen: token };
+        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), said, (cache, tokens), &shutdown)?;
         if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
@@ -329,6 +333,7 @@ fn listeners(
     engine: &Engine,
     (socket, api, mcp, streams): Bound,
     (commands, found, refused): Said,
+    (cache, tokens): (Cache, Tokens),
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
@@ -345,8 +350,12 @@ fn listeners(
         found,
         refused,
         deeds: engine.auditor.deeds(),
+        store: engine.state.shared.clone(),
+        cache,
         shutdown: shutdown.clone(),
     };
+    let control = Control::new(parts);
+    let http = http.with_beside(Arc::new(Web::new(&control, tokens)));
     let limits = Arc::new(config.limits.clone());
     // Programs of the person who runs us find a place even when clients have taken all of theirs.
     let own_places = Arc::new(Semaphore::new(limits.connections_max));
@@ -355,7 +364,7 @@ fn listeners(
     let mut tasks = vec![
         tokio::spawn(http.serve(shutdown.clone())),
         tokio::spawn(async move {
-            if let Err(error) = control::serve(api, parts).await {
+            if let Err(error) = control::serve(api, &control).await {
                 tracing::error!(%error, "the socket of /api is closed: {error}");
             }
         }),

@@ -56,6 +56,11 @@ impl DataFolder {
         self.root.join("keys")
     }
 
+    /// The token of the dashboard.
+    pub(crate) fn token(&self) -> PathBuf {
+        self.root.join("token")
+    }
+
     /// What was signed in to.
     pub(crate) fn sign_ins(&self) -> PathBuf {
         self.root.join("sign-ins")

@@ -4,6 +4,7 @@
 use crate::data_folder::DataFolder;
 use crate::report::Report;
 use protocol::seal::{KEY_BYTES, Sealer};
+use secrecy::SecretString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -41,6 +42,32 @@ pub(crate) fn sealer(data: &DataFolder) -> Result<Sealer, Report> {
     match (keys.next().flatten(), keys.next().flatten()) {
         (Some(current), Some(previous)) => Ok(Sealer::new(&current, &previous)),
         _ => Err(failed("it does not hold two keys of 64 hexadecimal digits".to_owned())),
+    }
+}
+
+/// The token of the dashboard and of REST, made once: a page that is open stays good across restarts.
+///
+/// # Errors
+/// When it can be neither read nor made.
+pub(crate) fn token(data: &DataFolder) -> Result<SecretString, Report> {
+    let path = data.token();
+    let failed = |cause: String| {
+        let report = Report::failed(format!("the token in {} cannot be used", path.display())).cause(cause);
+        report.hint("remove the file: a new one is made, and the dashboard is opened again: switchboard dashboard")
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let made = Sealer::fresh_key().map(|key| hex(&key)).ok_or("the system gives no randomness".to_owned());
+            let made = made.map_err(failed)?;
+            replace(&path, format!("{made}\n").as_bytes()).map_err(|error| failed(error.to_string()))?;
+            made
+        }
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    match unhex(text.trim()) {
+        Some(_) => Ok(SecretString::from(text.trim())),
+        None => Err(failed("it does not hold 64 hexadecimal digits".to_owned())),
     }
 }
 

@@ -1,8 +1,10 @@
-//! `/api`: what a person's tools ask of a running daemon and tell it to do.
+//! `/api`: what a person's tools ask of a running daemon and tell it to do, and the dashboard, which is
+//! one of them.
 //!
-//! It is served on the daemon's unix socket only, mode 0600: whoever can open it is the person
-//! who runs the daemon, known as `local`. It deliberately has no route that carries a command
-//! line, an environment or a path to execute, and it never reads or writes a file.
+//! It is served on the daemon's unix socket, mode 0600, where whoever can open it is the person who
+//! runs the daemon, known as `local`; and over HTTP behind a door of its own. It deliberately has no
+//! route that carries a command line, an environment or a path to execute, and it never reads or
+//! writes a file.
 
 pub mod said;
 
@@ -17,6 +19,12 @@ pub use deed::{Act, Deed, Deeds};
 
 mod find;
 
+mod access;
+pub use access::Tokens;
+
+mod web;
+pub use web::Web;
+
 mod why;
 
 mod inside;
@@ -26,13 +34,15 @@ mod routes;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::middleware::from_fn;
+use axum::routing::{any, get, post};
 use gateway::Gateway;
 use gateway::listener::SessionCount;
-use protocol::Principal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use store::Store;
+use store::cache::Cache;
 use supervisor::LogWriter;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -69,21 +79,31 @@ pub struct Parts {
     pub refused: watch::Receiver<Option<String>>,
     /// What people did is told here.
     pub deeds: Deeds,
+    /// What lasts: records of calls, the audit.
+    pub store: Store,
+    /// The cache of the servers inside.
+    pub cache: Cache,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }
 
-/// Shared by all routes.
+/// What every route looks at.
 #[derive(Clone)]
-pub(crate) struct Control {
+pub struct Control {
     pub(crate) parts: Arc<Parts>,
-    pub(crate) principal: Principal,
 }
 
-/// The whole of `/api`.
-pub fn router(parts: Parts) -> Router {
-    let body_bytes_max = parts.gateway.snapshot().config.limits.body_bytes_max;
-    let control = Control { parts: Arc::new(parts), principal: Principal::new("local") };
+impl Control {
+    /// All routes will stand on `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+}
+
+/// The whole of `/api`, without a door: who serves it says who asks.
+fn api(control: &Control) -> Router {
+    let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     Router::new()
         .route("/api/status", get(routes::status::status))
         .route("/api/servers", get(routes::servers::all))
@@ -109,16 +129,17 @@ pub fn router(parts: Parts) -> Router {
         .route("/api/reload", post(routes::process::reload))
         .route("/api/stop", post(routes::process::stop))
         .route("/api/restart", post(routes::process::restart))
-        .fallback(routes::nothing_here)
+        .route("/api/{*path}", any(routes::nothing_here))
         .layer(DefaultBodyLimit::max(body_bytes_max))
-        .with_state(control)
+        .with_state(control.clone())
 }
 
-/// Serves `/api` until the parts' `shutdown`.
+/// Serves `/api` to the person who runs the daemon, until the parts' `shutdown`.
 ///
 /// # Errors
 /// Those of the system when connections cannot be accepted any more.
-pub async fn serve(listener: UnixListener, parts: Parts) -> std::io::Result<()> {
-    let shutdown = parts.shutdown.clone();
-    axum::serve(listener, router(parts)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+pub async fn serve(listener: UnixListener, control: &Control) -> std::io::Result<()> {
+    let shutdown = control.parts.shutdown.clone();
+    let router = api(control).layer(from_fn(access::socket_door));
+    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }

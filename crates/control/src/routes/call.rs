@@ -1,5 +1,6 @@
 //! `POST /api/call`: one call of a tool, through the same door as every client's call.
 
+use crate::access::Asker;
 use crate::{Control, Problem, find};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -10,7 +11,11 @@ use protocol::{Call, CallContext, ErrorKind, Object, Raw, Service, Text};
 
 /// Answers with the result as the server gave it. A tool that fails is a result; a failure of the
 /// gateway is a problem.
-pub(crate) async fn call(State(control): State<Control>, body: Bytes) -> Result<impl IntoResponse, Problem> {
+pub(crate) async fn call(
+    State(control): State<Control>,
+    asker: Asker,
+    body: Bytes,
+) -> Result<impl IntoResponse, Problem> {
     let gateway = &control.parts.gateway;
     let depth_max = u32::try_from(gateway.snapshot().config.limits.depth_max).unwrap_or(u32::MAX);
     let bad = |why: String| Problem::new(ErrorKind::InvalidParams, format!("the body cannot be used: {why}"));
@@ -24,7 +29,7 @@ pub(crate) async fn call(State(control): State<Control>, body: Bytes) -> Result<
     gateway.first_listed().await;
     let found = find::tool(&gateway.snapshot(), &name)?;
     let params: Object = [("name", Raw::of(&*found.name)), ("arguments", arguments)].into_iter().collect();
-    let context = CallContext::internal(control.principal.clone());
+    let context = CallContext::internal(asker.principal.clone());
     let call = Call { method: Text::from_static("tools/call"), params, context };
     let result = Door::new(gateway.clone(), found.scope).call(call).await?;
     match our_failure(&result) {

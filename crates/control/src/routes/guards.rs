@@ -1,6 +1,7 @@
 //! `POST /api/cache/clear?server=&tool=` and `POST /api/servers/{name}/approve-tools`: what a person
 //! tells the guards of servers. What they say stands in `/api/status`.
 
+use crate::access::Asker;
 use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -34,6 +35,7 @@ pub(crate) async fn clear_cache(
 
 pub(crate) async fn approve_tools(
     State(control): State<Control>,
+    asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Json<said::ToolsApproved>, Problem> {
     let gateway = &control.parts.gateway;
@@ -43,7 +45,7 @@ pub(crate) async fn approve_tools(
     }
     let tools: Vec<String> = server.guards.unapproved().into_iter().map(|unapproved| unapproved.tool).collect();
     gateway.approve_tools(&server);
-    let deed = Deed::new(control.principal.as_str(), Act::ToolsApproved, &*server.name);
+    let deed = Deed::new(asker.principal.as_str(), Act::ToolsApproved, &*server.name);
     control.parts.deeds.note(deed.with(serde_json::json!({ "tools": tools })));
     Ok(Json(said::ToolsApproved { server: server.name.to_string(), tools }))
 }

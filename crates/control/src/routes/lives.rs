@@ -3,6 +3,7 @@
 //! nothing is asked for in a circle: the server's own state is watched.
 
 use super::servers::describe;
+use crate::access::Asker;
 use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
 use axum::extract::{Path, Query, State as Extracted};
@@ -46,30 +47,34 @@ pub(crate) struct Until {
 
 pub(crate) async fn start(
     Extracted(control): Extracted<Control>,
+    asker: Asker,
     Path(name): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn(&control, &name, Wish::Start, patience.wait()).await.map(Json)
+    turn((&control, &asker), &name, Wish::Start, patience.wait()).await.map(Json)
 }
 
 pub(crate) async fn stop(
     Extracted(control): Extracted<Control>,
+    asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn(&control, &name, Wish::Stop, Duration::ZERO).await.map(Json)
+    turn((&control, &asker), &name, Wish::Stop, Duration::ZERO).await.map(Json)
 }
 
 pub(crate) async fn restart(
     Extracted(control): Extracted<Control>,
+    asker: Asker,
     Path(name): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn(&control, &name, Wish::Restart, patience.wait()).await.map(Json)
+    turn((&control, &asker), &name, Wish::Restart, patience.wait()).await.map(Json)
 }
 
 /// `POST /api/servers/start` and the like. What stands there is a name only where it is read.
 pub(crate) async fn all(
     Extracted(control): Extracted<Control>,
+    asker: Asker,
     Path(wish): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Turned>, Problem> {
@@ -87,7 +92,7 @@ pub(crate) async fn all(
         snapshot.servers.values().filter(|server| server.entry.is_active()).cloned().collect()
     };
     let turned = active.iter().map(|server| async {
-        let problem = turn(&control, &server.name, wish, patience.wait()).await.err();
+        let problem = turn((&control, &asker), &server.name, wish, patience.wait()).await.err();
         said::Turn { name: server.name.to_string(), state: server.status().state.to_string(), problem }
     });
     Ok(Json(said::Turned { servers: join_all(turned).await }))
@@ -125,7 +130,12 @@ pub(crate) async fn wait(
     }
 }
 
-async fn turn(control: &Control, name: &str, wish: Wish, wait: Duration) -> Result<said::Server, Problem> {
+async fn turn(
+    (control, asker): (&Control, &Asker),
+    name: &str,
+    wish: Wish,
+    wait: Duration,
+) -> Result<said::Server, Problem> {
     let server = found(control, name)?;
     if !server.entry.is_active() {
         return Err(server.status().refusal(&server.name).into());
@@ -136,7 +146,7 @@ async fn turn(control: &Control, name: &str, wish: Wish, wait: Duration) -> Resu
         Wish::Restart => Act::Restarted,
     };
     // What is asked for is what is written down: how it ends stands in the server's log.
-    control.parts.deeds.note(Deed::new(control.principal.as_str(), act, &*server.name));
+    control.parts.deeds.note(Deed::new(asker.principal.as_str(), act, &*server.name));
     let mut statuses = server.watch_status();
     let before = statuses.borrow_and_update().state;
     if wish != Wish::Stop {

@@ -1,5 +1,6 @@
 //! `GET /api/why?name=&as=`: every gate before a server or a tool.
 
+use crate::access::Asker;
 use crate::{Control, Problem, said, why};
 use axum::Json;
 use axum::extract::{Query, State};
@@ -17,10 +18,11 @@ pub(crate) struct Asked {
 
 pub(crate) async fn explain(
     State(control): State<Control>,
+    asker: Asker,
     Query(asked): Query<Asked>,
 ) -> Result<Json<said::Reasons>, Problem> {
     let gateway = &control.parts.gateway;
-    let principal = asked.principal.map_or_else(|| control.principal.clone(), |name| Principal::new(&name));
+    let principal = asked.principal.map_or_else(|| asker.principal.clone(), |name| Principal::new(&name));
     let reasons = match asked.name {
         Some(name) => vec![why::explain(gateway, &name, &principal).or_else(|unknown| {
             // What discovery found and is not listed is no server yet, but there is something to say.

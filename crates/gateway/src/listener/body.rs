@@ -1,5 +1,6 @@
 //! Bodies of answers: a message in chunks, or a stream of events that drives its call.
 
+use super::beside::{BesideBody, BodyError};
 use super::drive::{Drive, Step};
 use super::edge::Exchange;
 use super::events::{self, Reader};
@@ -9,7 +10,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use protocol::{Message, Output};
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(super) enum AnswerBody {
     Session(Box<SessionStream>),
     /// A whole conversation: the event stream of HTTP+SSE.
     Conversation(Box<sse::Events>),
+    /// What is served beside MCP.
+    Beside(Box<BesideBody>),
 }
 
 pub(super) struct CallStream {
@@ -120,9 +122,9 @@ impl CallStream {
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BodyError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let data = match self.get_mut() {
             Self::Message(chunks, left) => {
                 let chunk = chunks.pop_front();
@@ -139,17 +141,23 @@ impl Body for AnswerBody {
                 };
                 or_alive(polled, &mut session.alive, context)
             }
+            Self::Beside(body) => return Pin::new(body.as_mut()).poll_frame(context),
         };
         data.map(|data| data.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Message(chunks, _) if chunks.is_empty())
+        match self {
+            Self::Message(chunks, _) => chunks.is_empty(),
+            Self::Beside(body) => body.is_end_stream(),
+            _ => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Message(_, left) => SizeHint::with_exact(*left),
+            Self::Beside(body) => body.size_hint(),
             _ => SizeHint::default(),
         }
     }

@@ -3,8 +3,8 @@
 //! A page in a browser can send requests to loopback; what gives it away is its Origin, or the
 //! Host it believes to talk to (DNS rebinding). Both must name a place that is allowed.
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::{HeaderMap, Request};
 use protocol::{Error, ErrorKind, Principal};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
@@ -14,6 +14,8 @@ use subtle::ConstantTimeEq;
 pub(super) const ANONYMOUS: &str = "anonymous-loopback";
 /// By which a browser says whose page makes a request.
 const SITE: &str = "sec-fetch-site";
+/// By which it says what the answer is for.
+const DESTINATION: &str = "sec-fetch-dest";
 /// The name of whoever holds the listener's token.
 const TOKEN: &str = "token";
 
@@ -62,6 +64,39 @@ impl Doorkeeper {
             .hint("send the header `Authorization: Bearer …` with the value of listen.token"))
     }
 
+    /// Lets a request to what is served beside MCP this far: a browser must name us and be on our own
+    /// page, since what stands there is read and done with a browser. Who it is, is asked there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ForbiddenOrigin`].
+    pub(super) fn admit_beside<B>(&self, request: &Request<B>) -> Result<(), Error> {
+        let headers = request.headers();
+        let mut hosts = headers.get_all(HOST).iter();
+        if let (Some(_), Some(_)) = (hosts.next(), hosts.next()) {
+            return Err(Error::new(ErrorKind::ForbiddenOrigin, "the request has two Host headers"));
+        }
+        self.check_host(headers)?;
+        let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if request.uri().authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(host)) {
+            return Err(Error::new(
+                ErrorKind::ForbiddenOrigin,
+                "the request names one host in its URL and another one",
+            ));
+        }
+        let Some(origin) = headers.get(ORIGIN) else {
+            // Somebody may follow a link to the page itself; it shows nothing before its own requests.
+            let opens = request.uri().path() == "/" && headers.get(DESTINATION).is_some_and(|is| is == "document");
+            return if opens { Ok(()) } else { check_site(headers, &["cross-site", "same-site"]) };
+        };
+        let origin = origin.to_str().unwrap_or_default();
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        let own = !host.is_empty() && authority.eq_ignore_ascii_case(host);
+        if own || self.settings.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)) {
+            return Ok(());
+        }
+        Err(forbidden_page(origin))
+    }
+
     fn check_host(&self, headers: &HeaderMap) -> Result<(), Error> {
         let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let name = host_name(host);
@@ -82,7 +117,7 @@ impl Doorkeeper {
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<(), Error> {
-        let Some(origin) = headers.get(ORIGIN) else { return check_site(headers) };
+        let Some(origin) = headers.get(ORIGIN) else { return check_site(headers, &["cross-site"]) };
         let origin = origin.to_str().unwrap_or_default();
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
         if is_loopback(host_name(authority))
@@ -90,15 +125,19 @@ impl Doorkeeper {
         {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::ForbiddenOrigin, format!("pages of `{}` may not call Switchboard", shown(origin)))
-            .hint("add the origin to listen.allowed_origins if it is yours"))
+        Err(forbidden_page(origin))
     }
+}
+
+fn forbidden_page(origin: &str) -> Error {
+    Error::new(ErrorKind::ForbiddenOrigin, format!("pages of `{}` may not call Switchboard", shown(origin)))
+        .hint("add the origin to listen.allowed_origins if it is yours")
 }
 
 /// An image or a plain GET of a page brings no Origin, but browsers say that it is another site's;
 /// it could read nothing, and yet open event streams.
-fn check_site(headers: &HeaderMap) -> Result<(), Error> {
-    if headers.get(SITE).is_none_or(|site| site != "cross-site") {
+fn check_site(headers: &HeaderMap, refused: &[&str]) -> Result<(), Error> {
+    if headers.get(SITE).is_none_or(|site| refused.iter().all(|refused| site != *refused)) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::ForbiddenOrigin, "pages of other sites may not call Switchboard")
@@ -158,6 +197,34 @@ mod tests {
             token: None,
         };
         assert!(admit(named, &[("host", "MCP.example:443"), ("origin", "https://app.example")]).is_ok());
+    }
+
+    #[test]
+    fn beside_mcp_a_page_must_be_our_own() {
+        let admit = |path: &str, pairs: &[(&str, &str)]| {
+            let mut request = Request::builder().uri(path);
+            for (name, value) in pairs {
+                request = request.header(*name, *value);
+            }
+            Doorkeeper::new(DoorSettings::default()).admit_beside(&request.body(()).unwrap())
+        };
+        let host = ("host", "127.0.0.1:7420");
+        assert!(admit("/api/status", &[host]).is_ok());
+        assert!(admit("/api/status", &[host, ("origin", "http://127.0.0.1:7420")]).is_ok());
+        assert!(admit("/", &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "document")]).is_ok());
+        for (path, pairs) in [
+            ("/api/status", &[("host", "evil.example")][..]),
+            ("/api/status", &[host, ("host", "evil.example")]),
+            ("/api/status", &[host, host]),
+            ("/api/live", &[host, ("origin", "http://localhost:7420")]),
+            ("/api/live", &[host, ("origin", "http://127.0.0.1:3000")]),
+            ("/api/live", &[host, ("origin", "null")]),
+            ("/api/events", &[host, ("sec-fetch-site", "same-site")]),
+            ("/", &[host, ("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "iframe")]),
+            ("http://evil.example/api/status", &[host]),
+        ] {
+            assert_eq!(admit(path, pairs).unwrap_err().kind, ErrorKind::ForbiddenOrigin, "{path} {pairs:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! `requests.rs`.
 
 use super::accepting::Accepting;
+use super::beside::Beside;
+use super::body::AnswerBody;
 use super::dialogue::DialogueLimits;
 use super::doorkeeper::{ANONYMOUS, DoorSettings, Doorkeeper};
 use super::duplex::DuplexSettings;
@@ -48,6 +50,8 @@ pub(super) struct Shared {
     /// Whether only this machine can reach the listener.
     pub(super) on_loopback: bool,
     places: Arc<Semaphore>,
+    /// What is served where no endpoint of MCP is.
+    beside: Option<Arc<dyn Beside>>,
 }
 
 /// Tells how many sessions a listener holds.
@@ -98,8 +102,19 @@ impl Http {
             sockets: DuplexSettings::new(Principal::new(ANONYMOUS), limits),
             on_loopback: socket.local_addr().is_ok_and(|address| address.ip().is_loopback()),
             places: Arc::new(Semaphore::new(limits.connections_max)),
+            beside: None,
         };
         Self { socket, shared: Arc::new(shared) }
+    }
+
+    /// Serves something beside MCP as well. To be called before anybody was told of the listener:
+    /// afterwards it changes nothing.
+    #[must_use]
+    pub fn with_beside(mut self, beside: Arc<dyn Beside>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.beside = Some(beside);
+        }
+        self
     }
 
     /// The address it listens on.
@@ -183,6 +198,12 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
 
 impl Shared {
     async fn answer(&self, request: HttpRequest<Incoming>, upgrades: &Upgrades) -> Answer {
+        if let Some(beside) = self.beside.as_ref().filter(|_| !is_of_mcp(request.uri().path())) {
+            return match self.doorkeeper.admit_beside(&request) {
+                Ok(()) => beside.answer(request).await.map(|body| AnswerBody::Beside(Box::new(body))),
+                Err(error) => respond::refuse(None, error),
+            };
+        }
         let principal = match self.doorkeeper.admit(request.headers()) {
             Ok(principal) => principal,
             Err(error) => return respond::refuse(None, error),
@@ -240,6 +261,27 @@ impl Shared {
                 Some(Arc::new(Door::new(gateway.clone(), scope)))
             }
             None => None,
+        }
+    }
+}
+
+/// Whether a path is that of an endpoint of MCP, or would be if it had a server of that name.
+fn is_of_mcp(path: &str) -> bool {
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path == "/health" || path == sse::MESSAGES_PATH || below("/mcp") || below("/sse")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beside_never_takes_an_endpoint_of_mcp() {
+        for path in ["/mcp", "/mcp/", "/mcp/time", "/sse", "/sse/time", "/messages", "/health"] {
+            assert!(is_of_mcp(path), "{path}");
+        }
+        for path in ["/", "/api/status", "/mcpx", "//mcp", "/%6dcp", "/metrics", "/ws", "/healthy"] {
+            assert!(!is_of_mcp(path), "{path}");
         }
     }
 }

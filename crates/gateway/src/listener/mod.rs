@@ -29,6 +29,9 @@ mod questions;
 mod dialogue;
 pub use dialogue::DialogueLimits;
 
+mod beside;
+pub use beside::{Beside, BesideAnswer, BesideBody, BodyError};
+
 mod accepting;
 mod drive;
 mod edge;
