@@ -44,5 +44,6 @@ mod skills;
 pub mod tasks;
 mod unrouted;
 
+pub mod changes;
 pub mod record;
 mod redact;

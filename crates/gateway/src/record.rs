@@ -3,6 +3,7 @@
 //! On the hot path a record is a small struct pushed under a short lock; one writer takes what
 //! has gathered. A full queue drops records and counts them: no call waits for a disk.
 
+use crate::changes::Changes;
 use protocol::{ErrorKind, Principal, Raw, Text, method};
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
@@ -67,6 +68,7 @@ pub struct Records {
     dropped: AtomicU64,
     /// Goes round: it tells apart what came within a millisecond.
     count: AtomicU16,
+    changes: Arc<Changes>,
 }
 
 /// A call on its way; files its record when it is dropped.
@@ -112,7 +114,14 @@ impl Records {
     #[must_use]
     pub fn new(queue_max: usize) -> Arc<Self> {
         let (queue, waiting) = (Mutex::default(), Notify::new());
-        Arc::new(Self { queue, queue_max, waiting, dropped: AtomicU64::new(0), count: AtomicU16::new(0) })
+        let (dropped, count, changes) = (AtomicU64::new(0), AtomicU16::new(0), Arc::default());
+        Arc::new(Self { queue, queue_max, waiting, dropped, count, changes })
+    }
+
+    /// Where those who watch hear of calls, and of everything else that changes.
+    #[must_use]
+    pub fn changes(&self) -> &Arc<Changes> {
+        &self.changes
     }
 
     /// Opens the record of a call.
@@ -138,10 +147,12 @@ impl Records {
             arguments: None,
             result: None,
         };
+        self.changes.opened();
         Open { records: self.clone(), start: Instant::now(), record: Some(record) }
     }
 
     fn file(&self, record: Record) {
+        self.changes.filed(&record);
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.len() >= self.queue_max {
             self.dropped.fetch_add(1, Ordering::Relaxed);
