@@ -30,6 +30,9 @@ mod why;
 mod inside;
 pub use inside::Inside;
 
+mod live;
+pub use live::{History, HistoryKeeper};
+
 mod routes;
 
 use axum::Router;
@@ -83,6 +86,8 @@ pub struct Parts {
     pub store: Store,
     /// The cache of the servers inside.
     pub cache: Cache,
+    /// What happened, for charts.
+    pub history: Arc<History>,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }
@@ -91,13 +96,15 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
+    pub(crate) live: live::Live,
 }
 
 impl Control {
-    /// All routes will stand on `parts`.
+    /// All routes will stand on `parts`. Must be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let parts = Arc::new(parts);
+        Self { live: live::Live::start(&parts), parts }
     }
 }
 
@@ -129,6 +136,7 @@ fn api(control: &Control) -> Router {
         .route("/api/reload", post(routes::process::reload))
         .route("/api/stop", post(routes::process::stop))
         .route("/api/restart", post(routes::process::restart))
+        .merge(live::router())
         .route("/api/{*path}", any(routes::nothing_here))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
