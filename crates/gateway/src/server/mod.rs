@@ -337,6 +337,11 @@ impl Core {
         Error::new(ErrorKind::UpstreamStarting, message).hint(format!("see its log: switchboard logs {}", self.name))
     }
 
+    /// Whether a call need not wait for an instance, as far as can be told before it goes.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lanes.load().is_some()
+    }
+
     fn enter(&self, context: &CallContext) -> Option<Entered> {
         self.lanes.load().as_ref()?.enter(context)
     }
