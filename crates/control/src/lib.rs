@@ -31,6 +31,7 @@ mod inside;
 pub use inside::Inside;
 
 mod routes;
+pub use routes::status::dashboard;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub commands: mpsc::Sender<Command>,
     /// Address of the HTTP listener.
     pub address: SocketAddr,
+    /// Whether the dashboard and REST are served there too.
+    pub dashboard: bool,
     /// The data folder.
     pub data: PathBuf,
     /// Counts sessions of legacy clients.
