@@ -8,7 +8,7 @@ use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};
 
-/// `GET /api/status`.
+/// `GET /api/overview`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the daemon.

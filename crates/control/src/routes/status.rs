@@ -1,4 +1,4 @@
-//! `GET /api/status`: everything that a person wants to know first.
+//! `GET /api/overview`: everything that a person wants to know first.
 
 use super::{memory, servers};
 use crate::{Control, said};
