@@ -45,6 +45,7 @@ pub(crate) struct RecordWriter {
 /// A record as it is kept.
 #[derive(Serialize)]
 struct Line<'a> {
+    id: String,
     at: String,
     method: &'a str,
     server: Option<&'a str>,
@@ -324,6 +325,7 @@ fn milliseconds(at: SystemTime) -> i64 {
 
 fn line(record: &Record) -> Line<'_> {
     Line {
+        id: record.id.to_string(),
         at: supervisor::utc(record.at),
         method: &record.method,
         server: record.server.as_deref(),

@@ -31,6 +31,7 @@ mod inside;
 pub use inside::Inside;
 
 mod routes;
+pub use routes::status::dashboard;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub commands: mpsc::Sender<Command>,
     /// Address of the HTTP listener.
     pub address: SocketAddr,
+    /// Whether the dashboard and REST are served there too.
+    pub dashboard: bool,
     /// The data folder.
     pub data: PathBuf,
     /// Counts sessions of legacy clients.
@@ -105,7 +108,7 @@ impl Control {
 fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     Router::new()
-        .route("/api/status", get(routes::status::status))
+        .route("/api/overview", get(routes::status::status))
         .route("/api/servers", get(routes::servers::all))
         .route("/api/servers/{name}", get(routes::servers::one).post(routes::lives::all))
         .route("/api/servers/{name}/start", post(routes::lives::start))
@@ -121,7 +124,7 @@ fn api(control: &Control) -> Router {
         .route("/api/tools", get(routes::tools::list))
         .route("/api/tool", get(routes::tools::one))
         .route("/api/call", post(routes::call::call))
-        .route("/api/logs", get(routes::logs::all))
+        .route("/api/log", get(routes::logs::all))
         .route("/api/logs/{server}", get(routes::logs::logs))
         .route("/api/why", get(routes::why::explain))
         .route("/api/limits", get(routes::settings::limits))

@@ -8,7 +8,7 @@ use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};
 
-/// `GET /api/status`.
+/// `GET /api/overview`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the daemon.
@@ -19,6 +19,9 @@ pub struct Status {
     pub address: String,
     /// The URL for clients.
     pub url: String,
+    /// The address of the dashboard, where one is served.
+    #[serde(default)]
+    pub dashboard: Option<String>,
     /// The data folder.
     pub data: String,
     /// Milliseconds since the start.

@@ -8,11 +8,20 @@ pub use stages::{Marks, Stage, Stretch, Whole};
 
 use crate::trace::Trace;
 use protocol::{CallContext, Came, ErrorKind, Principal, Raw, Text, method};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+/// Name of a record: the milliseconds since 1970 at which its call came, and 16 bits that tell calls of
+/// one millisecond apart. As text it is 16 hexadecimal digits, whose order is that of coming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordId(u64);
+
+/// Bits of a [`RecordId`] below those of the time.
+const ID_COUNT_BITS: u32 = 16;
 
 /// The outcome of a call whose client left before there was an answer.
 const ABANDONED: &str = "abandoned";
@@ -20,6 +29,8 @@ const ABANDONED: &str = "abandoned";
 /// A finished call.
 #[derive(Debug, Clone)]
 pub struct Record {
+    /// Its name, the same wherever it is shown or kept.
+    pub id: RecordId,
     /// When it came.
     pub at: SystemTime,
     /// The method.
@@ -65,6 +76,8 @@ pub struct Records {
     queue_max: usize,
     waiting: Notify,
     dropped: AtomicU64,
+    /// Goes round: it tells apart what came within a millisecond.
+    count: AtomicU16,
 }
 
 /// A call on its way; files its record when it is dropped.
@@ -75,18 +88,51 @@ pub struct Open {
     record: Option<Record>,
 }
 
+// === impl RecordId ===
+
+impl RecordId {
+    fn new(at: SystemTime, count: u16) -> Self {
+        let ms = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Self(u64::try_from(ms).unwrap_or_default() << ID_COUNT_BITS | u64::from(count))
+    }
+
+    /// When the call came, in milliseconds since 1970: where to look for it.
+    #[must_use]
+    pub fn at_ms(self) -> u64 {
+        self.0 >> ID_COUNT_BITS
+    }
+
+    /// Reads what [`fmt::Display`] writes; nothing else is an id.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = u64::from_str_radix(text, 16).ok().map(Self)?;
+        (id.to_string() == text).then_some(id)
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+// === impl Records ===
+
 impl Records {
     /// A queue of at most `queue_max` records.
     #[must_use]
     pub fn new(queue_max: usize) -> Arc<Self> {
-        Arc::new(Self { queue: Mutex::default(), queue_max, waiting: Notify::new(), dropped: AtomicU64::new(0) })
+        let (queue, waiting) = (Mutex::default(), Notify::new());
+        Arc::new(Self { queue, queue_max, waiting, dropped: AtomicU64::new(0), count: AtomicU16::new(0) })
     }
 
     /// Opens the record of a call.
     #[must_use]
     pub fn open(self: &Arc<Self>, method: &Text, principal: &Principal, era: &'static str, bytes_in: usize) -> Open {
+        let at = SystemTime::now();
         let record = Record {
-            at: SystemTime::now(),
+            id: RecordId::new(at, self.count.fetch_add(1, Ordering::Relaxed)),
+            at,
             method: apart(method),
             server: None,
             own: None,
@@ -301,5 +347,18 @@ mod tests {
         assert_eq!(taken[0].outcome, "abandoned");
         assert_eq!((taken[1].outcome, taken[1].eras), ("ok", ("modern", "legacy")));
         assert_eq!(records.dropped(), 1);
+        assert!(taken[0].id < taken[1].id);
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_is_written_and_says_when() {
+        let at = UNIX_EPOCH + std::time::Duration::from_millis(1_790_000_000_123);
+        let id = RecordId::new(at, 7);
+        assert_eq!((id.to_string().as_str(), id.at_ms()), ("01a0c4506c7b0007", 1_790_000_000_123));
+        assert_eq!(RecordId::parse(&id.to_string()), Some(id));
+        for other in ["", "7", "+1a0c4506c7b0007", "01A0C4506C7B0007", "001a0c4506c7b0007", "x"] {
+            assert_eq!(RecordId::parse(other), None, "{other}");
+        }
+        assert!(id < RecordId::new(at + std::time::Duration::from_millis(1), 0));
     }
 }

@@ -1,5 +1,5 @@
 //! `POST /api/cache/clear?server=&tool=` and `POST /api/servers/{name}/approve-tools`: what a person
-//! tells the guards of servers. What they say stands in `/api/status`.
+//! tells the guards of servers. What they say stands in `/api/overview`.
 
 use crate::access::Asker;
 use crate::{Act, Control, Deed, Problem, find, said};

@@ -1,4 +1,4 @@
-//! `GET /api/logs/{server}?n=&follow=1&level=&grep=` and the same of `/api/logs`, all servers
+//! `GET /api/logs/{server}?n=&follow=1&level=&grep=` and the same of `/api/log`, all servers
 //! together: the last lines, and those to come, one JSON object a line. Servers that a reload
 //! brings are not followed: whoever wants them asks again.
 

@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use protocol::{Came, Error, ErrorKind, ParseLimits, Principal, Service, TraceHeaders};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -52,7 +52,7 @@ pub(super) struct Shared {
     pub(super) on_loopback: bool,
     places: Arc<Semaphore>,
     /// What is served where no endpoint of MCP is.
-    beside: Option<Arc<dyn Beside>>,
+    beside: OnceLock<Arc<dyn Beside>>,
 }
 
 /// Tells how many sessions a listener holds.
@@ -103,18 +103,16 @@ impl Http {
             sockets: DuplexSettings::new(Principal::new(ANONYMOUS), limits),
             on_loopback: socket.local_addr().is_ok_and(|address| address.ip().is_loopback()),
             places: Arc::new(Semaphore::new(limits.connections_max)),
-            beside: None,
+            beside: OnceLock::new(),
         };
         Self { socket, shared: Arc::new(shared) }
     }
 
-    /// Serves something beside MCP as well. To be called before anybody was told of the listener:
-    /// afterwards it changes nothing.
+    /// Serves something beside MCP as well. What was said first counts.
     #[must_use]
-    pub fn with_beside(mut self, beside: Arc<dyn Beside>) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.beside = Some(beside);
-        }
+    pub fn with_beside(self, beside: Arc<dyn Beside>) -> Self {
+        // A second one would have to know of the first.
+        let _ = self.shared.beside.set(beside);
         self
     }
 
@@ -200,7 +198,7 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
 impl Shared {
     async fn answer(&self, request: HttpRequest<Incoming>, upgrades: &Upgrades) -> Answer {
         let at = Instant::now();
-        if let Some(beside) = self.beside.as_ref().filter(|_| !is_of_mcp(request.uri().path())) {
+        if let Some(beside) = self.beside.get().filter(|_| !is_of_mcp(request.uri().path())) {
             return match self.doorkeeper.admit_beside(&request) {
                 Ok(()) => beside.answer(request).await.map(|body| AnswerBody::Beside(Box::new(body))),
                 Err(error) => respond::refuse(None, error),
