@@ -2,6 +2,7 @@
 //! says what it sees.
 
 mod status;
+pub use status::dashboard;
 
 pub(crate) mod servers;
 
