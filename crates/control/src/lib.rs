@@ -33,6 +33,7 @@ mod inside;
 pub use inside::Inside;
 
 mod routes;
+pub use routes::status::dashboard;
 
 mod document;
 pub use document::openapi_json;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub commands: mpsc::Sender<Command>,
     /// Address of the HTTP listener.
     pub address: SocketAddr,
+    /// Whether the dashboard and REST are served there too.
+    pub dashboard: bool,
     /// The data folder.
     pub data: PathBuf,
     /// Counts sessions of legacy clients.

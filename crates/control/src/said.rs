@@ -20,6 +20,9 @@ pub struct Status {
     pub address: String,
     /// The URL for clients.
     pub url: String,
+    /// The address of the dashboard, where one is served.
+    #[serde(default)]
+    pub dashboard: Option<String>,
     /// The data folder.
     pub data: String,
     /// Milliseconds since the start.

@@ -4,6 +4,7 @@ use super::{memory, servers};
 use crate::{Control, said};
 use axum::Json;
 use axum::extract::State;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,6 +34,7 @@ async fn status(State(control): State<Control>) -> Json<said::Status> {
         pid: std::process::id(),
         address: parts.address.to_string(),
         url: format!("{base}/mcp"),
+        dashboard: parts.dashboard.then(|| dashboard(listen.public_url.as_deref(), parts.address)),
         data: parts.data.display().to_string(),
         uptime_ms: u64::try_from(parts.gateway.uptime().as_millis()).unwrap_or(u64::MAX),
         draining: parts.gateway.is_draining(),
@@ -49,6 +51,21 @@ async fn status(State(control): State<Control>) -> Json<said::Status> {
         hidden: hidden.collect(),
         found: parts.found.borrow().clone(),
     })
+}
+
+/// Where a browser on this machine finds the dashboard, with a slash at the end.
+#[must_use]
+pub fn dashboard(public_url: Option<&str>, address: SocketAddr) -> String {
+    if let Some(url) = public_url {
+        return format!("{url}/");
+    }
+    // A browser connects to an address, not to all of them.
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}/", SocketAddr::new(ip, address.port()))
 }
 
 fn service(status: supervisor::services::ServiceStatus) -> said::Service {
