@@ -15,6 +15,8 @@ mod guards;
 
 mod call;
 
+pub(crate) mod inside_call;
+
 mod logs;
 
 mod settings;
