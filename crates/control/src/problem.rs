@@ -5,9 +5,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::{Error, ErrorKind};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Name of the error kind, as in `docs/errors.md`.
     pub kind: String,

@@ -46,3 +46,4 @@ mod unrouted;
 
 pub mod record;
 mod redact;
+pub mod trace;

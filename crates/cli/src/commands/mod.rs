@@ -36,6 +36,8 @@ mod top;
 
 mod connect;
 
+pub(crate) mod dashboard;
+
 pub(crate) mod serve;
 
 mod auth;
@@ -115,6 +117,7 @@ pub(crate) enum Command {
     Goal(goal::Args),
     Logs(logs::Args),
     Top(top::Args),
+    Dashboard(dashboard::Args),
     Connect(connect::Args),
     Serve(serve::Args),
     Auth(auth::Args),
@@ -180,6 +183,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Goal(args) => goal::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
         Command::Top(args) => top::run(&args, context),
+        Command::Dashboard(args) => dashboard::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),
         Command::Discover(args) => discover::run(&args, context),
