@@ -106,6 +106,7 @@ mod tests {
     fn table() -> BTreeMap<String, BTreeSet<String>> {
         let (router, _) = routes::router().split_for_parts();
         let shown = format!("{router:?}");
+        let shown = shown.split("fallback_router").next().unwrap();
         let (endpoints, rest) = shown.split_once("}, node: Node {").expect("axum shows a router otherwise now");
         let endpoints: HashMap<&str, &str> = numbered(endpoints).collect();
         let methods = |number| {

@@ -33,7 +33,7 @@ mod inside;
 pub use inside::Inside;
 
 mod routes;
-pub use routes::status::dashboard;
+pub use routes::dashboard;
 
 mod document;
 pub use document::openapi_json;

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 /// A failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// Name of the error kind, as in `docs/errors.md`.
+    /// Name of the error kind, as in `docs/errors.md`; of a failure of a server inside, its `type`.
     pub kind: String,
     /// What happened and why.
     pub title: String,

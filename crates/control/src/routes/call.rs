@@ -2,6 +2,7 @@
 
 use crate::access::Asker;
 use crate::asked::Whole;
+use crate::find::Found;
 use crate::{Control, Problem, find};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -46,13 +47,27 @@ async fn call(State(control): State<Control>, asker: Asker, Whole(body): Whole) 
     }
     gateway.first_listed().await;
     let found = find::tool(&gateway.snapshot(), &name)?;
+    let result = through_door(&control, &asker, &found, arguments).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], result.to_raw().bytes().clone()))
+}
+
+/// Calls a tool in the name of `asker`.
+///
+/// # Errors
+/// Failures of the gateway. A tool that fails is a result.
+pub(crate) async fn through_door(
+    control: &Control,
+    asker: &Asker,
+    found: &Found,
+    arguments: Raw,
+) -> Result<Object, Problem> {
     let params: Object = [("name", Raw::of(&*found.name)), ("arguments", arguments)].into_iter().collect();
     let context = CallContext::internal(asker.principal.clone());
     let call = Call { method: Text::from_static("tools/call"), params, context };
-    let result = Door::new(gateway.clone(), found.scope).call(call).await?;
+    let result = Door::new(control.parts.gateway.clone(), found.scope.clone()).call(call).await?;
     match our_failure(&result) {
         Some(problem) => Err(problem),
-        None => Ok(([(CONTENT_TYPE, "application/json")], result.to_raw().bytes().clone())),
+        None => Ok(result),
     }
 }
 

@@ -2,6 +2,7 @@
 //! says what it sees.
 
 mod status;
+pub use status::dashboard;
 
 pub(crate) mod servers;
 
@@ -13,6 +14,8 @@ mod tools;
 mod guards;
 
 mod call;
+
+pub(crate) mod inside_call;
 
 mod logs;
 
