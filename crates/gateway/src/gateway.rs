@@ -13,6 +13,7 @@ use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
 use crate::server::{Desired, Environment, Inside, Needs, Server, Starting, Wishes, engine, stop_order};
 use crate::tasks::Inquiries;
+use crate::trace::Tracing;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
 use config::Config;
@@ -92,6 +93,7 @@ pub struct Gateway {
     pub(crate) answer_timeout: Duration,
     /// What happened to calls.
     pub records: Arc<Records>,
+    pub(crate) tracing: Tracing,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -140,6 +142,7 @@ impl Gateway {
         }
         let unlisted = servers.values().filter(|server| server.entry.is_active() && !server.is_listed());
         let unlisted = unlisted.map(|server| server.name.clone()).collect();
+        let tracing = Tracing::new(parts.config.telemetry.traced_percent());
         let mut snapshot = Snapshot { config: parts.config, servers, catalog: Catalog::default() };
         snapshot.catalog = assembler::build(&snapshot);
         let gateway = Arc::new(Self {
@@ -161,6 +164,7 @@ impl Gateway {
             inquiries: Inquiries::new(),
             answer_timeout: limits.answer_timeout,
             records,
+            tracing,
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -250,6 +254,7 @@ impl Gateway {
     /// A tool pattern that cannot be compiled; nothing has changed then.
     pub async fn apply(&self, config: Arc<Config>) -> Result<config::Changes, BadPattern> {
         let mut rules = compile(&config)?;
+        self.tracing.set(config.telemetry.traced_percent());
         let (changes, ended) = {
             let _changing = self.change.lock().unwrap_or_else(PoisonError::into_inner);
             let old = self.snapshot.load_full();

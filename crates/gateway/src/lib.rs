@@ -47,3 +47,4 @@ mod unrouted;
 pub mod changes;
 pub mod record;
 mod redact;
+pub mod trace;

@@ -3,12 +3,16 @@
 //! On the hot path a record is a small struct pushed under a short lock; one writer takes what
 //! has gathered. A full queue drops records and counts them: no call waits for a disk.
 
+mod stages;
+pub use stages::{Marks, Stage, Stretch, Whole};
+
 use crate::changes::Changes;
-use protocol::{ErrorKind, Principal, Raw, Text, method};
+use crate::trace::Trace;
+use protocol::{CallContext, Came, ErrorKind, Principal, Raw, Text, method};
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -19,6 +23,9 @@ pub struct RecordId(u64);
 
 /// Bits of a [`RecordId`] below those of the time.
 const ID_COUNT_BITS: u32 = 16;
+
+/// The outcome of a call whose client left before there was an answer.
+const ABANDONED: &str = "abandoned";
 
 /// A finished call.
 #[derive(Debug, Clone)]
@@ -45,6 +52,10 @@ pub struct Record {
     pub answered_us: u64,
     /// Microseconds in all.
     pub total_us: u64,
+    /// When its stages ended.
+    pub marks: Marks,
+    /// Its place in a trace, where calls are traced.
+    pub trace: Option<Box<Trace>>,
     /// Bytes of the parameters.
     pub bytes_in: usize,
     /// Bytes of the result.
@@ -136,10 +147,12 @@ impl Records {
             own: None,
             principal: principal.clone(),
             eras: (era, "-"),
-            outcome: "abandoned",
+            outcome: ABANDONED,
             routed_us: 0,
             answered_us: 0,
             total_us: 0,
+            marks: Marks::default(),
+            trace: None,
             bytes_in,
             bytes_out: 0,
             cached: false,
@@ -202,7 +215,71 @@ fn apart(method: &Text) -> Text {
     method::find(method).map_or_else(|| Text::from(method.as_str()), |row| Text::from_static(row.name))
 }
 
+impl Record {
+    /// The stages that it went through.
+    #[must_use]
+    pub fn stages(&self) -> Vec<Stretch> {
+        let answered_us = (self.outcome != ABANDONED).then_some(self.answered_us);
+        self.marks.stretches(Whole { answered_us, total_us: self.total_us, cached: self.cached })
+    }
+}
+
 impl Open {
+    /// It came in earlier than here.
+    pub fn came(&mut self, came: &Came) {
+        let Some(at) = came.at.map(Instant::from_std) else { return };
+        let here = std::mem::replace(&mut self.start, at);
+        let admitted_us = came.admitted.map(|admitted| self.us_until(Instant::from_std(admitted)));
+        let here_us = self.us_until(here);
+        self.note(|record| {
+            record.at -= Duration::from_micros(here_us);
+            if let Some(admitted_us) = admitted_us {
+                record.marks.end(Stage::Authn, admitted_us);
+            }
+            record.marks.end(Stage::Listener, here_us);
+        });
+    }
+
+    /// A stage ends now.
+    pub fn mark(&mut self, stage: Stage) {
+        let elapsed = self.elapsed_us();
+        self.note(|record| record.marks.end(stage, elapsed));
+    }
+
+    /// It waits for a place with its server, or is refused one.
+    pub(crate) fn waits(&mut self) {
+        self.note(|record| record.marks.wait());
+    }
+
+    /// It goes to its server. One that is not up tells when the call need not wait for it any more.
+    pub(crate) fn goes(&mut self, is_up: bool, context: &mut CallContext) -> Option<Arc<OnceLock<std::time::Instant>>> {
+        if is_up {
+            return None;
+        }
+        self.waits();
+        let entered = Arc::new(OnceLock::new());
+        context.came.entered = Some(entered.clone());
+        Some(entered)
+    }
+
+    /// It is back, with whatever answer.
+    pub(crate) fn back(&mut self, entered: Option<Arc<OnceLock<std::time::Instant>>>) {
+        match entered.as_deref().map(OnceLock::get) {
+            // It never came to the server.
+            Some(None) => return,
+            Some(Some(at)) => {
+                let entered_us = self.us_until(Instant::from_std(*at));
+                self.note(|record| record.marks.end(Stage::Wait, entered_us));
+            }
+            None => {}
+        }
+        self.mark(Stage::Upstream);
+    }
+
+    fn us_until(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// To fill in the record while the call goes on.
     pub fn note(&mut self, fill: impl FnOnce(&mut Record)) {
         if let Some(record) = &mut self.record {
@@ -230,6 +307,7 @@ impl Open {
             record.own = Some(own);
             record.eras.1 = era;
             record.routed_us = elapsed;
+            record.marks.end(Stage::Policy, elapsed);
         });
     }
 

@@ -6,9 +6,10 @@ use super::hub::{Coming, Joined};
 use super::topic::{Filter, Sight, Subscription};
 use super::{Live, Ticket, sees_only};
 use crate::access::Asker;
+use crate::asked::Query;
 use crate::{Control, Problem};
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
@@ -21,16 +22,21 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 
 /// How long nothing may be sent before a comment is: who has gone is found out by that.
 const SILENCE_MAX: Duration = Duration::from_secs(90);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
-    #[serde(default)]
+    /// Topics with commas between: overview, servers, calls, logs, goals, memory, cache, catalog, history.
     topics: String,
+    /// Only these servers, with commas between.
     #[serde(default)]
     server: String,
+    /// Lines of logs that look at least this bad: trace, debug, info, warn, error.
     level: Option<String>,
 }
 
@@ -43,7 +49,8 @@ struct Reader {
     _ticket: Ticket,
 }
 
-/// `GET /api/events`.
+/// What happens, as server-sent events: snapshots, then what changes.
+#[utoipa::path(get, path = "/api/events", params(Wanted, ("Last-Event-ID" = Option<String>, Header, description = "The last event that was read")), responses((status = OK, description = "Events", body = String, content_type = "text/event-stream")))]
 pub(crate) async fn events(
     State(control): State<Control>,
     asker: Asker,

@@ -32,12 +32,12 @@ pub use history::{History, HistoryKeeper};
 
 use crate::access::Asker;
 use crate::{Control, Parts, Problem};
-use axum::Router;
-use axum::routing::get;
 use hub::Places;
 use protocol::ErrorKind;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Where readers come in.
 #[derive(Debug, Clone)]
@@ -53,11 +53,8 @@ struct Ticket {
 }
 
 /// The routes.
-pub(crate) fn router() -> Router<Control> {
-    Router::new()
-        .route("/api/live", get(socket::live))
-        .route("/api/events", get(events::events))
-        .route("/api/history", get(history::charted))
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(socket::live)).routes(routes!(events::events)).routes(routes!(history::charted))
 }
 
 // === impl Live ===

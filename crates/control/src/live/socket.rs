@@ -60,7 +60,8 @@ enum Woken {
     Gone(CloseCode),
 }
 
-/// `GET /api/live`.
+/// What happens, over a WebSocket: say `{"type":"subscribe","topics":["overview"]}`.
+#[utoipa::path(get, path = "/api/live", responses((status = 101, description = "The WebSocket; snapshots, then what changes"), (status = 426, description = "The request asks for no WebSocket", body = Problem, content_type = "application/problem+json"), (status = 503, description = "Too many readers", body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn live(State(control): State<Control>, asker: Asker, request: Request) -> Response {
     let ticket = match control.live.ticket() {
         Ok(ticket) => ticket,

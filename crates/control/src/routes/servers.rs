@@ -1,9 +1,10 @@
 //! `GET /api/servers` and `/api/servers/{name}`: the declared servers and how they are.
 
 use super::guards::cache_of;
+use crate::asked::Path;
 use crate::{Control, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use config::Layer;
 use gateway::catalog::{Kind, View};
 use gateway::health::Level;
@@ -13,16 +14,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use supervisor::Usage;
 use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(sign_in_changed))
+}
+
+/// The declared servers and how they are.
+#[utoipa::path(get, path = "/api/servers", responses((status = OK, description = "Every declared server", body = said::Servers)))]
+async fn all(State(control): State<Control>) -> Json<said::Servers> {
     let snapshot = Arc::clone(&control.parts.gateway.snapshot());
     Json(said::Servers { servers: describe_all(&control.parts.gateway, snapshot).await })
 }
 
-pub(crate) async fn one(
-    State(control): State<Control>,
-    Path(name): Path<String>,
-) -> Result<Json<said::Server>, Problem> {
+/// One server and how it is.
+#[utoipa::path(get, path = "/api/servers/{name}", responses((status = OK, description = "The server", body = said::Server)))]
+async fn one(State(control): State<Control>, Path(name): Path<String>) -> Result<Json<said::Server>, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name)?;
     let cache = cache_of(&control.parts.gateway, server).await;
@@ -41,8 +50,11 @@ pub(crate) async fn describe_all(gateway: &Gateway, snapshot: Arc<Snapshot>) -> 
     servers
 }
 
-/// A person signed in or out by another process: the server is told to look. Says how it was then.
-pub(crate) async fn sign_in_changed(
+/// Tell a server that a person signed in or out by another process.
+///
+/// It is told to look. The answer says how it was before.
+#[utoipa::path(post, path = "/api/servers/{name}/sign-in", responses((status = OK, description = "The server as it was", body = said::Server)))]
+async fn sign_in_changed(
     State(control): State<Control>,
     Path(name): Path<String>,
 ) -> Result<Json<said::Server>, Problem> {

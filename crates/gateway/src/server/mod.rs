@@ -149,15 +149,17 @@ impl Server {
             Some(stored) if former.is_some() => ServerCatalog { definition, era: None, ..stored },
             _ => ServerCatalog::empty(definition),
         };
-        let stopped = environment.wishes.is_stopped(&entry.name);
-        let goal = Goal::first(entry.start == config::Start::Lazy, listed, stopped);
+        let stopped = environment.wishes.why_stopped(&entry.name);
+        let goal = Goal::first(entry.start == config::Start::Lazy, listed, stopped.is_some());
         let waits = entry.waits().unwrap_or_default();
         let (state, why) = match (Admission::of(&entry), goal) {
             (Admission::Disabled, _) => (ServerState::Disabled, "disabled in its entry"),
             (Admission::Pending, _) => (ServerState::Pending, waits.as_str()),
             (Admission::Active, Goal::Up) => (ServerState::Starting, ""),
             (Admission::Active, Goal::Asleep) => (ServerState::Asleep, ""),
-            (Admission::Active, Goal::Stopped | Goal::Ended) => (ServerState::Stopped, "a person stopped it"),
+            (Admission::Active, Goal::Stopped | Goal::Ended) => {
+                (ServerState::Stopped, stopped.unwrap_or(desired::BY_A_PERSON))
+            }
         };
         let core = Arc::new(Core {
             name: entry.name.as_str().into(),
@@ -339,6 +341,11 @@ impl Core {
         let waited = self.wait_max.as_secs_f32();
         let message = format!("no instance of the server `{}` was ready for this client within {waited} s", self.name);
         Error::new(ErrorKind::UpstreamStarting, message).hint(format!("see its log: switchboard logs {}", self.name))
+    }
+
+    /// Whether a call need not wait for an instance, as far as can be told before it goes.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lanes.load().is_some()
     }
 
     fn enter(&self, context: &CallContext) -> Option<Entered> {

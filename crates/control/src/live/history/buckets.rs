@@ -31,7 +31,7 @@ pub(crate) struct Bucket {
 }
 
 /// A point of a chart.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Point {
     /// When its step begins, in milliseconds since 1970.
     pub(crate) at_ms: i64,

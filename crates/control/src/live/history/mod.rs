@@ -11,9 +11,10 @@ mod keeper;
 pub use keeper::HistoryKeeper;
 
 use super::process::Process;
+use crate::asked::Query;
 use crate::{Control, Problem};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 pub(crate) use buckets::Point;
 use buckets::{Bucket, MINUTE_MS, STEP_MS, Series, points, sum};
 use gateway::record::Record;
@@ -23,6 +24,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::{Store, history};
+use utoipa::{IntoParams, ToSchema};
 
 /// The windows, and the time of a point in each, in milliseconds.
 const WINDOWS: [(&str, i64, i64); 3] = [
@@ -62,20 +64,25 @@ pub(crate) struct Pulse {
     pub(crate) p95_ms: Option<f64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Window {
+    /// `15m`, `24h` or `7d`; `15m` if absent.
     window: Option<String>,
 }
 
-/// `GET /api/history`.
-#[derive(Debug, Serialize)]
+/// What happened, for charts.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Charted {
     window: &'static str,
+    /// The time of a point, in milliseconds.
     step_ms: i64,
     points: Vec<Point>,
 }
 
-/// `GET /api/history`.
+/// Calls, errors, latencies, memory and processor time over some time.
+#[utoipa::path(get, path = "/api/history", params(Window), responses((status = OK, description = "The points, the oldest first", body = Charted)))]
 pub(crate) async fn charted(
     State(control): State<Control>,
     Query(asked): Query<Window>,
