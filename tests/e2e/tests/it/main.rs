@@ -26,6 +26,7 @@ mod inside;
 mod interactive;
 mod lab;
 mod life;
+mod live;
 mod matrix;
 mod needs;
 mod one_bad_server;
