@@ -32,6 +32,8 @@ pub use inside::Inside;
 
 mod routes;
 
+mod predecessors;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
@@ -43,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use store::cache::Cache;
-use supervisor::LogWriter;
+use supervisor::{HostMeter, LogWriter};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -91,13 +93,15 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
+    /// What the machine has in use.
+    pub(crate) host: Arc<HostMeter>,
 }
 
 impl Control {
     /// All routes will stand on `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(parts), host: Arc::default() }
     }
 }
 
@@ -106,14 +110,12 @@ fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     Router::new()
         .route("/api/overview", get(routes::status::status))
-        .route("/api/servers", get(routes::servers::all))
         .route("/api/servers/{name}", get(routes::servers::one).post(routes::lives::all))
         .route("/api/servers/{name}/start", post(routes::lives::start))
         .route("/api/servers/{name}/stop", post(routes::lives::stop))
         .route("/api/servers/{name}/restart", post(routes::lives::restart))
         .route("/api/servers/{name}/wait", get(routes::lives::wait))
         .route("/api/servers/{name}/sign-in", post(routes::servers::sign_in_changed))
-        .route("/api/health", get(routes::health::all))
         .route("/api/health/{name}", get(routes::health::one))
         .route("/api/capabilities", get(routes::health::capabilities))
         .route("/api/servers/{name}/approve-tools", post(routes::guards::approve_tools))
@@ -129,6 +131,7 @@ fn api(control: &Control) -> Router {
         .route("/api/reload", post(routes::process::reload))
         .route("/api/stop", post(routes::process::stop))
         .route("/api/restart", post(routes::process::restart))
+        .merge(Router::from(predecessors::router()))
         .route("/api/{*path}", any(routes::nothing_here))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())

@@ -78,24 +78,39 @@ pub(crate) async fn all(
     Path(wish): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Turned>, Problem> {
-    let wish = match wish.as_str() {
-        "start" => Wish::Start,
-        "stop" => Wish::Stop,
-        "restart" => Wish::Restart,
-        other => {
-            let problem = Problem::new(ErrorKind::MethodNotFound, format!("nothing is done at /api/servers/{other}"));
-            return Err(problem.hint("there is /api/servers/start, stop and restart"));
-        }
-    };
+    if Wish::of(&wish).is_none() {
+        let problem = Problem::new(ErrorKind::MethodNotFound, format!("nothing is done at /api/servers/{wish}"));
+        return Err(problem.hint("there is /api/servers/start, stop and restart"));
+    }
+    act_on_all((&control, &asker), &wish, patience.wait()).await.map(Json)
+}
+
+/// Does what `action` names with a server, and waits so long until it is done.
+pub(crate) async fn act(
+    asked: (&Control, &Asker),
+    name: &str,
+    action: &str,
+    wait: Duration,
+) -> Result<said::Server, Problem> {
+    turn(asked, name, Wish::needed(action)?, wait).await
+}
+
+/// The same with every server that is in use.
+pub(crate) async fn act_on_all(
+    (control, asker): (&Control, &Asker),
+    action: &str,
+    wait: Duration,
+) -> Result<said::Turned, Problem> {
+    let wish = Wish::needed(action)?;
     let active: Vec<Arc<Server>> = {
         let snapshot = control.parts.gateway.snapshot();
         snapshot.servers.values().filter(|server| server.entry.is_active()).cloned().collect()
     };
     let turned = active.iter().map(|server| async {
-        let problem = turn((&control, &asker), &server.name, wish, patience.wait()).await.err();
+        let problem = turn((control, asker), &server.name, wish, wait).await.err();
         said::Turn { name: server.name.to_string(), state: server.status().state.to_string(), problem }
     });
-    Ok(Json(said::Turned { servers: join_all(turned).await }))
+    Ok(said::Turned { servers: join_all(turned).await })
 }
 
 /// Answers when the server is in the state, or when the time is over.
@@ -244,6 +259,24 @@ fn found(control: &Control, name: &str) -> Result<Arc<Server>, Problem> {
 fn described(control: &Control, name: &str) -> Result<said::Server, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     Ok(describe(&snapshot, find::server(&snapshot, name)?))
+}
+
+impl Wish {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "start" => Some(Self::Start),
+            "stop" => Some(Self::Stop),
+            "restart" => Some(Self::Restart),
+            _ => None,
+        }
+    }
+
+    fn needed(word: &str) -> Result<Self, Problem> {
+        Self::of(word).ok_or_else(|| {
+            let problem = Problem::new(ErrorKind::InvalidParams, format!("`{word}` is nothing that a server can do"));
+            problem.hint("it can start, stop and restart")
+        })
+    }
 }
 
 impl Patience {

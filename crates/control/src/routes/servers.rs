@@ -14,11 +14,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use supervisor::Usage;
 use tokio::time::Instant;
 
-pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
-    let snapshot = Arc::clone(&control.parts.gateway.snapshot());
-    Json(said::Servers { servers: describe_all(&control.parts.gateway, snapshot).await })
-}
-
 pub(crate) async fn one(
     State(control): State<Control>,
     Path(name): Path<String>,
