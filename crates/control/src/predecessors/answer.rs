@@ -3,12 +3,10 @@
 
 use crate::Problem;
 use axum::Json;
-use axum::body::Bytes;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::ErrorKind;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 /// What a handler here answers.
@@ -64,11 +62,6 @@ pub(super) fn bad(why: impl std::fmt::Display) -> Problem {
 pub(super) fn local_only(what: &str, command: &str) -> Problem {
     let problem = Problem::new(ErrorKind::Denied, format!("{what} is not done over HTTP"));
     problem.hint(format!("at this machine: {command}"))
-}
-
-/// The body of a request.
-pub(super) fn body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| bad(format_args!("the body cannot be used: {error}")))
 }
 
 /// The header `Idempotency-Key`, for tools that take one.

@@ -1,12 +1,12 @@
 //! `POST /api/call-tool`, and the call of the manager: one call of a tool, through the same door as every
 //! client's call.
 
-use super::answer::{Answer, Refused, body};
+use super::answer::{Answer, Refused};
 use super::now;
 use crate::access::Asker;
+use crate::asked::Body;
 use crate::{Control, Problem, find};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use gateway::Door;
 use protocol::{Call, CallContext, ErrorKind, Manner, Object, Raw, Service as _, Text};
@@ -46,9 +46,13 @@ pub(super) struct Called {
 
 /// Calls a tool. A tool that fails is a result with `success: false`; everything else that fails is a
 /// problem.
-#[utoipa::path(post, path = "/api/call-tool", tag = "predecessors", request_body = Asked, responses((status = 200, body = Called)))]
-pub(super) async fn call_tool(State(control): State<Control>, asker: Asker, bytes: Bytes) -> Answer<Called> {
-    let Asked { service, tool_name, params } = body(&bytes)?;
+#[utoipa::path(post, path = "/api/call-tool", request_body = Asked, responses((status = OK, body = Called)))]
+pub(super) async fn call_tool(
+    State(control): State<Control>,
+    asker: Asker,
+    Body(asked): Body<Asked>,
+) -> Answer<Called> {
+    let Asked { service, tool_name, params } = asked;
     control.parts.gateway.first_listed().await;
     let found = {
         let snapshot = control.parts.gateway.snapshot();

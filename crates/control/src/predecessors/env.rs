@@ -4,9 +4,10 @@
 use super::answer::{Answer, Refused, local_only};
 use super::now;
 use super::servers::variables;
+use crate::asked::Path;
 use crate::{Control, Problem};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use protocol::ErrorKind;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ pub(super) struct Named {
 }
 
 /// Which variables servers name, and whether they are set.
-#[utoipa::path(get, path = "/api/env", tag = "predecessors", responses((status = 200, body = Env)))]
+#[utoipa::path(get, path = "/api/env", responses((status = OK, body = Env)))]
 pub(super) async fn all(State(control): State<Control>) -> Json<Env> {
     let snapshot = control.parts.gateway.snapshot();
     let servers = snapshot.servers.values().map(|server| {
@@ -66,7 +67,7 @@ pub(super) async fn all(State(control): State<Control>) -> Json<Env> {
 }
 
 /// Whether one variable is set.
-#[utoipa::path(get, path = "/api/env/get/{var}", tag = "predecessors", params(("var" = String, Path)), responses((status = 200, body = Named)))]
+#[utoipa::path(get, path = "/api/env/get/{var}", params(("var" = String, Path)), responses((status = OK, body = Named)))]
 pub(super) async fn one(State(control): State<Control>, Path(variable): Path<String>) -> Answer<Named> {
     let snapshot = control.parts.gateway.snapshot();
     let named = snapshot.servers.values().filter_map(|server| {
@@ -84,7 +85,7 @@ pub(super) async fn one(State(control): State<Control>, Path(variable): Path<Str
 }
 
 /// Refused: values are changed in the configuration, at this machine.
-#[utoipa::path(post, path = "/api/env/update", tag = "predecessors", responses((status = 403, description = "always")))]
+#[utoipa::path(post, path = "/api/env/update", responses((status = 403, description = "always")))]
 pub(super) async fn update() -> Refused {
     let command = "set `env` of the server in its file (switchboard config show names it), then: switchboard reload";
     Refused::from(local_only("changing the environment of a server", command)).with("success", false)

@@ -1,13 +1,13 @@
 //! `/api/goals…`: goals in the predecessor's shapes, through the server `goals`. One set of words for the
 //! status of goals and of tasks, each with its bucket (S0-32).
 
-use super::answer::{Answer, body, idempotency_key};
-use super::inside::inside_call;
+use super::answer::{Answer, idempotency_key};
 use crate::access::Asker;
+use crate::asked::{Body, Path, Query};
+use crate::routes::inside_call::inside_call;
 use crate::{Control, Problem};
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -149,6 +149,8 @@ pub(super) struct Deleted {
 
 /// Which goals.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     /// `planned`, `in_progress`, `completed` or `cancelled`.
     status: Option<String>,
@@ -162,6 +164,8 @@ pub(super) struct Which {
 
 /// What is done with tasks that wait for one that goes.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Dependents {
     /// `refuse`, `detach` or `cascade`; `refuse` if absent.
     dependents: Option<String>,
@@ -172,13 +176,13 @@ fn medium() -> String {
 }
 
 /// Goals and tasks in figures.
-#[utoipa::path(get, path = "/api/goals", tag = "predecessors", responses((status = 200, body = Summary)))]
+#[utoipa::path(get, path = "/api/goals", responses((status = OK, body = Summary)))]
 pub(super) async fn summary(State(control): State<Control>, asker: Asker) -> Answer<Summary> {
     summarised(&control, &asker).await.map(Json).map_err(|problem| empty(problem, "recent_goals"))
 }
 
 /// Goals, the newest first.
-#[utoipa::path(get, path = "/api/goals/list", tag = "predecessors", params(Which), responses((status = 200, body = Goals)))]
+#[utoipa::path(get, path = "/api/goals/list", params(Which), responses((status = OK, body = Goals)))]
 pub(super) async fn list(State(control): State<Control>, asker: Asker, Query(which): Query<Which>) -> Answer<Goals> {
     let page = page(&control, &asker, &which).await.map_err(|problem| empty(problem, "goals"))?;
     let (count, source) = (page["count"].as_u64().unwrap_or_default(), source(&page));
@@ -186,7 +190,7 @@ pub(super) async fn list(State(control): State<Control>, asker: Asker, Query(whi
 }
 
 /// A goal with its tasks.
-#[utoipa::path(get, path = "/api/goals/{id}", tag = "predecessors", params(("id" = String, Path)), responses((status = 200, body = Goal)))]
+#[utoipa::path(get, path = "/api/goals/{id}", params(("id" = String, Path)), responses((status = OK, body = Goal)))]
 pub(super) async fn one(State(control): State<Control>, asker: Asker, Path(id): Path<String>) -> Answer<Goal> {
     let mut goal = inside_call(&control, &asker, SERVER, "get_goal", &json!({ "goal_id": id })).await?;
     let source = goal["_cache_status"]["persistence"].as_str().unwrap_or_default().to_owned();
@@ -198,14 +202,14 @@ pub(super) async fn one(State(control): State<Control>, asker: Asker, Path(id): 
 }
 
 /// Makes a goal.
-#[utoipa::path(post, path = "/api/goals", tag = "predecessors", request_body = New, responses((status = 200, body = Changed)))]
+#[utoipa::path(post, path = "/api/goals", request_body = New, responses((status = OK, body = Changed)))]
 pub(super) async fn create(
     State(control): State<Control>,
     asker: Asker,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(new): Body<New>,
 ) -> Answer<Changed> {
-    let New { description, priority, repos, metadata, details } = body(&bytes)?;
+    let New { description, priority, repos, metadata, details } = new;
     let asked = json!({
         "description": description, "priority": priority, "repos": repos, "metadata": metadata, "details": details,
     });
@@ -215,15 +219,14 @@ pub(super) async fn create(
 }
 
 /// Adds tasks to a goal.
-#[utoipa::path(post, path = "/api/goals/{id}/tasks", tag = "predecessors", params(("id" = String, Path)), request_body = Subtasks, responses((status = 200, body = Added)))]
+#[utoipa::path(post, path = "/api/goals/{id}/tasks", params(("id" = String, Path)), request_body = Subtasks, responses((status = OK, body = Added)))]
 pub(super) async fn add_tasks(
     State(control): State<Control>,
     asker: Asker,
     Path(id): Path<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(Subtasks { subtasks }): Body<Subtasks>,
 ) -> Answer<Added> {
-    let Subtasks { subtasks } = body(&bytes)?;
     let tasks_added = subtasks.len();
     let asked = json!({ "goal_id": id, "subtasks": subtasks });
     let goal = change(&control, &asker, "break_down_goal", asked, &headers).await?;
@@ -233,23 +236,23 @@ pub(super) async fn add_tasks(
 }
 
 /// Changes a goal.
-#[utoipa::path(patch, path = "/api/goals/{id}", tag = "predecessors", params(("id" = String, Path)), request_body = Change, responses((status = 200, body = Changed)))]
+#[utoipa::path(patch, path = "/api/goals/{id}", params(("id" = String, Path)), request_body = Change, responses((status = OK, body = Changed)))]
 pub(super) async fn update(
     State(control): State<Control>,
     asker: Asker,
     Path(id): Path<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(change): Body<Change>,
 ) -> Answer<Changed> {
-    let mut asked = json!(body::<Change>(&bytes)?);
+    let mut asked = json!(change);
     asked["goal_id"] = json!(id);
-    let goal = change(&control, &asker, "update_goal", asked, &headers).await?;
+    let goal = self::change(&control, &asker, "update_goal", asked, &headers).await?;
     let message = format!("changed goal {}", text(&goal, "id"));
     Ok(Json(Changed { success: true, goal, message }))
 }
 
 /// Deletes a goal with its tasks.
-#[utoipa::path(delete, path = "/api/goals/{id}", tag = "predecessors", params(("id" = String, Path), Dependents), responses((status = 200, body = Deleted)))]
+#[utoipa::path(delete, path = "/api/goals/{id}", params(("id" = String, Path), Dependents), responses((status = OK, body = Deleted)))]
 pub(super) async fn delete(
     State(control): State<Control>,
     asker: Asker,

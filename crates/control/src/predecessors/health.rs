@@ -3,10 +3,11 @@
 
 use super::answer::{Answer, Refused};
 use super::now;
+use crate::asked::Path;
 use crate::routes;
 use crate::{Control, find, said};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gateway::Snapshot;
 use gateway::health::Level;
 use gateway::server::{Server, ServerState};
@@ -19,7 +20,6 @@ use utoipa::ToSchema;
 #[schema(as = predecessors::Health)]
 pub(super) struct Health {
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     own: said::Health,
     /// `healthy`, `degraded` or `unhealthy`.
     status: &'static str,
@@ -29,7 +29,6 @@ pub(super) struct Health {
     /// Tools that are offered.
     available_tools: usize,
     /// Kept results of tools.
-    #[schema(value_type = Object)]
     cache_stats: said::Cache,
     /// The breaker of every server.
     breakers: BTreeMap<String, Breaker>,
@@ -70,9 +69,9 @@ pub(super) struct Breaker {
 }
 
 /// How well everything is.
-#[utoipa::path(get, path = "/api/health", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/api/health", responses((status = OK, body = Health)))]
 pub(super) async fn all(State(control): State<Control>) -> Json<Health> {
-    let Json(own) = routes::health::all(State(control.clone())).await;
+    let own = routes::health::all(&control);
     // The cache in this process is always there.
     let reached = control.parts.cache.ping().await.is_ok();
     let cache_stats = cache_stats(&control).await;
@@ -92,7 +91,7 @@ pub(super) async fn all(State(control): State<Control>) -> Json<Health> {
 }
 
 /// How well one server is reached.
-#[utoipa::path(get, path = "/api/status/{service}", tag = "predecessors", params(("service" = String, Path)), responses((status = 200, body = Service)))]
+#[utoipa::path(get, path = "/api/status/{service}", params(("service" = String, Path)), responses((status = OK, body = Service)))]
 pub(super) async fn one(State(control): State<Control>, Path(name): Path<String>) -> Answer<Service> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name).map_err(Refused::from)?;

@@ -1,13 +1,13 @@
 //! `/api/redis/keys`, `/api/redis/key` and `/api/redis/flush`: the keys of whoever asks, as `switchboard
 //! cache keys` shows them. Keys of others, and kept results of tools, are not shown here.
 
-use super::answer::{Answer, Refused, bad, body};
+use super::answer::{Answer, Refused, bad};
 use super::redis::refused;
 use crate::access::Asker;
+use crate::asked::{Body, Path, Query};
 use crate::{Control, Problem};
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use config::Reach;
 use futures_util::{StreamExt as _, stream};
 use protocol::{ErrorKind, Principal};
@@ -25,6 +25,8 @@ const LIMIT_MAX: usize = 1000;
 const ASKED_AT_ONCE: usize = 32;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Find {
     /// Such as `user:*`; every key if absent.
     pattern: Option<String>,
@@ -80,6 +82,7 @@ pub(super) struct Set {
 
 /// Leave to delete every key.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = predecessors::Flush)]
 pub(super) struct Flush {
     /// Must be `true`.
@@ -100,7 +103,7 @@ pub(super) struct Changed {
 }
 
 /// Lists keys.
-#[utoipa::path(get, path = "/api/redis/keys", tag = "predecessors", params(Find), responses((status = 200, body = Keys)))]
+#[utoipa::path(get, path = "/api/redis/keys", params(Find), responses((status = OK, body = Keys)))]
 pub(super) async fn list(State(control): State<Control>, asker: Asker, Query(find): Query<Find>) -> Answer<Keys> {
     let (cache, names) = (&control.parts.cache, names(&control, &asker));
     let pattern = find.pattern.unwrap_or_else(|| "*".to_owned());
@@ -124,7 +127,7 @@ pub(super) async fn list(State(control): State<Control>, asker: Asker, Query(fin
 }
 
 /// Gives the value of a key.
-#[utoipa::path(get, path = "/api/redis/key/{key}", tag = "predecessors", params(("key" = String, Path)), responses((status = 200, body = Found)))]
+#[utoipa::path(get, path = "/api/redis/key/{key}", params(("key" = String, Path)), responses((status = OK, body = Found)))]
 pub(super) async fn get(State(control): State<Control>, asker: Asker, Path(key): Path<String>) -> Answer<Found> {
     let (cache, names) = (&control.parts.cache, names(&control, &asker));
     let value = cache.get(&names, &key).await.map_err(|error| refused(&error))?;
@@ -135,9 +138,9 @@ pub(super) async fn get(State(control): State<Control>, asker: Asker, Path(key):
 }
 
 /// Gives a key a value.
-#[utoipa::path(post, path = "/api/redis/key", tag = "predecessors", request_body = Set, responses((status = 200, body = Changed)))]
-pub(super) async fn set(State(control): State<Control>, asker: Asker, bytes: Bytes) -> Answer<Changed> {
-    let Set { key, value, ttl } = body(&bytes)?;
+#[utoipa::path(post, path = "/api/redis/key", request_body = Set, responses((status = OK, body = Changed)))]
+pub(super) async fn set(State(control): State<Control>, asker: Asker, Body(set): Body<Set>) -> Answer<Changed> {
+    let Set { key, value, ttl } = set;
     let ttl = ttl.map(Duration::from_secs);
     let names = names(&control, &asker);
     control.parts.cache.set(&names, &key, text::written(value), ttl).await.map_err(|error| refused(&error))?;
@@ -145,7 +148,7 @@ pub(super) async fn set(State(control): State<Control>, asker: Asker, bytes: Byt
 }
 
 /// Deletes a key.
-#[utoipa::path(delete, path = "/api/redis/key/{key}", tag = "predecessors", params(("key" = String, Path)), responses((status = 200, body = Changed)))]
+#[utoipa::path(delete, path = "/api/redis/key/{key}", params(("key" = String, Path)), responses((status = OK, body = Changed)))]
 pub(super) async fn delete(State(control): State<Control>, asker: Asker, Path(key): Path<String>) -> Answer<Changed> {
     let names = names(&control, &asker);
     let deleted = control.parts.cache.delete(&names, &[&key]).await.map_err(|error| refused(&error))?;
@@ -161,9 +164,9 @@ pub(super) async fn delete(State(control): State<Control>, asker: Asker, Path(ke
 }
 
 /// Deletes every key of whoever asks.
-#[utoipa::path(post, path = "/api/redis/flush", tag = "predecessors", request_body = Flush, responses((status = 200, body = Changed)))]
-pub(super) async fn flush(State(control): State<Control>, asker: Asker, bytes: Bytes) -> Answer<Changed> {
-    let Flush { confirm } = body(&bytes)?;
+#[utoipa::path(post, path = "/api/redis/flush", request_body = Flush, responses((status = OK, body = Changed)))]
+pub(super) async fn flush(State(control): State<Control>, asker: Asker, Body(flush): Body<Flush>) -> Answer<Changed> {
+    let Flush { confirm } = flush;
     if !confirm {
         return Err(bad("deleting every key must be confirmed").hint("send {\"confirm\": true}").into());
     }

@@ -3,10 +3,11 @@
 
 use super::answer::{Answer, Refused};
 use crate::access::Asker;
+use crate::asked::{Path, Query};
 use crate::{Act, Control, Deed, LogLevel, Problem, find};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -30,6 +31,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const CHUNKS_MAX: usize = 4;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Which {
     /// Of this server only.
     server: Option<String>,
@@ -91,7 +94,7 @@ pub(super) struct Cleared {
 }
 
 /// The last lines of one server, or of all.
-#[utoipa::path(get, path = "/api/logs", tag = "predecessors", params(Which), responses((status = 200, body = Logs)))]
+#[utoipa::path(get, path = "/api/logs", params(Which), responses((status = OK, body = Logs)))]
 pub(super) async fn all(State(control): State<Control>, Query(which): Query<Which>) -> Answer<Logs> {
     let lines = which.lines.unwrap_or(LINES).min(LINES_MAX);
     Ok(Json(match which.server {
@@ -124,7 +127,7 @@ fn entry(line: &Line) -> Entry {
 }
 
 /// Forgets the log of a server, in memory and on disk.
-#[utoipa::path(delete, path = "/api/logs/{server}", tag = "predecessors", params(("server" = String, Path)), responses((status = 200, body = Cleared)))]
+#[utoipa::path(delete, path = "/api/logs/{server}", params(("server" = String, Path)), responses((status = OK, body = Cleared)))]
 pub(super) async fn clear(State(control): State<Control>, asker: Asker, Path(name): Path<String>) -> Answer<Cleared> {
     let (server, log) = named(&control, &name)?;
     let cleared = tokio::task::spawn_blocking(move || log.clear()).await.map_err(io::Error::other);
@@ -135,7 +138,7 @@ pub(super) async fn clear(State(control): State<Control>, asker: Asker, Path(nam
 }
 
 /// Gives the whole log of a server as a file.
-#[utoipa::path(get, path = "/api/logs/download/{server}", tag = "predecessors", params(("server" = String, Path)), responses((status = 200, content_type = "text/plain", body = String)))]
+#[utoipa::path(get, path = "/api/logs/download/{server}", params(("server" = String, Path)), responses((status = OK, content_type = "text/plain", body = String)))]
 pub(super) async fn download(State(control): State<Control>, Path(name): Path<String>) -> Result<Response, Refused> {
     let (server, log) = named(&control, &name)?;
     let opened = log.clone();

@@ -28,7 +28,6 @@ pub(super) struct Metrics {
     total_tools: usize,
     /// Servers that are ready.
     connected_services: usize,
-    #[schema(value_type = Object)]
     cache_stats: said::Cache,
     breakers: BTreeMap<String, Breaker>,
 }
@@ -49,7 +48,7 @@ struct Execution {
 }
 
 /// Calls of tools in figures.
-#[utoipa::path(get, path = "/api/metrics", tag = "predecessors", responses((status = 200, body = Metrics)))]
+#[utoipa::path(get, path = "/api/metrics", responses((status = OK, body = Metrics)))]
 pub(super) async fn metrics(State(control): State<Control>) -> Answer<Metrics> {
     let figures = figures::read(&control).await?;
     let cache_stats = cache_stats(&control).await;

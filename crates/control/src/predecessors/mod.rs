@@ -13,7 +13,6 @@ mod env;
 mod figures;
 mod goals;
 mod health;
-mod inside;
 mod keys;
 mod logs;
 mod manager;

@@ -57,7 +57,7 @@ struct System {
 }
 
 /// How everything is, in the predecessor's shape.
-#[utoipa::path(get, path = "/api/status", tag = "predecessors", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/api/status", responses((status = OK, body = Status)))]
 pub(super) async fn status(State(control): State<Control>) -> Json<Status> {
     Json(read(&control).await)
 }

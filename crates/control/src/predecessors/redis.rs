@@ -72,7 +72,7 @@ struct Keyspace {
 }
 
 /// What the cache in use says of itself.
-#[utoipa::path(get, path = "/api/redis/stats", tag = "predecessors", responses((status = 200, body = Stats)))]
+#[utoipa::path(get, path = "/api/redis/stats", responses((status = OK, body = Stats)))]
 pub(super) async fn stats(State(control): State<Control>) -> Answer<Stats> {
     let info = control.parts.cache.info().await.map_err(|error| refused(&error))?;
     let average = info.average_ttl.map_or(0, |ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));

@@ -26,7 +26,6 @@ pub(super) struct Servers {
 #[schema(as = predecessors::Server)]
 pub(super) struct Server {
     #[serde(flatten)]
-    #[schema(value_type = Object)]
     own: said::Server,
     /// Its name, as the paths here take it.
     key: String,
@@ -54,7 +53,7 @@ struct Details {
 }
 
 /// Everything that is known of every server.
-#[utoipa::path(get, path = "/api/servers", tag = "servers", responses((status = 200, body = Servers)))]
+#[utoipa::path(get, path = "/api/servers", responses((status = OK, body = Servers)))]
 pub(super) async fn all(State(control): State<Control>) -> Json<Servers> {
     Json(read(&control).await)
 }

@@ -1,13 +1,13 @@
 //! `/api/tasks…`: tasks in the predecessor's shapes, through the server `goals`.
 
-use super::answer::{Answer, bad, body};
+use super::answer::{Answer, bad};
 use super::goals::{Dependents, SERVER, Which, change, empty, items, page, source, text};
-use super::inside::inside_call;
 use crate::access::Asker;
+use crate::asked::{Body, Path, Query};
+use crate::routes::inside_call::inside_call;
 use crate::{Control, Problem};
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub(super) struct Tasks {
 
 /// How many tasks.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Limit {
     /// At most so many; 1000 if absent.
     limit: Option<usize>,
@@ -76,7 +78,7 @@ pub(super) struct Deleted {
 }
 
 /// Tasks, those of the newest goals first.
-#[utoipa::path(get, path = "/api/tasks/list", tag = "predecessors", params(Limit), responses((status = 200, body = Tasks)))]
+#[utoipa::path(get, path = "/api/tasks/list", params(Limit), responses((status = OK, body = Tasks)))]
 pub(super) async fn list(State(control): State<Control>, asker: Asker, Query(limit): Query<Limit>) -> Answer<Tasks> {
     let limit = limit.limit.unwrap_or(TASKS_MAX).clamp(1, TASKS_MAX);
     let listed = listed(&control, &asker, limit).await;
@@ -104,33 +106,33 @@ pub(super) async fn of(control: &Control, asker: &Asker, ids: &[&Value]) -> Resu
 }
 
 /// Says how a task is now.
-#[utoipa::path(put, path = "/api/tasks/{id}/status", tag = "predecessors", params(("id" = String, Path)), request_body = Status, responses((status = 200, body = Changed)))]
+#[utoipa::path(put, path = "/api/tasks/{id}/status", params(("id" = String, Path)), request_body = Status, responses((status = OK, body = Changed)))]
 pub(super) async fn set_status(
     State(control): State<Control>,
     asker: Asker,
     Path(id): Path<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(status): Body<Status>,
 ) -> Answer<Changed> {
-    changed(&control, &asker, &id, &headers, json!(body::<Status>(&bytes)?)).await
+    changed(&control, &asker, &id, &headers, json!(status)).await
 }
 
 /// Changes a task: its status, or what it is about, but not both at once, since one could be done and the
 /// other refused.
-#[utoipa::path(patch, path = "/api/tasks/{id}", tag = "predecessors", params(("id" = String, Path)), request_body = Map<String, Value>, responses((status = 200, body = Changed)))]
+#[utoipa::path(patch, path = "/api/tasks/{id}", params(("id" = String, Path)), request_body = Map<String, Value>, responses((status = OK, body = Changed)))]
 pub(super) async fn update(
     State(control): State<Control>,
     asker: Asker,
     Path(id): Path<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Body(mut members): Body<Map<String, Value>>,
 ) -> Answer<Changed> {
-    let mut members = body::<Map<String, Value>>(&bytes)?;
     if members.contains_key("status") {
-        return match body::<Status>(&bytes) {
-            Ok(status) => changed(&control, &asker, &id, &headers, json!(status)).await,
-            Err(problem) => Err(problem.hint("change the status, and everything else in a request of its own").into()),
-        };
+        let status: Status = serde_json::from_value(Value::Object(members)).map_err(|error| {
+            let problem = bad(format_args!("the body cannot be used: {error}"));
+            problem.hint("change the status, and everything else in a request of its own")
+        })?;
+        return changed(&control, &asker, &id, &headers, json!(status)).await;
     }
     let version = members.remove("expected_version");
     if members.is_empty() {
@@ -153,7 +155,7 @@ async fn changed(control: &Control, asker: &Asker, id: &str, headers: &HeaderMap
 }
 
 /// Deletes a task.
-#[utoipa::path(delete, path = "/api/tasks/{id}", tag = "predecessors", params(("id" = String, Path), Dependents), responses((status = 200, body = Deleted)))]
+#[utoipa::path(delete, path = "/api/tasks/{id}", params(("id" = String, Path), Dependents), responses((status = OK, body = Deleted)))]
 pub(super) async fn delete(
     State(control): State<Control>,
     asker: Asker,

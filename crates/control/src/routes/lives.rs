@@ -4,18 +4,32 @@
 
 use super::servers::describe;
 use crate::access::Asker;
+use crate::asked::{Path, Query};
 use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, Query, State as Extracted};
+use axum::extract::State as Extracted;
 use futures_util::future::join_all;
 use gateway::catalog::Kind;
 use gateway::server::{Command, Server, ServerState, Status};
 use protocol::ErrorKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new()
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(restart))
+        .routes(routes!(wait))
+        .routes(routes!(all))
+}
 
 /// The longest that a request here may take.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -24,97 +38,106 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 const ASSEMBLED_MAX: Duration = Duration::from_millis(250);
 
 /// What is wanted of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Wish {
+    /// It is to run.
     Start,
+    /// It is not to run.
     Stop,
+    /// It is to end and to run again.
     Restart,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Patience {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Patience {
     /// Milliseconds to wait until it is ready; none: it is told, and that is all.
     #[serde(default)]
+    #[param(default = 0)]
     wait: u64,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Until {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Until {
+    /// The state; `ready` if absent.
     state: Option<String>,
-    /// Milliseconds.
+    /// Milliseconds; ten minutes at most, and if absent.
     timeout: Option<u64>,
 }
 
-pub(crate) async fn start(
+/// Start a server.
+#[utoipa::path(post, path = "/api/servers/{name}/start", params(Patience), responses((status = OK, description = "The server as it is now", body = said::Server)))]
+async fn start(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(name): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn((&control, &asker), &name, Wish::Start, patience.wait()).await.map(Json)
+    act((&control, &asker), &name, Wish::Start, patience.wait()).await.map(Json)
 }
 
-pub(crate) async fn stop(
+/// Stop a server, after its calls in flight.
+#[utoipa::path(post, path = "/api/servers/{name}/stop", responses((status = OK, description = "The server as it is now", body = said::Server)))]
+async fn stop(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn((&control, &asker), &name, Wish::Stop, Duration::ZERO).await.map(Json)
+    act((&control, &asker), &name, Wish::Stop, Duration::ZERO).await.map(Json)
 }
 
-pub(crate) async fn restart(
+/// Start a server again, after its calls in flight.
+#[utoipa::path(post, path = "/api/servers/{name}/restart", params(Patience), responses((status = OK, description = "The server as it is now", body = said::Server)))]
+async fn restart(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(name): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn((&control, &asker), &name, Wish::Restart, patience.wait()).await.map(Json)
+    act((&control, &asker), &name, Wish::Restart, patience.wait()).await.map(Json)
 }
 
-/// `POST /api/servers/start` and the like. What stands there is a name only where it is read.
-pub(crate) async fn all(
+/// Start, stop or restart every active server.
+///
+/// What stands in the path is `start`, `stop` or `restart`; it is a name only where it is read.
+#[utoipa::path(post, path = "/api/servers/{name}", params(("name" = inline(Wish), Path, description = "What is done"), Patience), responses((status = OK, description = "How each is now", body = said::Turned)))]
+async fn all(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(wish): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Turned>, Problem> {
-    if Wish::of(&wish).is_none() {
+    let Some(known) = Wish::of(&wish) else {
         let problem = Problem::new(ErrorKind::MethodNotFound, format!("nothing is done at /api/servers/{wish}"));
         return Err(problem.hint("there is /api/servers/start, stop and restart"));
-    }
-    act_on_all((&control, &asker), &wish, patience.wait()).await.map(Json)
+    };
+    act_on_all((&control, &asker), known, patience.wait()).await.map(Json)
 }
 
-/// Does what `action` names with a server, and waits so long until it is done.
-pub(crate) async fn act(
-    asked: (&Control, &Asker),
-    name: &str,
-    action: &str,
-    wait: Duration,
-) -> Result<said::Server, Problem> {
-    turn(asked, name, Wish::needed(action)?, wait).await
-}
-
-/// The same with every server that is in use.
+/// Does what is wanted with every server that is in use.
 pub(crate) async fn act_on_all(
     (control, asker): (&Control, &Asker),
-    action: &str,
+    wish: Wish,
     wait: Duration,
 ) -> Result<said::Turned, Problem> {
-    let wish = Wish::needed(action)?;
     let active: Vec<Arc<Server>> = {
         let snapshot = control.parts.gateway.snapshot();
         snapshot.servers.values().filter(|server| server.entry.is_active()).cloned().collect()
     };
     let turned = active.iter().map(|server| async {
-        let problem = turn((control, asker), &server.name, wish, wait).await.err();
+        let problem = act((control, asker), &server.name, wish, wait).await.err();
         said::Turn { name: server.name.to_string(), state: server.status().state.to_string(), problem }
     });
     Ok(said::Turned { servers: join_all(turned).await })
 }
 
-/// Answers when the server is in the state, or when the time is over.
-pub(crate) async fn wait(
+/// Wait until a server is in a state, or the time is over.
+#[utoipa::path(get, path = "/api/servers/{name}/wait", params(Until), responses((status = OK, description = "Whether it was reached", body = said::Waited)))]
+async fn wait(
     Extracted(control): Extracted<Control>,
     Path(name): Path<String>,
     Query(until): Query<Until>,
@@ -145,7 +168,8 @@ pub(crate) async fn wait(
     }
 }
 
-async fn turn(
+/// Does what is wanted with a server, and waits so long until it is done.
+pub(crate) async fn act(
     (control, asker): (&Control, &Asker),
     name: &str,
     wish: Wish,
@@ -269,13 +293,6 @@ impl Wish {
             "restart" => Some(Self::Restart),
             _ => None,
         }
-    }
-
-    fn needed(word: &str) -> Result<Self, Problem> {
-        Self::of(word).ok_or_else(|| {
-            let problem = Problem::new(ErrorKind::InvalidParams, format!("`{word}` is nothing that a server can do"));
-            problem.hint("it can start, stop and restart")
-        })
     }
 }
 

@@ -15,7 +15,7 @@ use crate::tasks::shape::undeclared;
 use bytes::Bytes;
 use protocol::method::{self, Eras};
 use protocol::{
-    Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Manner, Message, Notification, Notifier, Object,
+    Call, CallContext, Came, Client, Error, ErrorKind, Id, LogLevel, Manner, Message, Notification, Notifier, Object,
     Principal, Raw, Reply, Request, Response, Service, Text, Version, meta, scan,
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -163,11 +163,12 @@ impl Session {
             param_headers: None,
             session: Some(self.key.clone()),
             manner: Manner::default(),
+            came: Came::default(),
         }
     }
 
     /// Begins to answer a request.
-    pub(super) fn request(self: &Arc<Self>, request: Request) -> Next {
+    pub(super) fn request(self: &Arc<Self>, request: Request, came: Came) -> Next {
         self.touch();
         if let Some(answered) = self.own(&request) {
             return Next::Answered(answered);
@@ -196,7 +197,7 @@ impl Session {
             progress_token: progress_token.clone(),
             notifier: notifier.clone(),
         });
-        let context = self.context(notifier.clone(), progress_token);
+        let context = CallContext { came, ..self.context(notifier.clone(), progress_token) };
         let reply = self.service.call(Call { method: method.clone(), params, context });
         let future = Box::pin(async move {
             let session = registered.session.clone();

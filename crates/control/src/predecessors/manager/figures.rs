@@ -5,8 +5,9 @@ use super::super::answer::Answer;
 use super::super::figures::{self, Times};
 use super::{named, words};
 use crate::Control;
+use crate::asked::Path;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gateway::health::Check;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ struct Tool {
 }
 
 /// What the checks of a server brought.
-#[utoipa::path(get, path = "/api/manager/servers/{name}/statistics", tag = "manager", params(("name" = String, Path)), responses((status = 200, body = Statistics)))]
+#[utoipa::path(get, path = "/api/manager/servers/{name}/statistics", params(("name" = String, Path)), responses((status = OK, body = Statistics)))]
 pub(super) async fn statistics(State(control): State<Control>, Path(name): Path<String>) -> Answer<Statistics> {
     let server = named(&control.parts.gateway.snapshot(), &name)?;
     let checks = server.checks();
@@ -90,7 +91,7 @@ fn of(history: &[Check], recovery_count: u64) -> Statistics {
 }
 
 /// Calls of tools in figures.
-#[utoipa::path(get, path = "/api/manager/performance", tag = "manager", responses((status = 200, body = Performance)))]
+#[utoipa::path(get, path = "/api/manager/performance", responses((status = OK, body = Performance)))]
 pub(super) async fn performance(State(control): State<Control>) -> Answer<Performance> {
     let figures = figures::read(&control).await?;
     let (total, failed) = (figures.calls(), figures.failures());

@@ -125,13 +125,13 @@ struct Cache {
 }
 
 /// How the whole is.
-#[utoipa::path(get, path = "/api/manager/status", tag = "manager", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/api/manager/status", responses((status = OK, body = Status)))]
 async fn status(State(control): State<Control>) -> Json<Status> {
     Json(read(&control))
 }
 
 /// How the whole and every server is.
-#[utoipa::path(get, path = "/api/manager/servers", tag = "manager", responses((status = 200, body = Servers)))]
+#[utoipa::path(get, path = "/api/manager/servers", responses((status = OK, body = Servers)))]
 async fn servers(State(control): State<Control>) -> Json<Servers> {
     let (system, snapshot) = (read(&control), Arc::clone(&control.parts.gateway.snapshot()));
     let servers = snapshot.servers.values().map(|server| {
@@ -148,13 +148,13 @@ async fn servers(State(control): State<Control>) -> Json<Servers> {
 }
 
 /// How well servers are.
-#[utoipa::path(get, path = "/api/manager/health", tag = "manager", responses((status = 200, body = Summary)))]
+#[utoipa::path(get, path = "/api/manager/health", responses((status = OK, body = Summary)))]
 async fn health(State(control): State<Control>) -> Json<Summary> {
     Json(summary(&active(&control.parts.gateway.snapshot())))
 }
 
 /// Who can do what.
-#[utoipa::path(get, path = "/api/manager/capabilities", tag = "manager", responses((status = 200, body = Capabilities)))]
+#[utoipa::path(get, path = "/api/manager/capabilities", responses((status = OK, body = Capabilities)))]
 async fn capabilities(State(control): State<Control>) -> Json<Capabilities> {
     control.parts.gateway.first_listed().await;
     let snapshot = Arc::clone(&control.parts.gateway.snapshot());
@@ -179,7 +179,7 @@ async fn capabilities(State(control): State<Control>) -> Json<Capabilities> {
 }
 
 /// Kept results of tools.
-#[utoipa::path(get, path = "/api/manager/cache", tag = "manager", responses((status = 200, body = Cache)))]
+#[utoipa::path(get, path = "/api/manager/cache", responses((status = OK, body = Cache)))]
 async fn cache(State(control): State<Control>) -> Json<Cache> {
     let kept = cache_stats(&control).await;
     let snapshot = control.parts.gateway.snapshot();

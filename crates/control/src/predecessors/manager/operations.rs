@@ -1,15 +1,16 @@
 //! The manager's operations: start, stop and restart; call a tool at the server that is preferred; forget
 //! kept results. Adding and removing servers is for a person at this machine.
 
-use super::super::answer::{Answer, Refused, bad, body, local_only};
+use super::super::answer::{Answer, Refused, bad, local_only};
 use super::super::calls::{Called, called};
 use super::super::control::{AllDone, Done, all_done, done};
 use super::tools;
 use crate::access::Asker;
+use crate::asked::{Body, Path};
+use crate::routes::lives::Wish;
 use crate::{Control, Problem, find};
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gateway::Snapshot;
 use gateway::server::{Server, ServerState};
 use protocol::Manner;
@@ -57,29 +58,29 @@ fn yes() -> bool {
 }
 
 /// Starts, stops or restarts a server, and answers when that is done.
-#[utoipa::path(post, path = "/api/manager/servers/{name}/{action}", tag = "manager", params(("name" = String, Path), ("action" = String, Path, description = "start, stop or restart")), responses((status = 200, body = Done)))]
+#[utoipa::path(post, path = "/api/manager/servers/{name}/{action}", params(("name" = String, Path), ("action" = inline(Wish), Path, description = "What is done")), responses((status = OK, body = Done)))]
 pub(super) async fn one(
     State(control): State<Control>,
     asker: Asker,
-    Path((name, action)): Path<(String, String)>,
+    Path((name, action)): Path<(String, Wish)>,
 ) -> Answer<Done> {
-    Ok(Json(done(&control, &asker, &name, &action).await?))
+    Ok(Json(done(&control, &asker, &name, action).await?))
 }
 
 /// Starts, stops or restarts every server that is in use. The daemon itself goes on.
-#[utoipa::path(post, path = "/api/manager/all/{action}", tag = "manager", params(("action" = String, Path, description = "start, stop or restart")), responses((status = 200, body = AllDone)))]
-pub(super) async fn all(State(control): State<Control>, asker: Asker, Path(action): Path<String>) -> Answer<AllDone> {
-    Ok(Json(all_done(&control, &asker, &action).await?))
+#[utoipa::path(post, path = "/api/manager/all/{action}", params(("action" = inline(Wish), Path, description = "What is done")), responses((status = OK, body = AllDone)))]
+pub(super) async fn all(State(control): State<Control>, asker: Asker, Path(action): Path<Wish>) -> Answer<AllDone> {
+    Ok(Json(all_done(&control, &asker, action).await?))
 }
 
 /// Refused: a person at this machine adds servers.
-#[utoipa::path(post, path = "/api/manager/servers", tag = "manager", responses((status = 403, description = "always")))]
+#[utoipa::path(post, path = "/api/manager/servers", responses((status = 403, description = "always")))]
 pub(super) async fn add() -> Refused {
     local_only("adding a server", "switchboard add NAME -- COMMAND, or switchboard add NAME URL").into()
 }
 
 /// Refused: a person at this machine removes servers.
-#[utoipa::path(delete, path = "/api/manager/servers/{name}", tag = "manager", params(("name" = String, Path)), responses((status = 403, description = "always")))]
+#[utoipa::path(delete, path = "/api/manager/servers/{name}", params(("name" = String, Path)), responses((status = 403, description = "always")))]
 pub(super) async fn remove(State(control): State<Control>, Path(name): Path<String>) -> Refused {
     // The name stands in a command that somebody may paste: only that of a server is repeated.
     let snapshot = control.parts.gateway.snapshot();
@@ -88,16 +89,16 @@ pub(super) async fn remove(State(control): State<Control>, Path(name): Path<Stri
 }
 
 /// Forgets kept results of all servers.
-#[utoipa::path(delete, path = "/api/manager/cache", tag = "manager", responses((status = 200, body = Cleared)))]
+#[utoipa::path(delete, path = "/api/manager/cache", responses((status = OK, body = Cleared)))]
 pub(super) async fn clear_cache(State(control): State<Control>) -> Json<Cleared> {
     let cleared_entries = control.parts.gateway.clear_cache(None, None).await;
     Json(Cleared { success: true, cleared_entries })
 }
 
 /// Calls a tool.
-#[utoipa::path(post, path = "/api/manager/call", tag = "manager", request_body = Asked, responses((status = 200, body = Called)))]
-pub(super) async fn call(State(control): State<Control>, asker: Asker, bytes: Bytes) -> Answer<Called> {
-    let Asked { tool_name, arguments, preferred_server, timeout, retry, use_cache } = body(&bytes)?;
+#[utoipa::path(post, path = "/api/manager/call", request_body = Asked, responses((status = OK, body = Called)))]
+pub(super) async fn call(State(control): State<Control>, asker: Asker, Body(asked): Body<Asked>) -> Answer<Called> {
+    let Asked { tool_name, arguments, preferred_server, timeout, retry, use_cache } = asked;
     let patience = timeout.map(patience).transpose()?;
     control.parts.gateway.first_listed().await;
     let found = pick(&control.parts.gateway.snapshot(), &tool_name, preferred_server.as_deref())?;
