@@ -3,8 +3,8 @@
 //!
 //! It is served on the daemon's unix socket, mode 0600, where whoever can open it is the person who
 //! runs the daemon, known as `local`; and over HTTP behind a door of its own. It deliberately has no
-//! route that carries a command line, an environment or a path to execute, and it never reads or
-//! writes a file.
+//! route that carries a command line, an environment or a path to execute. It writes no file, and reads
+//! none but the logs of servers, which their owner opens.
 
 pub mod said;
 

@@ -15,7 +15,7 @@ mod goals;
 mod health;
 mod keys;
 mod logs;
-mod manager;
+mod managed;
 mod metrics;
 mod overview;
 mod redis;
@@ -57,7 +57,7 @@ pub(crate) fn router() -> OpenApiRouter<Control> {
         .routes(routes!(health::one))
         .routes(routes!(metrics::metrics))
         .routes(routes!(calls::call_tool))
-        .merge(manager::router())
+        .merge(managed::router())
 }
 
 /// The time as every answer says it.
