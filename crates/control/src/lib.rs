@@ -3,8 +3,8 @@
 //!
 //! It is served on the daemon's unix socket, mode 0600, where whoever can open it is the person who
 //! runs the daemon, known as `local`; and over HTTP behind a door of its own. It deliberately has no
-//! route that carries a command line, an environment or a path to execute, and it never reads or
-//! writes a file.
+//! route that carries a command line, an environment or a path to execute. It writes no file, and reads
+//! none but the logs of servers, which their owner opens.
 
 pub mod said;
 
@@ -41,6 +41,8 @@ pub use routes::dashboard;
 mod document;
 pub use document::openapi_json;
 
+mod predecessors;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
@@ -52,7 +54,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use store::cache::Cache;
-use supervisor::LogWriter;
+use supervisor::{HostMeter, LogWriter};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -105,6 +107,8 @@ pub struct Parts {
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
     pub(crate) live: live::Live,
+    /// What the machine has in use.
+    pub(crate) host: Arc<HostMeter>,
 }
 
 impl Control {
@@ -112,7 +116,7 @@ impl Control {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let parts = Arc::new(parts);
-        Self { live: live::Live::start(&parts), parts }
+        Self { live: live::Live::start(&parts), parts, host: Arc::default() }
     }
 }
 

@@ -31,6 +31,7 @@ mod needs;
 mod one_bad_server;
 mod parked;
 mod predecessors;
+mod predecessors_rest;
 mod programs_inside;
 mod real_life;
 mod real_transports;
