@@ -5,6 +5,7 @@
 //! A store that fails loses records, which are counted; it never holds up a call.
 
 use config::Records as Keeping;
+use control::metrics::Figures;
 use gateway::Gateway;
 use gateway::record::{Record, Stretch};
 use protocol::Raw;
@@ -98,6 +99,8 @@ struct Gathered {
 struct Pages {
     gateway: Arc<Gateway>,
     store: Store,
+    /// Counts what is in each batch.
+    figures: Arc<Figures>,
     gathered: Option<Gathered>,
     /// As far as is known here.
     kept: Option<Kept>,
@@ -125,10 +128,14 @@ impl RecordWriter {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(gateway: Arc<Gateway>, store: Store, runtime: Handle) -> io::Result<Self> {
+    pub(crate) fn start(
+        gateway: Arc<Gateway>,
+        (store, figures): (Store, Arc<Figures>),
+        runtime: Handle,
+    ) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
-        let mut pages = Pages::new(gateway, store);
+        let mut pages = Pages::new(gateway, store, figures);
         let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || {
             runtime.block_on(async {
                 pages.retain().await;
@@ -174,10 +181,20 @@ fn page_bytes_max(bytes_max: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    fn new(gateway: Arc<Gateway>, store: Store) -> Self {
+    fn new(gateway: Arc<Gateway>, store: Store, figures: Arc<Figures>) -> Self {
         let now = Instant::now();
         let (retained, retain_after) = (now, now);
-        Self { gateway, store, gathered: None, kept: None, uncounted: 0, retained, retain_after, failing: false }
+        Self {
+            gateway,
+            store,
+            figures,
+            gathered: None,
+            kept: None,
+            uncounted: 0,
+            retained,
+            retain_after,
+            failing: false,
+        }
     }
 
     /// Waits for something to do and does it; says whether there is a next turn.
@@ -218,6 +235,7 @@ impl Pages {
     }
 
     async fn add(&mut self, batch: &[Record]) {
+        self.figures.add(batch);
         for record in batch {
             let at_ms = milliseconds(record.at);
             let gathered = self.gathered.get_or_insert_with(|| Gathered {

@@ -31,6 +31,8 @@ mod inside;
 pub use inside::Inside;
 
 mod routes;
+
+pub mod metrics;
 pub use routes::status::dashboard;
 
 use axum::Router;
@@ -80,6 +82,8 @@ pub struct Parts {
     pub found: watch::Receiver<Vec<said::Found>>,
     /// What is wrong with the configuration that was read last, while another is in force.
     pub refused: watch::Receiver<Option<String>>,
+    /// What is counted of calls, for `/metrics`.
+    pub figures: Arc<metrics::Figures>,
     /// What people did is told here.
     pub deeds: Deeds,
     /// What lasts: records of calls, the audit.
@@ -132,6 +136,7 @@ fn api(control: &Control) -> Router {
         .route("/api/reload", post(routes::process::reload))
         .route("/api/stop", post(routes::process::stop))
         .route("/api/restart", post(routes::process::restart))
+        .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
