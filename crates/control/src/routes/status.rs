@@ -7,8 +7,17 @@ use axum::extract::State;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status> {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(status))
+}
+
+/// Everything that a person wants to know first.
+#[utoipa::path(get, path = "/api/overview", responses((status = OK, description = "How it all is", body = said::Status)))]
+async fn status(State(control): State<Control>) -> Json<said::Status> {
     let parts = &control.parts;
     let snapshot = Arc::clone(&parts.gateway.snapshot());
     let listen = &snapshot.config.listen;
