@@ -38,6 +38,8 @@ pub use live::{History, HistoryKeeper};
 mod routes;
 pub use routes::dashboard;
 
+pub mod metrics;
+
 mod document;
 pub use document::openapi_json;
 
@@ -90,6 +92,8 @@ pub struct Parts {
     pub found: watch::Receiver<Vec<said::Found>>,
     /// What is wrong with the configuration that was read last, while another is in force.
     pub refused: watch::Receiver<Option<String>>,
+    /// What is counted of calls, for `/metrics`.
+    pub figures: Arc<metrics::Figures>,
     /// What people did is told here.
     pub deeds: Deeds,
     /// What lasts: records of calls, the audit.
@@ -125,6 +129,7 @@ fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     let (router, _) = routes::router().split_for_parts();
     router
+        .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
         .layer(DefaultBodyLimit::max(body_bytes_max))

@@ -27,6 +27,7 @@ mod interactive;
 mod lab;
 mod life;
 mod matrix;
+mod metrics;
 mod needs;
 mod one_bad_server;
 mod parked;
