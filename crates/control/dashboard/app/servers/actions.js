@@ -57,15 +57,15 @@ async function agreed(server, deed) {
   return true;
 }
 
-/** @param {{server: any}} props */
-export function Actions({ server }) {
+/** `brief`: without what is done seldom. @param {{server: any, brief?: boolean}} props */
+export function Actions({ server, brief = false }) {
   const run = async (/** @type {Deed} */ deed) => {
     if (!(await agreed(server, deed))) return;
     await doing(`${server.name} ${DEEDS[deed].done}`, () => post(`/api/servers/${encodeURIComponent(server.name)}/${deed}`, {}));
     if (!live.open) await live.refresh().catch(() => undefined);
   };
   return html`<div class="row deeds" role="group" aria-label=${`Actions on ${server.name}`}>
-    ${deeds(server.state).map(
+    ${deeds(server.state).filter((deed) => !brief || deed !== 'disable').map(
       (deed) => html`<${Act} key=${deed} class=${deed === 'disable' ? 'small quiet' : 'small'} label=${`${DEEDS[deed].label} ${server.name}`} onClick=${() => run(deed)}>${DEEDS[deed].label}<//>`,
     )}
   </div>`;

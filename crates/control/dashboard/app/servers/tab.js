@@ -94,7 +94,7 @@ function Table({ servers }) {
   return html`<${Panel} label="Servers" class="scroll">
     <table class="servers">
       <thead>
-        <tr><th>Server</th><th>State</th><th>Health</th><th>Up</th><th>Memory</th><th>CPU</th><th>Speaks</th><th class="number">Tools</th><th class="number">Restarts</th><th><span class="sr-only">Actions</span></th></tr>
+        <tr><th>Server</th><th>State</th><th>Health</th><th>Up</th><th>Memory</th><th class="spare">CPU</th><th class="spare">Speaks</th><th class="number spare">Tools</th><th class="number spare">Restarts</th><th><span class="sr-only">Actions</span></th></tr>
       </thead>
       <tbody>${servers.map((server) => html`<${Row} key=${server.name} server=${server} />`)}</tbody>
     </table>
@@ -112,11 +112,11 @@ function Row({ server }) {
     <td class="reason"><${Health} server=${server} /></td>
     <td class="nowrap"><${Uptime} server=${server} /></td>
     <td><${Meter} server=${server} of="memory" /></td>
-    <td><${Meter} server=${server} of="cpu" /></td>
-    <td class="nowrap">${server.transport} <span class="dim">${server.era ?? ''}</span></td>
-    <td class="number">${server.tools}</td>
-    <td class="number">${server.restarts || html`<span class="dim">0</span>`}</td>
-    <td class="actions"><${Actions} server=${server} /></td>
+    <td class="spare"><${Meter} server=${server} of="cpu" /></td>
+    <td class="nowrap spare">${server.transport} <span class="dim">${server.era ?? ''}</span></td>
+    <td class="number spare">${server.tools}</td>
+    <td class="number spare">${server.restarts || html`<span class="dim">0</span>`}</td>
+    <td class="actions"><${Actions} server=${server} brief=${true} /></td>
   </tr>`;
 }
 

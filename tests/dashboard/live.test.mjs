@@ -1,7 +1,7 @@
 /** @file The live connection against a socket and a clock of the test's own. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Live, PONG_MS } from '../app/live.js';
+import { Live, PONG_MS } from '../../crates/control/dashboard/app/live.js';
 
 /** A world without network and time. @param {{answers?: boolean}} [how] */
 function world({ answers = true } = {}) {

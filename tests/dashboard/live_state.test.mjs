@@ -1,7 +1,7 @@
 /** @file How frames change what is held, when a connection is tried again, and what is known without one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CALLS_MAX, LINES_MAX, RETRY_MAX_MS, applied, overviewOf, retryDelay } from '../app/live_state.js';
+import { CALLS_MAX, LINES_MAX, RETRY_MAX_MS, applied, overviewOf, retryDelay } from '../../crates/control/dashboard/app/live_state.js';
 
 test('a snapshot replaces and a delta changes what differs', () => {
   let held = applied('overview', null, { type: 'snapshot', topic: 'overview', data: { calls_per_minute: 1, sessions: 2 } });

@@ -1,22 +1,22 @@
 /** @file What people read: numbers, places, problems, and which rows fit what was typed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { problemOf, query } from '../app/api.js';
-import { asText, matcher, selected } from '../app/logs/select.js';
-import { split } from '../app/overview/attention.js';
-import { joined } from '../app/overview/charts.js';
-import { href, parseRoute } from '../app/route.js';
-import { deeds } from '../app/servers/actions.js';
-import { dependencyGraph } from '../app/servers/dependencies.js';
-import { continued } from '../app/servers/server_log.js';
-import { fitting } from '../app/servers/tab.js';
-import { details } from '../app/settings/audit.js';
-import { flat } from '../app/settings/in_force.js';
-import { sampled } from '../app/store.js';
-import { splitToken } from '../app/token.js';
-import { columns } from '../app/ui/chart.js';
-import { bytes, count, duration, millis, percent, tone } from '../app/ui/format.js';
-import { linePath } from '../app/ui/sparkline.js';
+import { problemOf, query } from '../../crates/control/dashboard/app/api.js';
+import { asText, matcher, selected } from '../../crates/control/dashboard/app/logs/select.js';
+import { split } from '../../crates/control/dashboard/app/overview/attention.js';
+import { joined } from '../../crates/control/dashboard/app/overview/charts.js';
+import { href, parseRoute } from '../../crates/control/dashboard/app/route.js';
+import { deeds } from '../../crates/control/dashboard/app/servers/actions.js';
+import { dependencyGraph } from '../../crates/control/dashboard/app/servers/dependencies.js';
+import { continued } from '../../crates/control/dashboard/app/servers/server_log.js';
+import { fitting } from '../../crates/control/dashboard/app/servers/tab.js';
+import { details } from '../../crates/control/dashboard/app/settings/audit.js';
+import { flat } from '../../crates/control/dashboard/app/settings/in_force.js';
+import { sampled } from '../../crates/control/dashboard/app/store.js';
+import { splitToken } from '../../crates/control/dashboard/app/token.js';
+import { columns } from '../../crates/control/dashboard/app/ui/chart.js';
+import { bytes, count, duration, millis, percent, tone } from '../../crates/control/dashboard/app/ui/format.js';
+import { linePath } from '../../crates/control/dashboard/app/ui/sparkline.js';
 
 test('numbers', () => {
   assert.deepEqual([0, 1023, 1536, 5 * 2 ** 30, null].map(bytes), ['0 B', '1023 B', '1.5 KiB', '5.0 GiB', '–']);

@@ -1,0 +1,36 @@
+// Walks every tab and every part of a server in both themes and on a phone and a wide screen: nothing
+// serious for axe, nothing over the edge, a picture of each.
+
+import { accessible, given, openPage, scenario, shot, visit } from './dashboard.mjs';
+
+const [name] = given.servers;
+const PLACES = {
+  overview: 'overview',
+  servers: 'servers',
+  dependencies: 'servers?view=graph',
+  server: `servers/${name}`,
+  'server-log': `servers/${name}?view=log`,
+  'server-health': `servers/${name}?view=health`,
+  'server-why': `servers/${name}?view=why`,
+  'server-capabilities': `servers/${name}?view=capabilities`,
+  'server-configuration': `servers/${name}?view=config`,
+  logs: 'logs',
+  settings: 'settings',
+  configuration: 'settings?view=config',
+  limits: 'settings?view=limits',
+  audit: 'settings?view=audit',
+  ...given.places,
+};
+
+await scenario(async (browser) => {
+  const looks = [[1920, 1080, 'dark'], [1920, 1080, 'light'], [375, 812, 'light'], [375, 812, 'dark']];
+  for (const [width, height, scheme] of looks) {
+    const page = await openPage(browser, { width, height, scheme });
+    for (const [called, place] of Object.entries(PLACES)) {
+      await visit(page, place);
+      await accessible(page, `${called} ${width} ${scheme}`);
+      await shot(page, `${called}-${width}-${scheme}`);
+    }
+    await page.context().close();
+  }
+});
