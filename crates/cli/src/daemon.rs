@@ -379,6 +379,7 @@ fn listeners(
         deeds: engine.auditor.deeds(),
         store: engine.state.shared.clone(),
         cache,
+        history: engine.history.clone(),
         shutdown: shutdown.clone(),
     };
     let control = Control::new(parts);

@@ -32,6 +32,9 @@ mod why;
 mod inside;
 pub use inside::Inside;
 
+mod live;
+pub use live::{History, HistoryKeeper};
+
 mod routes;
 pub use routes::dashboard;
 
@@ -91,6 +94,8 @@ pub struct Parts {
     pub store: Store,
     /// The cache of the servers inside.
     pub cache: Cache,
+    /// What happened, for charts.
+    pub history: Arc<History>,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }
@@ -99,13 +104,15 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
+    pub(crate) live: live::Live,
 }
 
 impl Control {
-    /// All routes will stand on `parts`.
+    /// All routes will stand on `parts`. Must be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let parts = Arc::new(parts);
+        Self { live: live::Live::start(&parts), parts }
     }
 }
 

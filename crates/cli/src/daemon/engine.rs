@@ -12,6 +12,7 @@ use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
 use config::{Config, Environment};
+use control::{History, HistoryKeeper};
 use gateway::server::Desired;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     pub(crate) data: DataFolder,
     pub(crate) state: State,
     pub(crate) auditor: Auditor,
+    pub(crate) history: Arc<History>,
     guard: LazyGuard,
     records: RecordWriter,
     /// Writes what is learnt of servers, and what people want of them.
@@ -78,10 +80,13 @@ impl Engine {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
         inside.attach(&gateway);
-        let records = RecordWriter::start(gateway.clone(), state.shared.clone(), Handle::current()).map_err(failed)?;
+        let history = History::new(state.local.clone());
+        let counting = HistoryKeeper::new(history.clone());
+        let records = RecordWriter::start(gateway.clone(), state.shared.clone(), counting, Handle::current());
+        let records = records.map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
-        Ok(Self { gateway, logs, data, state, auditor, guard, records, keeper, ended })
+        Ok(Self { gateway, logs, data, state, auditor, history, guard, records, keeper, ended })
     }
 
     /// Ends every server and writes what must last.

@@ -47,6 +47,7 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     why::router,
     settings::router,
     process::router,
+    crate::live::router,
 ];
 
 /// All of it, without the answers for what is not there.
