@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Live, PONG_MS } from '../../crates/control/dashboard/app/live.js';
 
-/** A world without network and time. @param {{answers?: boolean}} [how] */
-function world({ answers = true } = {}) {
+/** A world without network and time. @param {{answers?: boolean, status?: number}} [how] */
+function world({ answers = true, status = 0 } = {}) {
   const seen = { /** @type {any[]} */ frames: [], /** @type {any[]} */ said: [], /** @type {any[]} */ asked: [] };
   /** @type {any[]} */
   const sockets = [];
@@ -28,7 +28,7 @@ function world({ answers = true } = {}) {
     take: (/** @type {any} */ frame) => seen.frames.push(frame),
     refresh: async (/** @type {string[]} */ topics) => {
       seen.asked.push(topics);
-      if (!answers) throw new Error('no answer');
+      if (!answers) throw Object.assign(new Error('no answer'), { status });
     },
     say: (/** @type {any} */ said) => seen.said.push(said.state),
   };
@@ -107,4 +107,12 @@ test('who looks again does not wait, and a dead connection is noticed', async ()
   it.fire();
   assert.equal(it.seen.said.at(-1), 'stale');
   assert.ok(it.sockets[1].closed);
+});
+
+test('a switchboard that shows nothing without a token says so', async () => {
+  const it = world({ answers: false, status: 401 });
+  it.live.start();
+  it.sockets[0].onclose();
+  await it.settle();
+  assert.equal(it.seen.said.at(-1), 'locked');
 });

@@ -5,7 +5,7 @@ import { get, lines, query as asked } from '../api.js';
 import { setQuery } from '../route.js';
 import { serverList, topics, useLive } from '../store.js';
 import { plural } from '../ui/format.js';
-import { Act, Choice, Loading, Panel, Search, StaleNote } from '../ui/parts.js';
+import { Act, Choice, Panel, Search, StaleNote, Waiting } from '../ui/parts.js';
 import { doing } from '../ui/toasts.js';
 import { LogRows } from './rows.js';
 import { asText, matcher, selected } from './select.js';
@@ -46,7 +46,7 @@ export function Tab({ query }) {
     <${Panel} label="Log">
       ${live
         ? html`<${LogRows} rows=${rows} label="Log of all servers" hold=${!!held} more=${!after && html`<${Older} first=${all[0]} server=${server} held=${older.length} add=${(/** @type {any[]} */ found) => setOlder([...found, ...older].slice(0, OLDER_MAX))} />`} empty=${all.length ? 'No line fits what is chosen' : 'No server has said anything yet'} />`
-        : html`<${Loading} rows=${10} />`}
+        : html`<${Waiting} rows=${10} />`}
     <//>
     <p class="dim log-count" role="status">${plural(rows.length, 'line')}${topics.logs?.value?.missed ? `, ${topics.logs.value.missed} were too fast to be shown` : ''}</p>`;
 }

@@ -5,7 +5,7 @@ import { href } from '../route.js';
 import { serverList } from '../store.js';
 import { useNow } from '../ui/clock.js';
 import { count, duration, kib, moment, plural } from '../ui/format.js';
-import { Choice, Empty, Facts, Loading, Panel, StaleNote, State, Tag } from '../ui/parts.js';
+import { Choice, Empty, Facts, Panel, StaleNote, State, Tag, Waiting } from '../ui/parts.js';
 import { go } from '../route.js';
 import { Actions } from './actions.js';
 import { Capabilities, Configuration, Gates } from './asked.js';
@@ -20,7 +20,7 @@ const VIEWS = [['summary', 'Summary'], ['log', 'Log'], ['health', 'Health'], ['w
 export function Detail({ name, query }) {
   const servers = serverList();
   const server = servers?.find((one) => one.name === name);
-  if (!servers) return html`<${Loading} rows=${6} />`;
+  if (!servers) return html`<${Waiting} />`;
   if (!server) return html`<${Empty} title=${`There is no server “${name}”`}><a href=${href('servers')}>Show all servers</a><//>`;
   const view = query.view ?? 'summary';
   return html`<p class="crumb"><a href=${href('servers')}>Servers</a></p>

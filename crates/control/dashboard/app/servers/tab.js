@@ -8,7 +8,7 @@ import { useNow } from '../ui/clock.js';
 import { confirm } from '../ui/dialog.js';
 import { count, duration, kib, plural, words } from '../ui/format.js';
 import { narrow } from '../ui/narrow.js';
-import { Act, Choice, Empty, Loading, Panel, Search, StaleNote, State, Tag } from '../ui/parts.js';
+import { Act, Choice, Empty, Panel, Search, StaleNote, State, Tag, Waiting } from '../ui/parts.js';
 import { Sparkline } from '../ui/sparkline.js';
 import { doing } from '../ui/toasts.js';
 import { Actions } from './actions.js';
@@ -65,7 +65,7 @@ function All({ query }) {
 
 /** @param {any[]|null} servers @param {any[]} shown @param {string} view */
 function body(servers, shown, view) {
-  if (!servers) return html`<${Panel} label="Servers"><${Loading} rows=${6} /><//>`;
+  if (!servers) return html`<${Panel} label="Servers"><${Waiting} /><//>`;
   if (!servers.length) {
     return html`<${Panel} label="Servers"><${Empty} title="No server is declared yet">Add one in a terminal: <code>switchboard add NAME -- COMMAND</code>, or look for those of other tools: <code>switchboard discover</code><//><//>`;
   }

@@ -51,6 +51,12 @@ export function Loading({ rows = 3 }) {
   </div>`;
 }
 
+/** What has not come yet, and why it may not come. @param {{rows?: number}} props */
+export function Waiting({ rows = 6 }) {
+  if (connection.value.state !== 'stale') return html`<${Loading} rows=${rows} />`;
+  return html`<${Empty} title="The switchboard does not answer">This page tries again by itself. In a terminal: <${Command} text="switchboard status" /><//>`;
+}
+
 /** What went wrong, and the next step. @param {{problem: any, retry?: () => void}} props */
 export function Failure({ problem, retry }) {
   return html`<div class="failure" role="alert">
@@ -110,6 +116,6 @@ export function Search({ label, value, onInput }) {
 /** Says that what is shown may be old; nothing while it is live. */
 export function StaleNote() {
   const { state, since } = connection.value;
-  if (state === 'live' || state === 'connecting') return null;
+  if (state !== 'polling' && state !== 'stale') return null;
   return html`<span class="stale-note">as of ${clock(since)}</span>`;
 }
