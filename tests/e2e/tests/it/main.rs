@@ -11,6 +11,7 @@ mod conformance;
 mod connect;
 mod containers;
 mod daemon;
+mod dashboard;
 mod door;
 mod effects;
 mod eras;
