@@ -13,6 +13,8 @@ mod docs;
 
 mod peers;
 
+mod vendor;
+
 mod databases;
 
 mod bench;
@@ -42,6 +44,8 @@ enum Command {
     Docs(docs::DocsArgs),
     /// Install the pinned test peers into target/peers, and what they need from the system
     Peers,
+    /// Bring the modules of others that the dashboard stands on, pinned by vendor.lock.json
+    Vendor(vendor::VendorArgs),
     /// Run a command with a PostgreSQL and a Redis of its own
     Databases(databases::DatabasesArgs),
     /// Measure what a call through the switchboard costs
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Lab(args) => lab::run(&root, args),
         Command::Docs(args) => docs::run(&root, args),
         Command::Peers => tool::need_system().and_then(|()| peers::install(&root)),
+        Command::Vendor(args) => vendor::run(&root, args),
         Command::Databases(args) => tool::need_system().and_then(|()| databases::run(args)),
         Command::Bench(args) => bench::run(&root, args),
         Command::Tidy => tidy(&root),
