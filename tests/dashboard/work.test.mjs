@@ -54,8 +54,8 @@ test('new calls come before those that are there, each once', () => {
   assert.equal(merged(there, [call('a', '1')], 10), there);
 });
 
-test('outcomes are good, to be looked at, or bad', () => {
-  assert.deepEqual(['ok', 'rate_limited', 'upstream_down', 'tool_error', 'input_required'].map(toneOf), ['good', 'warn', 'bad', 'bad', 'warn']);
+test('outcomes are fine, to be looked at, or bad', () => {
+  assert.deepEqual(['ok', 'rate_limited', 'upstream_down', 'tool_error', 'input_required'].map(toneOf), ['ok', 'warn', 'bad', 'bad', 'warn']);
 });
 
 test('tasks are written as lines', () => {

@@ -77,13 +77,13 @@ export function fits(call, filter) {
 /**
  * How an outcome is to be seen.
  * @param {string} outcome
- * @returns {'good'|'warn'|'bad'|'dim'}
+ * @returns {'ok'|'warn'|'bad'|'idle'}
  */
 export function toneOf(outcome) {
-  if (outcome === 'ok') return 'good';
+  if (outcome === 'ok') return 'ok';
   if (/cancel|input_required|parked|partial/.test(outcome)) return 'warn';
   if (/limit|busy|denied|refused|quarantine/.test(outcome)) return 'warn';
-  return outcome ? 'bad' : 'dim';
+  return outcome ? 'bad' : 'idle';
 }
 
 /**

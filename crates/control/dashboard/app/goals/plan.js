@@ -43,6 +43,7 @@ export const TASKS_MAX = 500;
  * @property {string} [type]
  * @property {{name: string, kind: string, state: string}[]} [gates]
  * @property {any} [result]
+ * @property {string} [updated_at]
  */
 
 /** What the server lets follow (its table of transitions). @type {{[status: string]: string[]}} */
@@ -77,6 +78,13 @@ export function beside(status, way) {
     if (found && choicesFrom(status).includes(found)) return found;
   }
   return null;
+}
+
+/** How a status looks. @param {string} status @returns {'ok'|'busy'|'warn'|'bad'|'idle'} */
+export function toneOf(status) {
+  /** @type {{[status: string]: 'ok'|'busy'|'warn'|'bad'|'idle'}} */
+  const tones = { in_progress: 'busy', blocked: 'warn', completed: 'ok', failed: 'bad' };
+  return tones[status] ?? 'idle';
 }
 
 /** @param {string} word */
