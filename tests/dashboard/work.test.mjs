@@ -4,8 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { filterOf, fits, merged, query, toneOf } from '../../crates/control/dashboard/app/calls/filters.js';
 import { timeline, tookText } from '../../crates/control/dashboard/app/calls/timeline.js';
-import { NODES_MAX, curve, placed, wrapped } from '../../crates/control/dashboard/app/goals/layout.js';
-import { TASK_STATUSES, beside, choicesFrom, columns, progressOf, tasksOf, workText } from '../../crates/control/dashboard/app/goals/plan.js';
+import { TASK_STATUSES, beside, choicesFrom, columns, pictured, progressOf, tasksOf, workText } from '../../crates/control/dashboard/app/goals/plan.js';
 import { patternOf, secondsOf, tagsOf, ttlText } from '../../crates/control/dashboard/app/memory/keep.js';
 
 test('stages are bars on the whole of the call', () => {
@@ -93,42 +92,14 @@ test('progress does not count what was cancelled', () => {
   assert.deepEqual([workText(30), workText(90), workText(3 * 480)], ['30 min', '1.5 h', '3 days']);
 });
 
-/** Stands in for the library: a column per node. */
-const dagre = {
-  layout: (plan) => [...plan.nodes.values()].forEach((node, index) => Object.assign(node, { x: 100 + index * 200, y: 40 })),
-  graphlib: {
-    Graph: class {
-      nodes = new Map();
-      setGraph() {}
-      setDefaultEdgeLabel() {}
-      setNode(id, node) { this.nodes.set(id, node); }
-      setEdge() {}
-      node(id) { return this.nodes.get(id); }
-      edge() { return { points: [{ x: 0, y: 0 }, { x: 5, y: 5 }, { x: 10, y: 0 }] }; }
-      graph() { return { width: 400.2, height: 80 }; }
-    },
-  },
-};
-
-test('a graph is nodes in their places and arrows between them', () => {
-  const node = (id) => ({ id, title: `Task ${id}`, status: 'pending' });
-  const graph = { nodes: ['a', 'b', 'c'].map(node), edges: [{ from: 'a', to: 'b' }, { from: 'a', to: 'c' }, { from: 'a', to: 'gone' }], critical_path: ['a', 'b'] };
-  const picture = placed(graph, dagre);
-  assert.deepEqual(picture.arrows.map((arrow) => [arrow.to, arrow.critical]), [['b', true], ['c', false]]);
-  assert.deepEqual(picture.nodes.map((one) => [one.id, one.critical, one.x]), [['a', true, 8], ['b', true, 208], ['c', false, 408]]);
-  assert.deepEqual([picture.width, picture.left_out], [401, 0]);
-  const many = { nodes: Array.from({ length: NODES_MAX + 5 }, (_, index) => node(`${index}`)), edges: [], critical_path: [`${NODES_MAX + 4}`] };
-  const cut = placed(many, dagre);
-  assert.deepEqual([cut.nodes.length, cut.left_out, cut.nodes[0].id], [NODES_MAX, 5, `${NODES_MAX + 4}`]);
-});
-
-test('lines run through their points, titles are cut', () => {
-  assert.equal(curve([{ x: 0, y: 0 }, { x: 9, y: 9 }]), 'M 0 0 L 9 9');
-  assert.equal(curve([{ x: 0, y: 0 }, { x: 5, y: 5 }, { x: 9, y: 0 }]), 'M 0 0 Q 5 5 9 0');
-  assert.equal(curve([]), '');
-  assert.deepEqual(wrapped('Write the documentation of everything that there is'), ['Write the documentation', 'of everything that ther…']);
-  assert.ok(wrapped('x'.repeat(99))[0].length <= 24);
-  assert.deepEqual(wrapped('  '), ['(no title)']);
+test('a graph is drawn with its critical path first', () => {
+  const node = (id, status = 'pending') => ({ id, title: `Task ${id}`, status });
+  const edges = [{ from: 'b', to: 'c' }, { from: 'b', to: 'd' }];
+  const graph = pictured({ nodes: [node('a', 'completed'), node('d'), node('b'), node('c', 'cancelled')], edges, critical_path: ['b', 'c'] });
+  assert.deepEqual(graph.nodes.map((one) => [one.id, one.critical, one.word, one.dashed]), [['b', true, 'idle', false], ['c', true, 'idle', true], ['d', false, 'idle', false], ['a', false, 'ok', false]]);
+  assert.deepEqual(graph.edges.map((edge) => edge.critical), [true, false]);
+  // A path of one task is no path.
+  assert.ok(pictured({ nodes: [node('a')], edges: [], critical_path: ['a'] }).nodes.every((one) => !one.critical));
 });
 
 test('how long something is kept is written as people write it', () => {

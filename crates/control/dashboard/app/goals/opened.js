@@ -55,7 +55,7 @@ export function Opened({ id, version, query, changed }) {
     </div>
     ${tasks.length === 0 && html`<${Empty} title="No tasks yet"><p>Break the goal down below: one task a line.</p><//>`}
     ${tasks.length > 0 && view === 'board' && html`<${Board} tasks=${tasks} setStatus=${setStatus} pick=${pick} chosen=${query.task ?? ''} />`}
-    ${tasks.length > 0 && view === 'graph' && html`<${Picture} id=${id} version=${`${version} ${round}`} tasks=${tasks} pick=${pick} chosen=${query.task ?? ''} />`}
+    ${tasks.length > 0 && view === 'graph' && html`<${Picture} id=${id} version=${`${version} ${round}`} tasks=${tasks} query=${query} />`}
     ${tasks.length > 0 && view === 'list' && html`<${Rows} tasks=${tasks} setStatus=${setStatus} pick=${pick} chosen=${query.task ?? ''} />`}
     ${chosen && html`<${TaskPanel} key=${chosen.id} task=${chosen} setStatus=${setStatus} again=${again} close=${() => pick(chosen.id)} />`}
     <${BreakDown} id=${id} open=${tasks.length === 0} done=${again} />

@@ -193,3 +193,29 @@ export function workText(minutes) {
   if (minutes < 16 * 60) return `${Math.round(minutes / 6) / 10} h`;
   return `${Math.round(minutes / 48) / 10} days`;
 }
+
+/** @typedef {{id: string, title: string, status: string, critical?: boolean}} Node */
+/** @typedef {{nodes: Node[], edges: {from: string, to: string}[], critical_path?: string[]}} Drawable */
+
+/**
+ * The graph of a goal as it is drawn: the critical path first, then what is left to do, so that what is
+ * cut off of a large one is what is done.
+ * @param {Drawable} graph
+ */
+export function pictured(graph) {
+  const path = graph.critical_path ?? [];
+  const critical = new Set(path.length > 1 ? path : []);
+  const rank = (/** @type {Node} */ node) =>
+    critical.has(node.id) ? 0 : node.status === 'completed' || node.status === 'cancelled' ? 2 : 1;
+  const nodes = graph.nodes.toSorted((one, other) => rank(one) - rank(other)).map((node) => ({
+    ...node,
+    critical: critical.has(node.id),
+    word: { in_progress: 'in_progress', completed: 'ok', failed: 'failed', blocked: 'warn' }[node.status] ?? 'idle',
+    dashed: node.status === 'cancelled',
+  }));
+  const follows = (/** @type {{from: string, to: string}} */ edge) => {
+    const at = path.indexOf(edge.from);
+    return at >= 0 && path[at + 1] === edge.to;
+  };
+  return { nodes, edges: graph.edges.map((edge) => ({ ...edge, critical: follows(edge) })) };
+}

@@ -12,6 +12,10 @@ import { Act, Empty, Failure, Loading, Panel, Tag } from '../ui/parts.js';
 import { doing } from '../ui/toasts.js';
 import { diff, folded, linesOf } from './diff.js';
 
+/** How a line of a difference looks, and what is said of it to those who do not see that. */
+const LOOKS = new Map([['+', 'diff-new'], ['-', 'diff-old'], ['…', 'diff-gap']]);
+const SAYS = new Map([['+', 'added: '], ['-', 'removed: ']]);
+
 /** @typedef {{server: string, tool: string, kind: string, before?: any, after: any}} Change */
 
 /**
@@ -59,9 +63,8 @@ function Of({ server, changes, done }) {
 /** @param {{change: Change}} props */
 function Difference({ change }) {
   const lines = folded(diff(linesOf(change.before), linesOf(change.after)));
-  const say = (/** @type {string} */ mark) => ({ '+': 'added: ', '-': 'removed: ' })[mark] ?? '';
   return html`<h3 class="mono diff-head">${change.tool} <${Tag} text=${change.kind} tone="warn" /></h3>
     <pre class="diff" tabindex="0" aria-label=${`What changed in ${change.tool}`}>${lines.map(
-      (line) => html`<span class=${`diff-line ${{ '+': 'diff-new', '-': 'diff-old', '…': 'diff-gap' }[line.mark] ?? ''}`}><span class="sr-only">${say(line.mark)}</span>${line.mark} ${line.text}${'\n'}</span>`,
+      (line) => html`<span class=${`diff-line ${LOOKS.get(line.mark) ?? ''}`}><span class="sr-only">${SAYS.get(line.mark) ?? ''}</span>${line.mark} ${line.text}${'\n'}</span>`,
     )}</pre>`;
 }

@@ -20,6 +20,10 @@ import { begun, empty } from './draft.js';
  * @property {string} [label] In place of the field's title; empty where the field stands in a list.
  */
 
+/** Kinds of fields in words. */
+const KINDS = new Map([['json', 'JSON'], ['enum', 'one of'], ['const', 'fixed'], ['map', 'names and values'], ['array', 'list'], ['choice', 'one of']]);
+/** What stands in an empty field of a format. */
+const EXAMPLES = new Map([['date-time', '2026-11-21T09:30:00Z'], ['uri', 'https://'], ['email', 'name@example.org']]);
 /** Names of texts that are rarely one line. */
 const LONG = /text|body|content|message|prompt|code|script|sql|markdown|description|graph/i;
 
@@ -84,8 +88,7 @@ function Mark({ field }) {
   const from = min ?? (above !== undefined ? `>${above}` : undefined);
   const to = max ?? (below !== undefined ? `<${below}` : undefined);
   const range = from !== undefined || to !== undefined ? ` ${from ?? ''}…${to ?? ''}` : '';
-  const kind = { text: field.format ?? 'text', json: 'JSON', enum: 'one of', const: 'fixed', map: 'names and values', array: 'list', choice: 'one of' };
-  const word = kind[/** @type {keyof kind} */ (field.kind)] ?? field.kind;
+  const word = field.kind === 'text' ? (field.format ?? 'text') : (KINDS.get(field.kind) ?? field.kind);
   return html`<span class="field-mark">${word}${range}${field.required ? html`<b> required</b>` : ''}</span>`;
 }
 
@@ -133,9 +136,7 @@ function Control({ field, draft, change, id, about, wrong, path }) {
 
 /** @param {Field} field */
 function hinted(field) {
-  const examples = { 'date-time': '2026-11-21T09:30:00Z', uri: 'https://', email: 'name@example.org' };
-  const example = examples[/** @type {keyof examples} */ (field.format ?? '')];
-  return field.pattern ? `must match ${field.pattern}` : (example ?? '');
+  return field.pattern ? `must match ${field.pattern}` : (EXAMPLES.get(field.format ?? '') ?? '');
 }
 
 /** @param {any} value */
