@@ -34,6 +34,11 @@ test('a new definition has only new lines, and long ones are compared too', () =
   assert.equal(diff(many, many.map((line) => `${line}!`)).length, 10_000);
 });
 
+test('letters that nobody sees are written out', () => {
+  const [, line] = linesOf({ description: 'a\u200bb\u202ec\u{e0041}\u007f' });
+  assert.equal(line.trim(), '"description": "a\\u{200b}b\\u{202e}c\\u{e0041}\\u{7f}"');
+});
+
 test('far from a change lines are folded', () => {
   const lines = diff(
     Array.from({ length: 30 }, (_, index) => `${index}`),

@@ -29,7 +29,7 @@ export function Board({ tasks, setStatus, pick, chosen }) {
     ${columns(tasks).map(
       (column) => html`<section class="column" key=${column.status} data-tone=${toneOf(column.status)} aria-label=${inWords(column.status)}
         onDragOver=${over} onDrop=${(/** @type {DragEvent} */ event) => drop(event, column.status)}>
-        <h3>${inWords(column.status)} <span class="dim">${column.tasks.length}</span></h3>
+        <h3><span class="column-name">${inWords(column.status)}</span> <span class="dim">${column.tasks.length}</span></h3>
         <ul>
           ${column.tasks.slice(0, CARDS_MAX).map((task) => html`<${Card} key=${task.id} task=${task} setStatus=${setStatus} pick=${pick} chosen=${task.id === chosen} />`)}
         </ul>
@@ -54,12 +54,19 @@ function Card({ task, setStatus, pick, chosen }) {
   return html`<li class="task-card" draggable="true" onDragStart=${drag} onKeyDown=${key} data-priority=${task.priority} data-chosen=${String(chosen)}>
     <button class="link task-title" aria-expanded=${String(chosen)} title="Alt and an arrow move it" onClick=${() => pick(task.id)}>${task.description}</button>
     <p class="task-about dim">
-      <span class="mono">${task.id}</span>${task.estimated_effort ? html` · ${task.estimated_effort}` : ''}${task.claim ? html` · ${task.claim.holder}` : ''}
+      <span class="mono">${task.id}</span>${task.estimated_effort ? html` · ${task.estimated_effort}` : ''}${waits(task)}${task.claim ? html` · ${task.claim.holder}` : ''}
     </p>
     <p class="task-foot">
       <${StatusChoice} task=${task} setStatus=${setStatus} />
       <span class="priority" data-priority=${task.priority}>${task.priority}</span>
-      ${task.status === 'pending' && html`<span class="dim">${task.ready ? 'ready' : (task.dependencies?.length ?? 0) > 0 ? `waits for ${task.dependencies?.length}` : 'waits'}</span>`}
     </p>
   </li>`;
+}
+
+/** Whether it can be begun. @param {Task} task */
+function waits(task) {
+  if (task.status !== 'pending') return '';
+  if (task.ready) return ' · ready';
+  const count = task.dependencies?.length ?? 0;
+  return count > 0 ? ` · after ${count === 1 ? task.dependencies?.[0] : `${count} others`}` : ' · waits';
 }

@@ -11,6 +11,7 @@ import { bytes as bytesText, plural } from '../ui/format.js';
 import { Failure, Panel, Tag } from '../ui/parts.js';
 import { Copy } from './copy.js';
 import { tookText } from '../calls/timeline.js';
+import { visible } from './diff.js';
 import { begun, collected, draftOf, parsed } from './draft.js';
 import { asksFirst, callName, effectOf } from './find.js';
 import { Fields } from './form.js';
@@ -39,7 +40,7 @@ export function Detail({ tool, price, estimated }) {
         ${tool.name === null && html`<${Tag} text="hidden: another tool has its name" tone="warn" />`}
       </p>
       ${definition.title && definition.title !== tool.own && html`<p><b>${definition.title}</b></p>`}
-      <p class="prose">${definition.description || 'It has no description.'}</p>
+      <p class="prose">${visible(definition.description || 'It has no description.')}</p>
     </header>
     <${Runner} tool=${tool} />
     <${Panel} title="Definition"><div class="panel-body"><${Json} value=${definition} open=${2} /></div><//>

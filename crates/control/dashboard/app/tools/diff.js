@@ -15,7 +15,15 @@ export const LINES_MAX = 2000;
  * @returns {string[]}
  */
 export function linesOf(value) {
-  return value === undefined || value === null ? [] : JSON.stringify(sorted(value), null, 2).split('\n');
+  return value === undefined || value === null ? [] : visible(JSON.stringify(sorted(value), null, 2)).split('\n');
+}
+
+/**
+ * A text with its invisible letters written out: a model reads them, so a person must see them.
+ * @param {string} text
+ */
+export function visible(text) {
+  return text.replace(/[\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?!\n)\p{Cc}/gu, (letter) => `\\u{${letter.codePointAt(0)?.toString(16)}}`);
 }
 
 /** @param {any} value @returns {any} */

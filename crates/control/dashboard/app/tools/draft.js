@@ -183,9 +183,13 @@ function listed(field, draft, path, troubles) {
 function written(field, typed, wrong) {
   // An empty box of what may be left out is left out.
   if (typed === '' && !field.required) return undefined;
+  if (typed === '') {
+    wrong('is required (an empty text can be written as JSON)');
+    return undefined;
+  }
   const length = [...typed].length;
   if (length < (field.min ?? 0)) {
-    wrong(length === 0 ? 'is required' : `is too short: ${length} of at least ${field.min} characters`);
+    wrong(`is too short: ${length} of at least ${field.min} characters`);
   }
   if (length > (field.max ?? Infinity)) wrong(`is too long: ${length} of at most ${field.max} characters`);
   return typed;

@@ -55,9 +55,9 @@ export const FIELDS_MAX = 400;
 export function fieldsOf(schema) {
   const root = isObject(schema) ? schema : {};
   const field = fieldOf({ type: 'object', ...root }, '', true, { root, left: FIELDS_MAX, path: [], depth: 0 });
-  return field.kind === 'map' && !root.additionalProperties && !root.patternProperties
-    ? { ...field, kind: 'object', fields: [], extra: field.item }
-    : field;
+  // `{"type": "object"}` is how tools say that they take nothing.
+  const nothing = field.kind === 'map' && !isObject(root.additionalProperties) && !root.patternProperties;
+  return nothing ? { ...field, kind: 'object', fields: [], extra: null } : field;
 }
 
 /**
@@ -283,7 +283,7 @@ function object(schema, reading) {
   for (const name of required.filter((one) => !names.includes(one))) fields.push(fieldOf({}, name, true, reading));
   const more = schema.additionalProperties;
   const item = more === false ? null : fieldOf(isObject(more) ? more : {}, '', true, reading);
-  if (fields.length === 0 && item) return { kind: 'map', item, min: schema.minProperties, max: schema.maxProperties };
+  if (fields.length === 0 && item && (!isObject(schema.properties) || isObject(more))) return { kind: 'map', item, min: schema.minProperties, max: schema.maxProperties };
   // Further members are offered where the schema speaks of them; elsewhere raw JSON can have them.
   return { kind: 'object', fields, extra: isObject(more) ? item : null };
 }

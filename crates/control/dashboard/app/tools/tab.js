@@ -121,7 +121,7 @@ function List({ fits, prices, at, query }) {
   // What is searched for is best first; what is browsed stands under its server.
   const body = q
     ? html`<ul class="rows">${shown.map(row)}</ul>`
-    : byServer(shown).map((group) => html`<h3 class="rows-title" key=${group.server}>${group.server} <span class="dim">${group.tools.length}</span></h3><ul class="rows">${group.tools.map(row)}</ul>`);
+    : byServer(shown).map((group) => html`<h2 class="rows-title" key=${group.server}>${group.server} <span class="dim">${group.tools.length}</span></h2><ul class="rows">${group.tools.map(row)}</ul>`);
   return html`<nav class="rows-scroll" aria-label="Tools">${body}
     ${fits.length > SHOWN_MAX && html`<p class="dim">${fits.length - SHOWN_MAX} more: search for them.</p>`}
   </nav>`;
