@@ -13,6 +13,7 @@ use std::path::Path;
 
 /// What the binary calls a page, and where it is kept.
 const PAGES: &[(&str, &str)] = &[
+    ("api", "docs/api.json"),
     ("cli", "docs/cli.md"),
     ("config", "docs/config.md"),
     ("schema", "docs/config.schema.json"),

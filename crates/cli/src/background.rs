@@ -43,7 +43,7 @@ pub(crate) struct Running {
 pub(crate) fn ensure(context: &Context) -> Result<Running, Report> {
     let client = context.client()?;
     let log = client.data.daemon_log();
-    if let Some(status) = context.block_on(client.try_get("/api/status"))? {
+    if let Some(status) = context.block_on(client.try_get("/api/overview"))? {
         return Ok(Running { status, already: true, token: false, log });
     }
     // What is wrong with the configuration is said here and not only in a file.
@@ -97,7 +97,7 @@ async fn listening(client: &Client, mut child: Child, data: &DataFolder, begin: 
             report.exit = ended.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code > 0).unwrap_or(1);
             return Err(report.hint(format!("all that it said: {}", data.daemon_log().display())));
         }
-        if let Ok(Some(status)) = client.try_get::<Status>("/api/status").await
+        if let Ok(Some(status)) = client.try_get::<Status>("/api/overview").await
             && (status.pid == child.id() || ended.is_some())
         {
             return Ok(status);

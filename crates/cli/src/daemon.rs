@@ -30,12 +30,13 @@ mod announce;
 mod finder;
 
 use crate::audit;
+use crate::commands::dashboard;
 use crate::context::Context;
 use crate::data_folder::{Lock, Sockets};
 use crate::printer::count;
 use crate::report::Report;
 use crate::state::State;
-use crate::{log_format, store_files};
+use crate::{env_vars, log_format, store_files};
 use config::Loaded;
 use control::Command;
 use control::{Control, Problem, Tokens, Web};
@@ -46,6 +47,7 @@ use inherited::Inherited;
 use listen::Streams;
 use notify::Notifier;
 use reload::Reloader;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,11 +65,20 @@ const WORKERS_MAX: usize = 4;
 /// Commands of `/api` that wait.
 const COMMANDS_MAX: usize = 16;
 
-/// Runs until it is told to end.
+/// What a run serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Serves {
+    /// Whether servers start by themselves.
+    pub(crate) servers: bool,
+    /// Whether there are a dashboard and REST beside MCP.
+    pub(crate) dashboard: bool,
+}
+
+/// Runs until it is told to end; `detached` from a person who could read what it says.
 ///
 /// # Errors
 /// Why it could not start.
-pub(crate) fn run(context: &Context) -> Result<(), Report> {
+pub(crate) fn run(context: &Context, serves: Serves, detached: bool) -> Result<(), Report> {
     let loaded = context.load()?;
     // Before there are threads.
     let guard = launch_guard(&loaded.config)?;
@@ -79,8 +90,8 @@ pub(crate) fn run(context: &Context) -> Result<(), Report> {
     sockets.remove();
     let runtime = runtime()?;
     let ended: Result<Ending, Report> = runtime.block_on(Box::pin(async {
-        let daemon = Daemon::start(context, guard, loaded, sockets, lock).await?;
-        Ok(daemon.serve(context).await)
+        let daemon = Daemon::start(context, (serves, guard), loaded, sockets, lock).await?;
+        Ok(daemon.serve(context, detached).await)
     }));
     // A server that was reading from a dead disk must not keep us.
     runtime.shutdown_background();
@@ -133,6 +144,8 @@ struct Daemon {
     notifier: Notifier,
     /// What was found and waits for a person.
     found: watch::Sender<Vec<control::said::Found>>,
+    /// The token of the dashboard, where one is served.
+    token: Option<SecretString>,
     /// What is wrong with the configuration on disk.
     refused: watch::Sender<Option<String>>,
     _lock: Lock,
@@ -156,7 +169,7 @@ enum Wake {
 impl Daemon {
     async fn start(
         context: &Context,
-        guard: Option<GuardProcess>,
+        (serves, guard): (Serves, Option<GuardProcess>),
         loaded: Loaded,
         sockets: Sockets,
         lock: Lock,
@@ -178,13 +191,15 @@ impl Daemon {
         let builtins = crate::inside::parts(&state, &loaded.config, &context.environment)?;
         let cache = builtins.cache.clone();
         let place = (data.clone(), state);
-        let engine = Engine::start(guard, loaded.config, place, &context.environment, builtins).await?;
+        let engine =
+            Engine::start((guard, serves.servers), loaded.config, place, &context.environment, builtins).await?;
         let shutdown = CancellationToken::new();
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (found, refused) = (watch::Sender::default(), watch::Sender::default());
         let said = (sender, found.subscribe(), refused.subscribe());
         let tokens = Tokens { own: store_files::token(&data)?, listen: token };
-        let (address, listeners) = listeners(&engine, (socket, api, mcp, streams), said, (cache, tokens), &shutdown)?;
+        let (address, listeners) =
+            listeners(&engine, (socket, api, mcp, streams), said, (cache, tokens.clone(), serves), &shutdown)?;
         if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
@@ -202,13 +217,14 @@ impl Daemon {
             listeners,
             notifier,
             found,
+            token: serves.dashboard.then_some(tokens.own),
             refused,
             _lock: lock,
         })
     }
 
-    async fn serve(mut self, context: &Context) -> Ending {
-        announce::listening(context, &self.engine, &self.address);
+    async fn serve(mut self, context: &Context, detached: bool) -> Ending {
+        announce::listening(context, &self.engine, &self.address, self.dashboard(context, detached).as_deref());
         let _watchdog = self.notifier.watchdog(&context.environment);
         self.tell_ready();
         let (sender, mut changed) = mpsc::channel(1);
@@ -252,6 +268,16 @@ impl Daemon {
         drop((watcher, finder));
         self.end(ending, context).await;
         ending
+    }
+
+    /// Where the dashboard is, with the token for whoever watches us start. Nobody does where it would
+    /// stand in a log.
+    fn dashboard(&self, context: &Context, detached: bool) -> Option<String> {
+        let token = self.token.as_ref()?;
+        let listen = self.engine.gateway.snapshot().config.listen.clone();
+        let base = control::dashboard(listen.public_url.as_deref(), self.address.http);
+        let logged = detached || context.environment.vars.contains_key(env_vars::NOTIFY_SOCKET);
+        Some(if logged { base } else { dashboard::address(&base, token.expose_secret()) })
     }
 
     fn tell_ready(&self) {
@@ -333,7 +359,7 @@ fn listeners(
     engine: &Engine,
     (socket, api, mcp, streams): Bound,
     (commands, found, refused): Said,
-    (cache, tokens): (Cache, Tokens),
+    (cache, tokens, serves): (Cache, Tokens, Serves),
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
@@ -344,6 +370,7 @@ fn listeners(
         gateway: gateway.clone(),
         commands,
         address,
+        dashboard: serves.dashboard,
         data: engine.data.root.clone(),
         sessions: http.session_count(),
         logs: engine.logs.clone(),
@@ -355,7 +382,10 @@ fn listeners(
         shutdown: shutdown.clone(),
     };
     let control = Control::new(parts);
-    let http = http.with_beside(Arc::new(Web::new(&control, tokens)));
+    let http = match serves.dashboard {
+        true => http.with_beside(Arc::new(Web::new(&control, tokens))),
+        false => http,
+    };
     let limits = Arc::new(config.limits.clone());
     // Programs of the person who runs us find a place even when clients have taken all of theirs.
     let own_places = Arc::new(Semaphore::new(limits.connections_max));

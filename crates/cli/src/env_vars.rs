@@ -34,6 +34,9 @@ variables! {
     WAYLAND_DISPLAY "WAYLAND_DISPLAY" "The same.";
     STATE_HOME "XDG_STATE_HOME" "Where the default data folder lies; `~/.local/state` where it is not set.";
     CONFIG_HOME "XDG_CONFIG_HOME" "Where the user's `switchboard/switchboard.toml` lies; `~/.config` where it is not set.";
+    OTLP_URL "OTEL_EXPORTER_OTLP_ENDPOINT" "Where traces of calls go, where `telemetry.otlp_url` does not say.";
+    OTLP_HEADERS "OTEL_EXPORTER_OTLP_HEADERS" "Headers for the collector, where `telemetry.otlp_headers` does not say.";
+    OTEL_NAME "OTEL_SERVICE_NAME" "The name of this service in traces, where `telemetry.service_name` does not say.";
     NOTIFY_SOCKET "NOTIFY_SOCKET" "Where the daemon tells systemd that it is ready, reloads and ends; set by systemd.";
     WATCHDOG_USEC "WATCHDOG_USEC" "How often systemd wants to hear that the daemon lives, in microseconds; set by systemd.";
     WATCHDOG_PID "WATCHDOG_PID" "The process that the watchdog is about; set by systemd.";
@@ -46,4 +49,5 @@ variables! {
 
 const _: &str = LISTEN;
 const _: &str = BUILTINS;
+const _: [&str; 3] = [OTLP_URL, OTLP_HEADERS, OTEL_NAME];
 const _: &str = CONFIG_HOME;

@@ -23,6 +23,7 @@ mod watching;
 mod audit;
 mod background;
 mod backup;
+mod browser;
 mod daemon;
 mod doctor;
 mod inside;

@@ -164,8 +164,8 @@ impl Program {
                 })
             };
             match verb.flags.iter().find(|flag| flag.names.contains(&name)) {
-                Some(Flag { value: true, does, .. }) => reading.take(does, value()?, self, name)?,
-                Some(Flag { does, .. }) => reading.take(does, String::new(), self, name)?,
+                Some(Flag { value: true, does, .. }) => reading.take(does, value()?),
+                Some(Flag { does, .. }) => reading.take(does, String::new()),
                 None if GLOBAL_VALUES.contains(&name) => {
                     let value = value()?;
                     reading.added.extend([name.to_owned(), value]);
@@ -217,7 +217,7 @@ impl Program {
 // === impl Reading ===
 
 impl Reading {
-    fn take(&mut self, does: &Does, value: String, program: &Program, name: &str) -> Result<(), Report> {
+    fn take(&mut self, does: &Does, value: String) {
         match does {
             Does::Add(words) => self.added.extend(words.iter().map(|word| word.replace("{}", &value))),
             Does::Instead(words) => self.instead = Some(words),
@@ -228,12 +228,7 @@ impl Reading {
                 self.added.extend(["--state".to_owned(), ours.unwrap_or(&value).to_owned()]);
             }
             Does::Nothing => {}
-            Does::Later(what) => {
-                let message = format!("`{} … {name}`: {what} is not there yet", program.name);
-                return Err(Report::usage(message).hint("what there is: switchboard --help"));
-            }
         }
-        Ok(())
     }
 }
 

@@ -119,6 +119,11 @@ impl Printer {
         !self.json && io::stdout().is_terminal()
     }
 
+    /// Whether colour is welcome on stdout.
+    pub(crate) fn is_colored(&self) -> bool {
+        self.color_out
+    }
+
     /// Says what a person should know even with `-q`.
     pub(crate) fn complain(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{text}");

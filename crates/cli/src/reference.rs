@@ -21,6 +21,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Page {
+    Api,
     Cli,
     Errors,
     Config,
@@ -39,6 +40,7 @@ const WIDTH: usize = 100;
 /// When a server inside cannot be made.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
     let page = match args.page {
+        Page::Api => control::openapi_json(),
         Page::Cli => cli(),
         Page::Errors => errors(),
         Page::Config => configuration(),

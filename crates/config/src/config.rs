@@ -16,6 +16,7 @@ use crate::inside::{CacheStore, Options, State};
 use crate::limits::Limits;
 use crate::origin::{Layer, Origin, RawExtra};
 use crate::service::{Container, ContainerEndpoint, Service};
+use crate::telemetry::{Log, Telemetry};
 
 /// The whole configuration. Secrets do not show in its `Debug` form.
 #[derive(Debug, Clone)]
@@ -46,6 +47,10 @@ pub struct Config {
     pub state: State,
     /// Where what may be forgotten is kept.
     pub cache: CacheStore,
+    /// Traces of calls.
+    pub telemetry: Telemetry,
+    /// What the daemon says of itself.
+    pub log: Log,
     /// Where each setting that is not a default came from, by dotted key (`listen.address`).
     pub origins: BTreeMap<String, Origin>,
 }

@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 pub const LISTEN_VARIABLE: &str = "SWITCHBOARD_LISTEN";
 /// Overrides `builtins`: names separated by commas.
 pub const BUILTINS_VARIABLE: &str = "SWITCHBOARD_BUILTINS";
+/// Stands in for `telemetry.otlp_url` (OpenTelemetry Protocol Exporter, section 1), and so on.
+pub(crate) const OTLP_URL_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// For `telemetry.otlp_headers`.
+pub(crate) const OTLP_HEADERS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_HEADERS";
+/// For `telemetry.service_name`.
+pub(crate) const OTEL_NAME_VARIABLE: &str = "OTEL_SERVICE_NAME";
 
 /// What the process was started with.
 #[derive(Clone, Default)]

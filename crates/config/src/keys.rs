@@ -7,6 +7,7 @@ use crate::guards;
 use crate::limits::LIMIT_KEYS;
 pub(crate) use crate::section_keys::{CACHE_STORE_KEYS, DISCOVERY_KEYS, RECORDS_KEYS, STATE_KEYS};
 use crate::service_keys::CONTAINER_KEYS;
+use crate::telemetry::{LOG_KEYS, TELEMETRY_KEYS};
 
 /// A key: its name, what may stand there, and what it does.
 #[derive(Debug)]
@@ -202,6 +203,8 @@ pub(crate) const TOP_KEYS: &[Key] = &[
         "Where what must last is kept: goals, memories, approvals, records.",
     ),
     key("cache", Shape::Section { keys: CACHE_STORE_KEYS }, "Where what may be forgotten is kept."),
+    key("telemetry", Shape::Section { keys: TELEMETRY_KEYS }, "Who is told of each call, as traces."),
+    key("log", Shape::Section { keys: LOG_KEYS }, "What the daemon says of itself."),
     text(
         "container_engine",
         None,

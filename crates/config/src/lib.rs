@@ -45,6 +45,7 @@ mod service;
 mod services;
 mod settings;
 mod shared;
+mod telemetry;
 
 mod approval;
 mod discover;
@@ -89,5 +90,6 @@ pub use server_files::FileWatcher;
 pub use service::{Check, Container, ContainerEndpoint, PublishedPort, Pull, Ready, Service, ServiceKind};
 pub use services::container_environment;
 pub use show::{show, to_json};
+pub use telemetry::{Log, LogDirectives, LogFormat, Telemetry, Verbosity};
 pub use watch::{QUIET, WatchError, Watcher, are_quiet};
 pub use words::split_words;

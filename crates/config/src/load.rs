@@ -307,8 +307,19 @@ pub(crate) type Declared = BTreeMap<String, (usize, RawServer)>;
 
 /// What a project must not set: where we listen, what is searched, how the servers of others
 /// behave, what is kept of their calls, which folders they are shown, and who runs containers.
-const NOT_OF_PROJECTS: &[&str] =
-    &["listen", "discovery", "defaults", "records", "roots", "container_engine", "builtins", "state", "cache"];
+const NOT_OF_PROJECTS: &[&str] = &[
+    "listen",
+    "discovery",
+    "defaults",
+    "records",
+    "roots",
+    "container_engine",
+    "builtins",
+    "state",
+    "cache",
+    "telemetry",
+    "log",
+];
 
 /// Later layers win, one setting at a time.
 fn merge_settings(raws: &mut [RawConfig], documents: &[Document], report: &mut Report) -> Settings {

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use crate::config::{Catalog, Config, Discovery, Listen, Names, Records};
 use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::dotenv::Dotenv;
-use crate::environment::{Environment, LISTEN_VARIABLE};
+use crate::environment::{Environment, LISTEN_VARIABLE, OTEL_NAME_VARIABLE, OTLP_HEADERS_VARIABLE, OTLP_URL_VARIABLE};
 use crate::inside::{CacheStore, State};
 use crate::keys::{CATALOG_KEYS, DEFAULT_ADDRESS, DISCOVERY_KEYS, NAMES_KEYS, RECORDS_KEYS, TOKEN_CHARACTERS_MIN};
 use crate::limits::Limits;
@@ -19,6 +19,7 @@ use crate::origin::{Layer, Origin};
 use crate::reach::SOCKET_PATH_BYTES_MAX;
 use crate::read::{Field, Located, Settings, text_of, texts_of};
 use crate::shared::inner_keys;
+use crate::telemetry::{Log, LogDirectives, TELEMETRY_KEYS, Telemetry};
 use crate::variables::Variables;
 
 pub(crate) fn check_settings(
@@ -44,6 +45,8 @@ pub(crate) fn check_settings(
         .and_then(|(document, text)| checker.expand(document, &text, "container_engine"));
     let state = checker.database("state", &["postgres://", "postgresql://"]);
     let cache = checker.database("cache", &["redis://", "rediss://"]);
+    let telemetry = checker.telemetry();
+    let level = checker.log_level();
     Config {
         listen,
         limits: Limits::resolve(settings),
@@ -64,6 +67,8 @@ pub(crate) fn check_settings(
         },
         state: State { url: state },
         cache: CacheStore::of(settings, cache),
+        telemetry,
+        log: Log::of(settings, level),
         origins,
     }
 }
@@ -238,6 +243,47 @@ impl<'a> Checker<'a> {
             .error(&document.source, text.span, message)
             .hint(format!("it begins with {}; without it, nothing needs to be installed", schemes.join(" or ")));
         None
+    }
+
+    /// A text of `[telemetry]`, or what the environment says in its place.
+    fn told(&mut self, name: &'static str, variable: &str) -> Option<String> {
+        let said = match self.text("telemetry", name) {
+            Some((document, text)) => self.expand(document, &text, &format!("telemetry.{name}")),
+            None => self.sources.environment.vars.get(variable).cloned(),
+        };
+        said.filter(|text| !text.trim().is_empty())
+    }
+
+    fn telemetry(&mut self) -> Telemetry {
+        let url = self.told("otlp_url", OTLP_URL_VARIABLE);
+        let service_name = self.told("service_name", OTEL_NAME_VARIABLE);
+        let otlp_headers = self.told("otlp_headers", OTLP_HEADERS_VARIABLE).map(SecretString::from);
+        let otlp_url = url.filter(|url| is_http_url(url)).map(|url| url.trim_end_matches('/').to_owned());
+        // A variable that was meant for other programs may say anything.
+        if let (None, Some((document, text))) = (&otlp_url, self.text("telemetry", "otlp_url"))
+            && !text.text.trim().is_empty()
+        {
+            self.report
+                .error(&document.source, text.span, "`telemetry.otlp_url` is not a URL")
+                .hint("it begins with http:// or https://, such as http://127.0.0.1:4318");
+        }
+        Telemetry {
+            otlp_url,
+            otlp_headers,
+            sample: self.settings.count("telemetry", TELEMETRY_KEYS, "sample"),
+            service_name: service_name.unwrap_or_else(|| "switchboard".to_owned()),
+        }
+    }
+
+    fn log_level(&mut self) -> LogDirectives {
+        let Some((document, text)) = self.text("log", "level") else { return LogDirectives::default() };
+        let Some(expanded) = self.expand(document, &text, "log.level") else { return LogDirectives::default() };
+        LogDirectives::parse(&expanded).unwrap_or_else(|problem| {
+            self.report
+                .error(&document.source, text.span, format!("`log.level`: {problem}"))
+                .hint("such as info, or info,gateway=debug");
+            LogDirectives::default()
+        })
     }
 
     fn roots(&mut self) -> Vec<String> {

@@ -27,7 +27,9 @@ pub fn show(config: &Config) -> String {
     if !value["container_engine"].is_null() {
         line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
     }
-    for section in ["listen", "limits", "catalog", "names", "discovery", "records", "state", "cache"] {
+    for section in
+        ["listen", "limits", "catalog", "names", "discovery", "records", "state", "cache", "telemetry", "log"]
+    {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
             line(&mut text, key, value, &origin(&format!("{section}.{key}")));
@@ -124,6 +126,19 @@ pub fn to_json(config: &Config) -> Value {
             "entries_max": config.cache.entries_max,
             "bytes_max": show_bytes(config.cache.bytes_max as u64),
             "timeout": show_duration(config.cache.timeout),
+        },
+        "telemetry": {
+            "otlp_url": config.telemetry.otlp_url.as_ref().map(|url| if url.contains('@') { HIDDEN } else { url }),
+            "otlp_headers": config.telemetry.otlp_headers.as_ref().map(|_| HIDDEN),
+            "sample": config.telemetry.sample,
+            "service_name": config.telemetry.service_name,
+        },
+        "log": {
+            "format": config.log.format.as_str(),
+            "level": config.log.level.to_string(),
+            "file": config.log.file.map_or("auto", |on| if on { "on" } else { "off" }),
+            "file_bytes_max": show_bytes(config.log.file_bytes_max as u64),
+            "files_max": config.log.files_max,
         },
         "limits": limits,
         "catalog": {

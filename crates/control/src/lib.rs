@@ -22,6 +22,8 @@ mod find;
 mod access;
 pub use access::Tokens;
 
+mod asked;
+
 mod web;
 pub use web::Web;
 
@@ -31,11 +33,15 @@ mod inside;
 pub use inside::Inside;
 
 mod routes;
+pub use routes::dashboard;
+
+mod document;
+pub use document::openapi_json;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
@@ -67,6 +73,8 @@ pub struct Parts {
     pub commands: mpsc::Sender<Command>,
     /// Address of the HTTP listener.
     pub address: SocketAddr,
+    /// Whether the dashboard and REST are served there too.
+    pub dashboard: bool,
     /// The data folder.
     pub data: PathBuf,
     /// Counts sessions of legacy clients.
@@ -104,32 +112,10 @@ impl Control {
 /// The whole of `/api`, without a door: who serves it says who asks.
 fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
-    Router::new()
-        .route("/api/status", get(routes::status::status))
-        .route("/api/servers", get(routes::servers::all))
-        .route("/api/servers/{name}", get(routes::servers::one).post(routes::lives::all))
-        .route("/api/servers/{name}/start", post(routes::lives::start))
-        .route("/api/servers/{name}/stop", post(routes::lives::stop))
-        .route("/api/servers/{name}/restart", post(routes::lives::restart))
-        .route("/api/servers/{name}/wait", get(routes::lives::wait))
-        .route("/api/servers/{name}/sign-in", post(routes::servers::sign_in_changed))
-        .route("/api/health", get(routes::health::all))
-        .route("/api/health/{name}", get(routes::health::one))
-        .route("/api/capabilities", get(routes::health::capabilities))
-        .route("/api/servers/{name}/approve-tools", post(routes::guards::approve_tools))
-        .route("/api/cache/clear", post(routes::guards::clear_cache))
-        .route("/api/tools", get(routes::tools::list))
-        .route("/api/tool", get(routes::tools::one))
-        .route("/api/call", post(routes::call::call))
-        .route("/api/logs", get(routes::logs::all))
-        .route("/api/logs/{server}", get(routes::logs::logs))
-        .route("/api/why", get(routes::why::explain))
-        .route("/api/limits", get(routes::settings::limits))
-        .route("/api/config", get(routes::settings::config))
-        .route("/api/reload", post(routes::process::reload))
-        .route("/api/stop", post(routes::process::stop))
-        .route("/api/restart", post(routes::process::restart))
+    let (router, _) = routes::router().split_for_parts();
+    router
         .route("/api/{*path}", any(routes::nothing_here))
+        .method_not_allowed_fallback(routes::not_so)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
 }

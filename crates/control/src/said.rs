@@ -7,9 +7,10 @@ pub use health::{Capabilities, Health, HealthCheck, HealthHistory, ServerCapabil
 use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-/// `GET /api/status`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// `GET /api/overview`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of the daemon.
     pub version: String,
@@ -19,6 +20,9 @@ pub struct Status {
     pub address: String,
     /// The URL for clients.
     pub url: String,
+    /// The address of the dashboard, where one is served.
+    #[serde(default)]
+    pub dashboard: Option<String>,
     /// The data folder.
     pub data: String,
     /// Milliseconds since the start.
@@ -58,7 +62,7 @@ pub struct Status {
 }
 
 /// A server that discovery found and nobody approved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Found {
     /// Its name there.
     pub name: String,
@@ -73,7 +77,7 @@ pub struct Found {
 }
 
 /// A service that servers depend on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -96,7 +100,7 @@ pub struct Service {
 }
 
 /// Resident memory in KiB.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Memory {
     /// Of the daemon.
     pub daemon_kib: Option<u64>,
@@ -105,7 +109,7 @@ pub struct Memory {
 }
 
 /// One declared server.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Server {
     /// Name as declared.
     pub name: String,
@@ -206,7 +210,7 @@ pub struct Server {
 }
 
 /// Kept results in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Cache {
     /// Calls that were answered without calling a server.
     pub hits: u64,
@@ -219,14 +223,14 @@ pub struct Cache {
 }
 
 /// `POST /api/cache/clear`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CacheCleared {
     /// Results that were kept and are not any more.
     pub results: usize,
 }
 
 /// `POST /api/servers/{name}/approve-tools`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ToolsApproved {
     /// The server.
     pub server: String,
@@ -235,7 +239,7 @@ pub struct ToolsApproved {
 }
 
 /// One instance of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Instance {
     /// Which one, from 1.
     pub index: usize,
@@ -252,14 +256,14 @@ pub struct Instance {
 }
 
 /// `GET /api/servers`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Servers {
     /// Every declared server.
     pub servers: Vec<Server>,
 }
 
 /// An item that is not offered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hidden {
     /// Its server.
     pub server: String,
@@ -272,14 +276,14 @@ pub struct Hidden {
 }
 
 /// `GET /api/tools`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Tools {
     /// The tools, by server and own name.
     pub tools: Vec<Tool>,
 }
 
 /// One tool.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Tool {
     /// Name at the endpoint of everything; none where another server's tool has taken it.
     pub name: Option<String>,
@@ -288,6 +292,7 @@ pub struct Tool {
     /// The server's own name of it.
     pub own: String,
     /// Its definition as the server gave it.
+    #[schema(value_type = Object)]
     pub definition: Raw,
     /// `changed` or `new`, where it is not as it was approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -295,14 +300,14 @@ pub struct Tool {
 }
 
 /// `GET /api/why`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Reasons {
     /// One for each server, or the one that was asked about.
     pub reasons: Vec<Why>,
 }
 
 /// Whether something can be called, and what decides it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
     /// The server.
     pub server: String,
@@ -317,7 +322,7 @@ pub struct Why {
 }
 
 /// One gate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gate {
     /// `configuration`, `enabled`, `approval`, `wanted`, `dependencies`, `state`, `breaker`, …
     pub gate: String,
@@ -332,7 +337,7 @@ pub struct Gate {
 }
 
 /// What a gate does with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It comes through.
@@ -344,7 +349,7 @@ pub enum Verdict {
 }
 
 /// One line of a server's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
     /// When it was read, UTC.
     pub at: String,
@@ -358,14 +363,14 @@ pub struct LogLine {
 }
 
 /// `GET /api/limits`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Limits {
     /// The limits in force.
     pub limits: Vec<Limit>,
 }
 
 /// One limit.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Limit {
     /// Key under `[limits]`.
     pub name: String,
@@ -378,7 +383,7 @@ pub struct Limit {
 }
 
 /// `POST /api/reload`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reloaded {
     /// Servers that are new.
     pub added: Vec<String>,
@@ -397,21 +402,21 @@ pub struct Reloaded {
 }
 
 /// `POST /api/stop` and `POST /api/restart`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Stopping {
     /// Process id of the daemon that is going to end.
     pub pid: u32,
 }
 
 /// `POST /api/servers/start`, `stop` and `restart`: every active server.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Turned {
     /// How each is now.
     pub servers: Vec<Turn>,
 }
 
 /// A server that was started or stopped.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Turn {
     /// Its name.
     pub name: String,
@@ -423,7 +428,7 @@ pub struct Turn {
 }
 
 /// `GET /api/servers/{name}/wait`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Waited {
     /// Whether the state was reached in time.
     pub reached: bool,

@@ -85,10 +85,15 @@ struct ListenGuard {
 
 impl Gateway {
     /// Answers one request and files its record, however it ends.
-    async fn handle(self: &Arc<Self>, scope: &Scope, call: Call) -> Reply {
+    async fn handle(self: &Arc<Self>, scope: &Scope, mut call: Call) -> Reply {
         let method = call.method.clone();
         let mut record =
             self.records.open(&method, &call.context.principal, call.context.era().as_str(), call.params.size());
+        record.came(&call.context.came);
+        if self.tracing.is_on() {
+            let trace = self.tracing.begin(&mut call);
+            record.note(|record| record.trace = trace);
+        }
         let reply = self.answer(scope, call, &mut record).await;
         match &reply {
             Ok(result) => record.ended(outcome(result), result.size()),

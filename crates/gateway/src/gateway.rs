@@ -5,6 +5,7 @@
 
 use crate::assembler;
 use crate::catalog::{Catalog, StoredCatalog, View};
+use crate::changes::{Change, Changes};
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
@@ -12,6 +13,7 @@ use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
 use crate::server::{Desired, Environment, Inside, Needs, Server, Starting, Wishes, engine, stop_order};
 use crate::tasks::Inquiries;
+use crate::trace::Tracing;
 use crate::upstream::Wanted;
 use arc_swap::ArcSwap;
 use config::Config;
@@ -91,6 +93,7 @@ pub struct Gateway {
     pub(crate) answer_timeout: Duration,
     /// What happened to calls.
     pub records: Arc<Records>,
+    pub(crate) tracing: Tracing,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -106,6 +109,7 @@ impl Gateway {
     pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
         let limits = Arc::new(parts.config.limits.clone());
         let hub = Hub::new(limits.listens_max);
+        let records = Records::new(limits.records_queue_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let containers = engine(&parts.config, &parts.process, &parts.data);
         let (spawner, process, logs) = (parts.spawner.clone(), parts.process.clone(), parts.logs.clone());
@@ -116,6 +120,7 @@ impl Gateway {
             limits: limits.clone(),
             roots: parts.config.roots.clone().into(),
             hub: hub.clone(),
+            changes: records.changes().clone(),
             facts,
             starting: Starting::new(&limits),
             probes: Arc::new(Semaphore::new(limits.probes_max)),
@@ -137,6 +142,7 @@ impl Gateway {
         }
         let unlisted = servers.values().filter(|server| server.entry.is_active() && !server.is_listed());
         let unlisted = unlisted.map(|server| server.name.clone()).collect();
+        let tracing = Tracing::new(parts.config.telemetry.traced_percent());
         let mut snapshot = Snapshot { config: parts.config, servers, catalog: Catalog::default() };
         snapshot.catalog = assembler::build(&snapshot);
         let gateway = Arc::new(Self {
@@ -157,7 +163,8 @@ impl Gateway {
             approved: Mutex::new(parts.approved_tools),
             inquiries: Inquiries::new(),
             answer_timeout: limits.answer_timeout,
-            records: Records::new(limits.records_queue_max),
+            records,
+            tracing,
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -166,6 +173,12 @@ impl Gateway {
         gateway.review(gateway.snapshot().servers.values());
         tokio::spawn(assembler::run(Arc::downgrade(&gateway), receiver));
         Ok(gateway)
+    }
+
+    /// Where whoever watches hears what changes.
+    #[must_use]
+    pub fn changes(&self) -> &Arc<Changes> {
+        self.records.changes()
     }
 
     /// What is known now.
@@ -231,6 +244,7 @@ impl Gateway {
     /// What is to be kept on disk may have changed.
     pub(crate) fn told_stored(&self) {
         self.stored.send_modify(|version| *version += 1);
+        self.changes().note(Change::Catalog);
     }
 
     /// Applies a configuration: servers whose entry is the same keep running and keep their
@@ -240,6 +254,7 @@ impl Gateway {
     /// A tool pattern that cannot be compiled; nothing has changed then.
     pub async fn apply(&self, config: Arc<Config>) -> Result<config::Changes, BadPattern> {
         let mut rules = compile(&config)?;
+        self.tracing.set(config.telemetry.traced_percent());
         let (changes, ended) = {
             let _changing = self.change.lock().unwrap_or_else(PoisonError::into_inner);
             let old = self.snapshot.load_full();
@@ -362,6 +377,7 @@ impl Gateway {
     /// Takes no new calls and ends subscriptions.
     pub fn drain(&self) {
         self.draining.cancel();
+        self.changes().note(Change::Own);
     }
 
     /// Whether it takes no new calls.

@@ -14,7 +14,7 @@ use crate::guards::{Sending, group};
 use crate::interactive::{self, Asked, Opened};
 use crate::parking::{Answered, Ticket};
 use crate::policy::{self, Action, Resource};
-use crate::record::Open;
+use crate::record::{Open, Stage};
 use crate::server::Server;
 use crate::tasks;
 use protocol::{Call, CallContext, Era, Error, Reply, ReplyFuture, method};
@@ -24,20 +24,32 @@ use std::sync::atomic::Ordering;
 /// Makes a call once, through the guards of its server. A macro, since a future that is handed a call
 /// holds it twice.
 macro_rules! guarded {
-    ($gateway:ident, $server:ident, $call:ident, $asks:ident) => {{
+    ($gateway:ident, $server:ident, $call:ident, $asks:ident, $record:ident) => {{
         $server.guards.sent();
         let pass = match $server.guards.try_enter(&$server.name) {
             Ok(Some(pass)) => Ok(pass),
-            Ok(None) => Box::pin($server.guards.enter(&$server.name, $server.entry.request_timeout)).await,
+            Ok(None) => {
+                $record.waits();
+                let pass = Box::pin($server.guards.enter(&$server.name, $server.entry.request_timeout)).await;
+                if pass.is_ok() {
+                    $record.mark(Stage::Wait);
+                }
+                pass
+            }
             Err(refused) => Err(refused),
         };
         match pass {
-            Err(refused) => (Err(refused), None),
+            Err(refused) => {
+                $record.waits();
+                (Err(refused), None)
+            }
             Ok(pass) => {
+                let entered = $record.goes($server.is_up(), &mut $call.context);
                 let (reply, parked) = match $asks {
                     true => $gateway.call_asking(&$server, $call).await,
                     false => ($server.call($call, None).await, None),
                 };
+                $record.back(entered);
                 (pass.ended(&$server.name, $server.entry.guards.response_max, reply), parked)
             }
         }
@@ -61,6 +73,7 @@ impl Gateway {
     /// The one way to a server: authorized, counted, its questions wrapped.
     pub(crate) async fn send(&self, target: Target, public: &str, mut call: Call, record: &mut Open) -> Reply {
         let Target { mut server, own, action, route } = target;
+        record.mark(Stage::Route);
         let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
         policy::authorize(&call.context.principal, action, resource)?;
         server.guards.admit(&server.name, &call, action, &own)?;
@@ -99,7 +112,7 @@ impl Gateway {
             Opened::Send => match again {
                 Some(again) if kept => Box::pin(self.cached(&mut server, again, record)).await,
                 again => {
-                    let first = guarded!(self, server, call, asks);
+                    let first = guarded!(self, server, call, asks, record);
                     match (first, again) {
                         ((Err(error), _), Some(again)) if Failure::of(&error) != Failure::Final => {
                             Box::pin(self.again(&mut server, again, error, record)).await

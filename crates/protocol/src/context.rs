@@ -7,8 +7,9 @@ use crate::{Era, Id, Message, Notification, Raw, Request, Version};
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// The context of one call.
 #[derive(Debug, Clone)]
@@ -29,6 +30,31 @@ pub struct CallContext {
     /// Names the legacy session or conversation that the call came in on, for servers that keep
     /// state for each; modern requests over HTTP have none.
     pub session: Option<Arc<str>>,
+    /// How it came in.
+    pub came: Came,
+}
+
+/// How a call came in, for its record and its trace.
+#[derive(Debug, Clone, Default)]
+pub struct Came {
+    /// When its head had been read, where the listener looks.
+    pub at: Option<Instant>,
+    /// When it was known who calls.
+    pub admitted: Option<Instant>,
+    /// The trace that it is a part of, where calls are traced: of the headers of its request, then
+    /// as servers are to be told.
+    pub trace: Option<Arc<TraceHeaders>>,
+    /// Where it is noted when it need not wait for its server any more, if it had to.
+    pub entered: Option<Arc<OnceLock<Instant>>>,
+}
+
+/// `traceparent` and `tracestate` (W3C Trace Context level 1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceHeaders {
+    /// Version, trace, parent and flags.
+    pub parent: String,
+    /// What vendors add, handed on as it is.
+    pub state: Option<String>,
 }
 
 /// A client's description of itself.
@@ -102,6 +128,7 @@ impl CallContext {
             notifier: Notifier::none(),
             param_headers: None,
             session: None,
+            came: Came::default(),
         }
     }
 
@@ -109,6 +136,18 @@ impl CallContext {
     #[must_use]
     pub fn era(&self) -> Era {
         self.client.version.era()
+    }
+}
+
+// === impl Came ===
+
+impl Came {
+    /// It need not wait for its server any more.
+    pub fn enters(&self) {
+        if let Some(entered) = &self.entered {
+            // A call that is sent again entered when it did first.
+            let _ = entered.set(Instant::now());
+        }
     }
 }
 

@@ -41,7 +41,7 @@ mod error;
 pub use error::{Delivery, Error, ErrorKind, Fault, Row};
 
 mod context;
-pub use context::{CallContext, Client, LogLevel, Notifier, Principal};
+pub use context::{CallContext, Came, Client, LogLevel, Notifier, Principal, TraceHeaders};
 
 mod service;
 pub use service::{Call, Reply, ReplyFuture, Service};

@@ -169,12 +169,22 @@ impl Home {
     #[must_use]
     #[track_caller]
     pub fn start(self) -> Switchboard {
+        self.start_with(&[])
+    }
+
+    /// The same with these flags of `run`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(self, flags: &[&str]) -> Switchboard {
         let note = self.data().join("listen.json");
         // One of an earlier run must not be taken for this one's.
         let _ = fs::remove_file(&note);
         let said = File::options().create(true).append(true).open(self.folder.path().join("stderr"));
         let mut command = self.run_command("127.0.0.1:0");
-        command.stdout(Stdio::null()).stderr(said.expect("expected a file for stderr"));
+        command.args(flags).stdout(Stdio::null()).stderr(said.expect("expected a file for stderr"));
         let mut child = command.spawn().expect("expected to start the switchboard");
         let pid = child.id();
         let address = await_some(SOON, "listen.json with an address", || {
@@ -233,6 +243,16 @@ impl Switchboard {
     #[must_use]
     pub fn data(&self) -> PathBuf {
         self.home().data()
+    }
+
+    /// The token of the dashboard and of REST.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn token(&self) -> String {
+        let text = fs::read_to_string(self.data().join("token")).expect("expected a token in the data folder");
+        text.trim().to_owned()
     }
 
     /// A modern client of everything.

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 
 fn stats(context: &Context) -> Result<(), Report> {
     let client = context.client()?;
-    let status: Status = context.block_on(client.get("/api/status"))?;
+    let status: Status = context.block_on(client.get("/api/overview"))?;
     let keeping: Vec<_> = status.servers.iter().filter_map(|server| Some((&server.name, server.cache?))).collect();
     let printer = &context.printer;
     if printer.json {
@@ -73,7 +73,7 @@ fn clear(name: Option<&str>, context: &Context) -> Result<(), Report> {
     if let Some(name) = name {
         // A server may have a dot in its name: what is a server is not taken apart.
         let is_server = |status: &Status| status.servers.iter().any(|one| one.name == name || one.public == name);
-        let status: Status = context.block_on(client.get("/api/status"))?;
+        let status: Status = context.block_on(client.get("/api/overview"))?;
         match name.split_once('.').filter(|_| !is_server(&status)) {
             Some((server, tool)) => path.push_str(&format!("?server={}&tool={}", encoded(server), encoded(tool))),
             None => path.push_str(&format!("?server={}", encoded(name))),

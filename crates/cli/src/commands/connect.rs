@@ -101,7 +101,7 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
     let served = runtime.block_on(Box::pin(async {
         let state = State::open(&data, &config).await?;
         let builtins = crate::inside::parts(&state, &config, &context.environment)?;
-        let engine = Engine::start(guard, config, (data, state), &context.environment, builtins).await?;
+        let engine = Engine::start((guard, true), config, (data, state), &context.environment, builtins).await?;
         let door = Arc::new(Door::new(engine.gateway.clone(), scope));
         let shutdown = until_told_to_end()?;
         let drained = async {

@@ -89,8 +89,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 }
 
 fn path(args: &Args) -> String {
-    let server = args.server.as_ref().map(|server| format!("/{}", encoded(server))).unwrap_or_default();
-    let mut path = format!("/api/logs{server}?n={}&follow={}", args.lines, u8::from(args.follow));
+    let log = args.server.as_ref().map_or_else(|| "log".to_owned(), |server| format!("logs/{}", encoded(server)));
+    let mut path = format!("/api/{log}?n={}&follow={}", args.lines, u8::from(args.follow));
     for (key, value) in [("level", &args.level), ("grep", &args.grep)] {
         if let Some(value) = value {
             path.push_str(&format!("&{key}={}", encoded(value)));

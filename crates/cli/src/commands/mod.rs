@@ -32,7 +32,11 @@ mod goal;
 
 mod logs;
 
+mod top;
+
 mod connect;
+
+pub(crate) mod dashboard;
 
 pub(crate) mod serve;
 
@@ -112,6 +116,8 @@ pub(crate) enum Command {
     Memory(memory::Args),
     Goal(goal::Args),
     Logs(logs::Args),
+    Top(top::Args),
+    Dashboard(dashboard::Args),
     Connect(connect::Args),
     Serve(serve::Args),
     Auth(auth::Args),
@@ -176,6 +182,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Memory(args) => memory::run(&args, context),
         Command::Goal(args) => goal::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
+        Command::Top(args) => top::run(&args, context),
+        Command::Dashboard(args) => dashboard::run(&args, context),
         Command::Connect(args) => connect::run(&args, context),
         Command::Auth(args) => auth::run(&args, context),
         Command::Discover(args) => discover::run(&args, context),

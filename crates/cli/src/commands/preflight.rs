@@ -91,7 +91,7 @@ fn is_called(server: &Server, name: &str) -> bool {
 /// The process id of a daemon that answers.
 fn daemon_of(context: &Context) -> Result<Option<u32>, Report> {
     let client = context.client()?;
-    let status: Option<control::said::Status> = context.block_on(client.try_get("/api/status"))?;
+    let status: Option<control::said::Status> = context.block_on(client.try_get("/api/overview"))?;
     Ok(status.map(|status| status.pid))
 }
 

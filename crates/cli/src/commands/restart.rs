@@ -68,7 +68,7 @@ async fn again(client: &Client, told: Instant, timeout: Duration) -> Result<Stat
     loop {
         let waited = told.elapsed();
         // A daemon that ends may hang up in the middle of an answer: that is no answer.
-        if let Ok(status) = client.get::<Status>("/api/status").await
+        if let Ok(status) = client.get::<Status>("/api/overview").await
             && Duration::from_millis(status.uptime_ms) < waited
         {
             return Ok(status);

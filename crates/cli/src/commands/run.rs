@@ -24,6 +24,15 @@ pub(crate) struct Args {
     /// Leave the terminal: for `switchboard start`
     #[arg(long, hide = true)]
     detached: bool,
+
+    /// Serve the dashboard and REST, and start no server by itself: each stays stopped until a
+    /// person starts it
+    #[arg(long, conflicts_with = "servers_only")]
+    dashboard_only: bool,
+
+    /// Serve no dashboard and no REST over HTTP, only MCP; this command line works as ever
+    #[arg(long)]
+    servers_only: bool,
 }
 
 /// Runs until it is told to end.
@@ -35,5 +44,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         // It fails where this process leads a session already, which is as good.
         let _ = rustix::process::setsid();
     }
-    daemon::run(context)
+    let parts = daemon::Serves { servers: !args.dashboard_only, dashboard: !args.servers_only };
+    daemon::run(context, parts, args.detached)
 }

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
             }
         }
         None => {
-            let status: Status = context.block_on(client.get("/api/status"))?;
+            let status: Status = context.block_on(client.get("/api/overview"))?;
             match context.printer.json {
                 true => context.printer.document(&status),
                 false => whole(&status, &context.printer),

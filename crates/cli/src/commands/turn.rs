@@ -10,7 +10,7 @@ use control::said::{Server, Turned};
 use std::time::Duration;
 
 /// What is done to servers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     Start,
     Stop,
@@ -21,7 +21,7 @@ pub(super) enum Way {
 
 impl Way {
     /// The word of the route.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Start => "start",
             Self::Stop => "stop",
@@ -30,7 +30,7 @@ impl Way {
     }
 
     /// What is shown while it goes on.
-    fn ing(self) -> &'static str {
+    pub(super) fn ing(self) -> &'static str {
         match self {
             Self::Start => "starting",
             Self::Stop => "stopping",
@@ -55,7 +55,8 @@ pub(super) fn one(way: Way, name: &str, wait: Duration, context: &Context) -> Re
     Ok(())
 }
 
-fn shown(way: Way, server: &Server, wait: Duration) -> String {
+/// What came of it, for a person.
+pub(super) fn shown(way: Way, server: &Server, wait: Duration) -> String {
     let name = &server.name;
     match way {
         Way::Stop => format!("{name} is stopped; start it again: switchboard start {name}"),

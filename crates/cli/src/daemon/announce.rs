@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The daemon listens: where, with which servers, and what will not work.
-pub(super) fn listening(context: &Context, engine: &Engine, address: &Addresses) {
+pub(super) fn listening(context: &Context, engine: &Engine, address: &Addresses, dashboard: Option<&str>) {
     let config = engine.gateway.snapshot().config.clone();
     let url = url(&config, address.http);
     let printer = &context.printer;
@@ -28,9 +28,15 @@ pub(super) fn listening(context: &Context, engine: &Engine, address: &Addresses)
         if let Some(unix) = &address.unix {
             document["unix"] = unix.to_string_lossy().into();
         }
+        if let Some(dashboard) = dashboard {
+            document["dashboard"] = dashboard.into();
+        }
         printer.document(&document);
     }
     printer.say(&format!("listening on {url}"));
+    if let Some(dashboard) = dashboard {
+        printer.say(&format!("dashboard at {dashboard}"));
+    }
     if let Some(tcp) = address.tcp {
         printer.say(&format!("listening on tcp://{tcp}"));
     }

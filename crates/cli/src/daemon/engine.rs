@@ -12,6 +12,7 @@ use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
 use config::{Config, Environment};
+use gateway::server::Desired;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
 use supervisor::{GuardProcess, LogWriter, LogWriterLimits};
@@ -35,12 +36,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Starts every server of `config`. The data folder exists, and `state` is of it.
+    /// Starts every server of `config`, unless nothing is to start by itself. The data folder exists, and `state` is of it.
     ///
     /// # Errors
     /// What the system refuses; state that cannot be read; a pattern of tools that is none.
     pub(crate) async fn start(
-        process: Option<GuardProcess>,
+        (process, servers_start): (Option<GuardProcess>, bool),
         config: Config,
         (data, state): (DataFolder, State),
         environment: &Environment,
@@ -67,7 +68,7 @@ impl Engine {
             vault: Some(crate::vault::open(&data)?),
             inside: crate::inside::inside(inside.clone(), builtins, environment),
             logs: Some((logs.clone(), data.logs())),
-            desired: known.desired.clone(),
+            desired: Desired { at_rest: !servers_start, ..known.desired.clone() },
             installs: Some(data.installed()),
             data: data.root.clone(),
             approved_tools: known.approved.clone(),

@@ -24,7 +24,7 @@ pub(super) fn examine(context: &Context, config: &Config) -> Vec<Finding> {
 
 fn ask(context: &Context) -> Result<Option<said::Status>, Report> {
     let client = context.client()?;
-    context.block_on(client.try_get("/api/status"))
+    context.block_on(client.try_get("/api/overview"))
 }
 
 fn daemon(status: &said::Status) -> Vec<Finding> {

@@ -54,8 +54,6 @@ pub(super) enum Does {
     State,
     /// We always do so, or nobody ever did.
     Nothing,
-    /// It comes later.
-    Later(&'static str),
 }
 
 /// A verb without flags that takes nothing; the others are made of it.
@@ -94,7 +92,7 @@ const MCPCTL: &[Verb] = &[
         word: "run",
         alone: Some(&["run"]),
         flags: &[
-            flag(&["--dashboard-only"], Does::Later("the dashboard")),
+            flag(&["--dashboard-only"], Does::Add(&["--dashboard-only"])),
             flag(&["--servers-only"], Does::Instead(&["start"])),
         ],
         ..VERB
@@ -127,7 +125,7 @@ const MCPCTL: &[Verb] = &[
         ],
         ..VERB
     },
-    Verb { word: "dashboard", refused: Some("the dashboard is not there yet"), ..VERB },
+    Verb { word: "dashboard", alone: Some(&["dashboard"]), ..VERB },
     Verb { word: "config", alone: Some(&["config", "show"]), ..VERB },
     Verb { word: "restart", with: Some(&["restart", "{server}"]), ..VERB },
 ];

@@ -27,6 +27,8 @@ const SPECIAL: &[(&str, &str, &str)] = &[
     ("services", "{ s = { command = \"x\" } }", ""),
     ("state.url", "\"postgres://h/d\"", ""),
     ("cache.url", "\"redis://h/0\"", ""),
+    ("telemetry.otlp_url", "\"http://h\"", ""),
+    ("log.level", "\"warn\"", ""),
     ("options", "{ A = \"b\" }", "builtin = \"files\""),
     ("builtin", "\"switchboard\"", ""),
     ("allow_changes", "true", "builtin = \"switchboard\""),

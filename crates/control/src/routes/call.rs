@@ -1,21 +1,40 @@
 //! `POST /api/call`: one call of a tool, through the same door as every client's call.
 
 use crate::access::Asker;
+use crate::asked::Whole;
+use crate::find::Found;
 use crate::{Control, Problem, find};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use bytes::Bytes;
 use gateway::Door;
 use protocol::{Call, CallContext, ErrorKind, Object, Raw, Service, Text};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-/// Answers with the result as the server gave it. A tool that fails is a result; a failure of the
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(call))
+}
+
+/// The body of a call. It is read without it, so that the arguments reach the server as they are written.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes the body, which is read as it came")]
+struct NewCall {
+    /// A public name, or `SERVER.TOOL`.
+    name: String,
+    /// The arguments, as the tool's schema wants them.
+    #[schema(value_type = Option<Object>)]
+    arguments: Option<()>,
+}
+
+/// Call a tool.
+///
+/// The answer is the result as the server gave it. A tool that fails is a result; a failure of the
 /// gateway is a problem.
-pub(crate) async fn call(
-    State(control): State<Control>,
-    asker: Asker,
-    body: Bytes,
-) -> Result<impl IntoResponse, Problem> {
+#[utoipa::path(post, path = "/api/call", request_body = NewCall, responses((status = OK, description = "The result in the words of the protocol", body = Object)))]
+async fn call(State(control): State<Control>, asker: Asker, Whole(body): Whole) -> Result<impl IntoResponse, Problem> {
     let gateway = &control.parts.gateway;
     let depth_max = u32::try_from(gateway.snapshot().config.limits.depth_max).unwrap_or(u32::MAX);
     let bad = |why: String| Problem::new(ErrorKind::InvalidParams, format!("the body cannot be used: {why}"));
@@ -28,13 +47,27 @@ pub(crate) async fn call(
     }
     gateway.first_listed().await;
     let found = find::tool(&gateway.snapshot(), &name)?;
+    let result = through_door(&control, &asker, &found, arguments).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], result.to_raw().bytes().clone()))
+}
+
+/// Calls a tool in the name of `asker`.
+///
+/// # Errors
+/// Failures of the gateway. A tool that fails is a result.
+pub(crate) async fn through_door(
+    control: &Control,
+    asker: &Asker,
+    found: &Found,
+    arguments: Raw,
+) -> Result<Object, Problem> {
     let params: Object = [("name", Raw::of(&*found.name)), ("arguments", arguments)].into_iter().collect();
     let context = CallContext::internal(asker.principal.clone());
     let call = Call { method: Text::from_static("tools/call"), params, context };
-    let result = Door::new(gateway.clone(), found.scope).call(call).await?;
+    let result = Door::new(control.parts.gateway.clone(), found.scope.clone()).call(call).await?;
     match our_failure(&result) {
         Some(problem) => Err(problem),
-        None => Ok(([(CONTENT_TYPE, "application/json")], result.to_raw().bytes().clone())),
+        None => Ok(result),
     }
 }
 

@@ -1,22 +1,37 @@
 //! `POST /api/cache/clear?server=&tool=` and `POST /api/servers/{name}/approve-tools`: what a person
-//! tells the guards of servers. What they say stands in `/api/status`.
+//! tells the guards of servers. What they say stands in `/api/overview`.
 
 use crate::access::Asker;
+use crate::asked::{Path, Query};
 use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use gateway::Gateway;
 use gateway::server::Server;
 use protocol::ErrorKind;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-#[derive(Deserialize)]
-pub(crate) struct Which {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(clear_cache)).routes(routes!(approve_tools))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Only of this server.
     server: Option<String>,
+    /// Only of this tool of it, by the server's own name.
     tool: Option<String>,
 }
 
-pub(crate) async fn clear_cache(
+/// Forget kept results of tools: of one tool, of one server, or all.
+#[utoipa::path(post, path = "/api/cache/clear", params(Which), responses((status = OK, description = "How many were kept", body = said::CacheCleared)))]
+async fn clear_cache(
     State(control): State<Control>,
     Query(which): Query<Which>,
 ) -> Result<Json<said::CacheCleared>, Problem> {
@@ -33,7 +48,9 @@ pub(crate) async fn clear_cache(
     Ok(Json(said::CacheCleared { results }))
 }
 
-pub(crate) async fn approve_tools(
+/// Approve the tools of a server as they are now.
+#[utoipa::path(post, path = "/api/servers/{name}/approve-tools", responses((status = OK, description = "What had not been approved", body = said::ToolsApproved)))]
+async fn approve_tools(
     State(control): State<Control>,
     asker: Asker,
     Path(name): Path<String>,

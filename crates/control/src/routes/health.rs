@@ -2,15 +2,25 @@
 //! their checks brought, and what they can do.
 
 use super::servers::describe;
+use crate::asked::Path;
 use crate::{Control, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gateway::Snapshot;
 use gateway::health::{Check, Checks, Level};
 use gateway::server::Server;
 use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) async fn all(State(control): State<Control>) -> Json<said::Health> {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(capabilities))
+}
+
+/// How well the servers are.
+#[utoipa::path(get, path = "/api/health", responses((status = OK, description = "All together, and each", body = said::Health)))]
+async fn all(State(control): State<Control>) -> Json<said::Health> {
     let snapshot = control.parts.gateway.snapshot();
     let active = snapshot.servers.values().filter(|server| server.entry.is_active());
     let overall = active.map(|server| server.health().level).max().unwrap_or(Level::Unknown);
@@ -18,10 +28,9 @@ pub(crate) async fn all(State(control): State<Control>) -> Json<said::Health> {
     Json(said::Health { overall: overall.to_string(), servers })
 }
 
-pub(crate) async fn one(
-    State(control): State<Control>,
-    Path(name): Path<String>,
-) -> Result<Json<said::HealthHistory>, Problem> {
+/// How well one server is, with its last checks.
+#[utoipa::path(get, path = "/api/health/{name}", responses((status = OK, description = "The server", body = said::HealthHistory)))]
+async fn one(State(control): State<Control>, Path(name): Path<String>) -> Result<Json<said::HealthHistory>, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name)?;
     let checks = server.checks();
@@ -34,7 +43,9 @@ pub(crate) async fn one(
     Ok(Json(said::HealthHistory { server: health(&snapshot, server, &checks), history: history.collect() }))
 }
 
-pub(crate) async fn capabilities(State(control): State<Control>) -> Json<said::Capabilities> {
+/// What the servers can do, as they said last.
+#[utoipa::path(get, path = "/api/capabilities", responses((status = OK, description = "Every declared server", body = said::Capabilities)))]
+async fn capabilities(State(control): State<Control>) -> Json<said::Capabilities> {
     let gateway = &control.parts.gateway;
     gateway.first_listed().await;
     let snapshot = gateway.snapshot();

@@ -4,9 +4,10 @@
 
 use super::servers::describe;
 use crate::access::Asker;
+use crate::asked::{Path, Query};
 use crate::{Act, Control, Deed, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, Query, State as Extracted};
+use axum::extract::State as Extracted;
 use futures_util::future::join_all;
 use gateway::catalog::Kind;
 use gateway::server::{Command, Server, ServerState, Status};
@@ -16,6 +17,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new()
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(restart))
+        .routes(routes!(wait))
+        .routes(routes!(all))
+}
 
 /// The longest that a request here may take.
 const WAIT_MAX: Duration = Duration::from_secs(600);
@@ -24,28 +38,37 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 const ASSEMBLED_MAX: Duration = Duration::from_millis(250);
 
 /// What is wanted of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 enum Wish {
     Start,
     Stop,
     Restart,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Patience {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Patience {
     /// Milliseconds to wait until it is ready; none: it is told, and that is all.
     #[serde(default)]
+    #[param(default = 0)]
     wait: u64,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Until {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Until {
+    /// The state; `ready` if absent.
     state: Option<String>,
-    /// Milliseconds.
+    /// Milliseconds; ten minutes at most, and if absent.
     timeout: Option<u64>,
 }
 
-pub(crate) async fn start(
+/// Start a server.
+#[utoipa::path(post, path = "/api/servers/{name}/start", params(Patience), responses((status = OK, description = "The server as it is now", body = said::Server)))]
+async fn start(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(name): Path<String>,
@@ -54,7 +77,9 @@ pub(crate) async fn start(
     turn((&control, &asker), &name, Wish::Start, patience.wait()).await.map(Json)
 }
 
-pub(crate) async fn stop(
+/// Stop a server, after its calls in flight.
+#[utoipa::path(post, path = "/api/servers/{name}/stop", responses((status = OK, description = "The server as it is now", body = said::Server)))]
+async fn stop(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(name): Path<String>,
@@ -62,7 +87,9 @@ pub(crate) async fn stop(
     turn((&control, &asker), &name, Wish::Stop, Duration::ZERO).await.map(Json)
 }
 
-pub(crate) async fn restart(
+/// Start a server again, after its calls in flight.
+#[utoipa::path(post, path = "/api/servers/{name}/restart", params(Patience), responses((status = OK, description = "The server as it is now", body = said::Server)))]
+async fn restart(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(name): Path<String>,
@@ -71,8 +98,11 @@ pub(crate) async fn restart(
     turn((&control, &asker), &name, Wish::Restart, patience.wait()).await.map(Json)
 }
 
-/// `POST /api/servers/start` and the like. What stands there is a name only where it is read.
-pub(crate) async fn all(
+/// Start, stop or restart every active server.
+///
+/// What stands in the path is `start`, `stop` or `restart`; it is a name only where it is read.
+#[utoipa::path(post, path = "/api/servers/{name}", params(("name" = inline(Wish), Path, description = "What is done"), Patience), responses((status = OK, description = "How each is now", body = said::Turned)))]
+async fn all(
     Extracted(control): Extracted<Control>,
     asker: Asker,
     Path(wish): Path<String>,
@@ -98,8 +128,9 @@ pub(crate) async fn all(
     Ok(Json(said::Turned { servers: join_all(turned).await }))
 }
 
-/// Answers when the server is in the state, or when the time is over.
-pub(crate) async fn wait(
+/// Wait until a server is in a state, or the time is over.
+#[utoipa::path(get, path = "/api/servers/{name}/wait", params(Until), responses((status = OK, description = "Whether it was reached", body = said::Waited)))]
+async fn wait(
     Extracted(control): Extracted<Control>,
     Path(name): Path<String>,
     Query(until): Query<Until>,

@@ -1,10 +1,11 @@
-//! `GET /api/logs/{server}?n=&follow=1&level=&grep=` and the same of `/api/logs`, all servers
+//! `GET /api/logs/{server}?n=&follow=1&level=&grep=` and the same of `/api/log`, all servers
 //! together: the last lines, and those to come, one JSON object a line. Servers that a reload
 //! brings are not followed: whoever wants them asks again.
 
+use crate::asked::{Path, Query};
 use crate::{Control, LogFilter, Problem, find, said};
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -18,16 +19,31 @@ use supervisor::{Line, ServerLog, Stream};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(logs)).routes(routes!(all))
+}
 
 /// Lines that are sent where nobody says how many.
 const LINES_DEFAULT: usize = 100;
 
-#[derive(Deserialize)]
-pub(crate) struct Lines {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Lines {
+    /// How many of the last lines; 100 if absent.
     n: Option<usize>,
+    /// 1: the lines to come as well, until whoever asks leaves.
     #[serde(default)]
+    #[param(default = 0, maximum = 1)]
     follow: u8,
+    /// Lines that seem at least this bad: `trace`, `debug`, `info`, `warn` or `error`.
     level: Option<String>,
+    /// Lines that hold this text, in any case.
     grep: Option<String>,
 }
 
@@ -37,7 +53,9 @@ struct Source {
     log: ServerLog,
 }
 
-pub(crate) async fn logs(
+/// The log of one server, a JSON object a line.
+#[utoipa::path(get, path = "/api/logs/{server}", params(("server" = String, Path, description = "A server or a service"), Lines), responses((status = OK, description = "The last lines, the newest last", body = said::LogLine, content_type = "application/x-ndjson")))]
+async fn logs(
     State(control): State<Control>,
     Path(name): Path<String>,
     Query(lines): Query<Lines>,
@@ -50,7 +68,9 @@ pub(crate) async fn logs(
     respond(vec![Source { server: None, log }], &lines, &control.parts.shutdown)
 }
 
-pub(crate) async fn all(State(control): State<Control>, Query(lines): Query<Lines>) -> Result<Response, Problem> {
+/// The logs of all servers in one stream, a JSON object a line.
+#[utoipa::path(get, path = "/api/log", params(Lines), responses((status = OK, description = "The last lines, the newest last", body = said::LogLine, content_type = "application/x-ndjson")))]
+async fn all(State(control): State<Control>, Query(lines): Query<Lines>) -> Result<Response, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let servers = snapshot.servers.values();
     let sources = servers.map(|server| Source { server: Some(server.name.clone()), log: server.log.clone() });

@@ -1,35 +1,67 @@
 //! The routes, a file per thing that is asked about. Each is short: it looks at the gateway and
 //! says what it sees.
 
-pub(crate) mod status;
+mod status;
+pub use status::dashboard;
 
 pub(crate) mod servers;
 
-pub(crate) mod health;
-pub(crate) mod lives;
+mod health;
+mod lives;
 
-pub(crate) mod tools;
+mod tools;
 
-pub(crate) mod guards;
+mod guards;
 
-pub(crate) mod call;
+mod call;
 
-pub(crate) mod logs;
+pub(crate) mod inside_call;
 
-pub(crate) mod settings;
+mod logs;
 
-pub(crate) mod process;
+mod settings;
 
-pub(crate) mod why;
+mod process;
+
+mod why;
 
 mod memory;
 
-use crate::Problem;
-use axum::http::Uri;
+use crate::{Control, Problem, document};
+use axum::http::{Method, Uri};
 use protocol::ErrorKind;
+use utoipa_axum::router::OpenApiRouter;
+
+/// Every piece of `/api`. A module with routes has a function `router`, whose handlers carry
+/// `#[utoipa::path]`, and stands here once: that is all that the router and its document need.
+pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
+    document::router,
+    status::router,
+    servers::router,
+    lives::router,
+    health::router,
+    guards::router,
+    tools::router,
+    call::router,
+    logs::router,
+    why::router,
+    settings::router,
+    process::router,
+];
+
+/// All of it, without the answers for what is not there.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    ROUTERS.iter().fold(OpenApiRouter::new(), |all, piece| all.merge(piece()))
+}
 
 /// For paths without a route.
 pub(crate) async fn nothing_here(uri: Uri) -> Problem {
     let problem = Problem::new(ErrorKind::MethodNotFound, format!("there is nothing at {}", uri.path()));
     problem.hint("the daemon may be of another version than this command: switchboard --version")
+}
+
+/// For methods that a path does not have. The header `Allow` says which it has.
+pub(crate) async fn not_so(method: Method, uri: Uri) -> Problem {
+    let problem = Problem::new(ErrorKind::MethodNotAllowed, format!("{method} is nothing that {} does", uri.path()));
+    problem.hint("the header `Allow` names the methods; what every path takes stands in /api/openapi.json")
 }

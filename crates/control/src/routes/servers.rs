@@ -1,9 +1,10 @@
 //! `GET /api/servers` and `/api/servers/{name}`: the declared servers and how they are.
 
 use super::guards::cache_of;
+use crate::asked::Path;
 use crate::{Control, Problem, find, said};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use config::Layer;
 use gateway::catalog::{Kind, View};
 use gateway::health::Level;
@@ -13,16 +14,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use supervisor::Usage;
 use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) async fn all(State(control): State<Control>) -> Json<said::Servers> {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(sign_in_changed))
+}
+
+/// The declared servers and how they are.
+#[utoipa::path(get, path = "/api/servers", responses((status = OK, description = "Every declared server", body = said::Servers)))]
+async fn all(State(control): State<Control>) -> Json<said::Servers> {
     let snapshot = Arc::clone(&control.parts.gateway.snapshot());
     Json(said::Servers { servers: describe_all(&control.parts.gateway, snapshot).await })
 }
 
-pub(crate) async fn one(
-    State(control): State<Control>,
-    Path(name): Path<String>,
-) -> Result<Json<said::Server>, Problem> {
+/// One server and how it is.
+#[utoipa::path(get, path = "/api/servers/{name}", responses((status = OK, description = "The server", body = said::Server)))]
+async fn one(State(control): State<Control>, Path(name): Path<String>) -> Result<Json<said::Server>, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     let server = find::server(&snapshot, &name)?;
     let cache = cache_of(&control.parts.gateway, server).await;
@@ -41,8 +50,11 @@ pub(crate) async fn describe_all(gateway: &Gateway, snapshot: Arc<Snapshot>) -> 
     servers
 }
 
-/// A person signed in or out by another process: the server is told to look. Says how it was then.
-pub(crate) async fn sign_in_changed(
+/// Tell a server that a person signed in or out by another process.
+///
+/// It is told to look. The answer says how it was before.
+#[utoipa::path(post, path = "/api/servers/{name}/sign-in", responses((status = OK, description = "The server as it was", body = said::Server)))]
+async fn sign_in_changed(
     State(control): State<Control>,
     Path(name): Path<String>,
 ) -> Result<Json<said::Server>, Problem> {
@@ -52,8 +64,28 @@ pub(crate) async fn sign_in_changed(
     Ok(Json(describe(&snapshot, server)))
 }
 
+/// What is read from the system about a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    /// What its processes use.
+    pub(crate) usage: Option<Usage>,
+    /// See [`said::Server::drift`].
+    pub(crate) drift: Option<String>,
+}
+
+/// Asks the system about a server: reads some small files.
+pub(crate) fn measure(server: &Server) -> Measured {
+    let status = server.status();
+    Measured { usage: usage(&status), drift: drift(&server.entry.name, &status) }
+}
+
 /// Everything that is known of a server, but what is kept of its results.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
+    describe_with(snapshot, server, measure(server))
+}
+
+/// The same with what was measured before: it asks nobody.
+pub(crate) fn describe_with(snapshot: &Snapshot, server: &Server, measured: Measured) -> said::Server {
     let (entry, status, health) = (&server.entry, server.status(), server.health());
     let view = snapshot.catalog.single.get(&entry.reduced);
     let count = |kind: Kind| view.map_or(0, |view: &Arc<View>| view.list(kind).count);
@@ -61,7 +93,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let written = &entry.written;
     let words = written.image.iter().chain(&written.command).chain(&written.args).chain(&written.url);
     let target = words.map(String::as_str).collect::<Vec<_>>().join(" ");
-    let usage = usage(&status);
+    let usage = measured.usage;
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
     // What the checks found, where the state itself has nothing to say.
     let found = (status.state == ServerState::Ready && health.level > Level::Healthy).then(|| health.clone());
@@ -88,7 +120,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         cpu_percent: usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
         processes: usage.map(|usage| usage.processes),
         not_enforced: not_enforced(&status),
-        drift: drift(&entry.name, &status),
+        drift: measured.drift,
         calls: read(&server.counters.calls),
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),

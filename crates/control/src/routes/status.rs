@@ -1,13 +1,23 @@
-//! `GET /api/status`: everything that a person wants to know first.
+//! `GET /api/overview`: everything that a person wants to know first.
 
 use super::{memory, servers};
 use crate::{Control, said};
 use axum::Json;
 use axum::extract::State;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status> {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(status))
+}
+
+/// Everything that a person wants to know first.
+#[utoipa::path(get, path = "/api/overview", responses((status = OK, description = "How it all is", body = said::Status)))]
+async fn status(State(control): State<Control>) -> Json<said::Status> {
     let parts = &control.parts;
     let snapshot = Arc::clone(&parts.gateway.snapshot());
     let listen = &snapshot.config.listen;
@@ -24,6 +34,7 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         pid: std::process::id(),
         address: parts.address.to_string(),
         url: format!("{base}/mcp"),
+        dashboard: parts.dashboard.then(|| dashboard(listen.public_url.as_deref(), parts.address)),
         data: parts.data.display().to_string(),
         uptime_ms: u64::try_from(parts.gateway.uptime().as_millis()).unwrap_or(u64::MAX),
         draining: parts.gateway.is_draining(),
@@ -40,6 +51,21 @@ pub(crate) async fn status(State(control): State<Control>) -> Json<said::Status>
         hidden: hidden.collect(),
         found: parts.found.borrow().clone(),
     })
+}
+
+/// Where a browser on this machine finds the dashboard, with a slash at the end.
+#[must_use]
+pub fn dashboard(public_url: Option<&str>, address: SocketAddr) -> String {
+    if let Some(url) = public_url {
+        return format!("{url}/");
+    }
+    // A browser connects to an address, not to all of them.
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}/", SocketAddr::new(ip, address.port()))
 }
 
 fn service(status: supervisor::services::ServiceStatus) -> said::Service {

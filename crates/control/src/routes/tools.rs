@@ -1,28 +1,42 @@
 //! `GET /api/tools?server=` and `GET /api/tool?name=`: what can be called.
 
+use crate::asked::Query;
 use crate::{Control, Problem, find, said};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use std::collections::HashMap;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-#[derive(Deserialize)]
-pub(crate) struct Which {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    /// Only those of this server.
     server: Option<String>,
     /// 1 for those that are not as they were approved.
     #[serde(default)]
     changed: u8,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Named {
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    /// A public name, or `SERVER.TOOL`.
     name: String,
 }
 
-pub(crate) async fn list(
-    State(control): State<Control>,
-    Query(which): Query<Which>,
-) -> Result<Json<said::Tools>, Problem> {
+/// The tools that can be called.
+#[utoipa::path(get, path = "/api/tools", params(Which), responses((status = OK, description = "By server and own name", body = said::Tools)))]
+async fn list(State(control): State<Control>, Query(which): Query<Which>) -> Result<Json<said::Tools>, Problem> {
     let gateway = &control.parts.gateway;
     gateway.first_listed().await;
     let snapshot = gateway.snapshot();
@@ -50,10 +64,9 @@ pub(crate) async fn list(
     Ok(Json(said::Tools { tools }))
 }
 
-pub(crate) async fn one(
-    State(control): State<Control>,
-    Query(named): Query<Named>,
-) -> Result<Json<said::Tool>, Problem> {
+/// One tool with its definition.
+#[utoipa::path(get, path = "/api/tool", params(Named), responses((status = OK, description = "The tool", body = said::Tool)))]
+async fn one(State(control): State<Control>, Query(named): Query<Named>) -> Result<Json<said::Tool>, Problem> {
     let gateway = &control.parts.gateway;
     gateway.first_listed().await;
     let found = find::tool(&gateway.snapshot(), &named.name)?;

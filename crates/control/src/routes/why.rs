@@ -1,14 +1,25 @@
 //! `GET /api/why?name=&as=`: every gate before a server or a tool.
 
 use crate::access::Asker;
+use crate::asked::Query;
 use crate::{Control, Problem, said, why};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use protocol::Principal;
 use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-#[derive(Deserialize)]
-pub(crate) struct Asked {
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(explain))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Asked {
     /// A server, a public name or `SERVER.TOOL`; every server if absent.
     name: Option<String>,
     /// In whose place; that of whoever asks if absent.
@@ -16,7 +27,9 @@ pub(crate) struct Asked {
     principal: Option<String>,
 }
 
-pub(crate) async fn explain(
+/// Every gate before a server or a tool, and what decides there.
+#[utoipa::path(get, path = "/api/why", params(Asked), responses((status = OK, description = "One for each server that is meant", body = said::Reasons)))]
+async fn explain(
     State(control): State<Control>,
     asker: Asker,
     Query(asked): Query<Asked>,

@@ -2,9 +2,10 @@
 
 use protocol::Raw;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// `GET /api/health`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
     /// The worst level of the servers that are in use; `unknown` where none says anything.
     pub overall: String,
@@ -13,7 +14,7 @@ pub struct Health {
 }
 
 /// The health of one server.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ServerHealth {
     /// Name as declared.
     pub name: String,
@@ -56,7 +57,7 @@ pub struct ServerHealth {
 }
 
 /// `GET /api/health/{name}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthHistory {
     /// How it is.
     pub server: ServerHealth,
@@ -65,7 +66,7 @@ pub struct HealthHistory {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthCheck {
     /// When it began, UTC.
     pub at: String,
@@ -78,14 +79,14 @@ pub struct HealthCheck {
 }
 
 /// `GET /api/capabilities`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Capabilities {
     /// Every declared server.
     pub servers: Vec<ServerCapabilities>,
 }
 
 /// What one server can do, as it said last.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ServerCapabilities {
     /// Name as declared.
     pub name: String,
@@ -98,8 +99,10 @@ pub struct ServerCapabilities {
     /// `modern` or `legacy`, once it is known.
     pub era: Option<String>,
     /// Its own name and version.
+    #[schema(value_type = Option<Object>)]
     pub server_info: Option<Raw>,
     /// Its capabilities in the words of the protocol.
+    #[schema(value_type = Object)]
     pub capabilities: Raw,
     /// Tools that are offered.
     pub tools: usize,

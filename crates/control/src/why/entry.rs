@@ -51,9 +51,15 @@ impl Case<'_> {
 
     /// Whether a person stopped it.
     pub(super) fn wanted(&self) -> Option<Gate> {
+        let by_a_person = "a person stopped it";
+        let stopped = self.reason().unwrap_or(by_a_person);
+        let by = match stopped == by_a_person {
+            true => format!("switchboard stop {}", self.server.name),
+            false => "switchboard run --dashboard-only".to_owned(),
+        };
         Some(match self.status.goal {
-            Goal::Stopped => Gate::fail("wanted", "a person stopped it, and a call does not start it")
-                .by(format!("switchboard stop {}", self.server.name))
+            Goal::Stopped => Gate::fail("wanted", format!("{stopped}, and a call does not start it"))
+                .by(by)
                 .next(action(self.server, ServerState::Stopped)),
             Goal::Ended => Gate::fail("wanted", "it is being ended: its entry changed or is gone, or the daemon ends")
                 .next(Some("try again in a moment".to_owned())),

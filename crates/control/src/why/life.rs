@@ -32,7 +32,7 @@ impl Case<'_> {
         matches!(self.status.state, ServerState::Ready | ServerState::Asleep)
     }
 
-    fn reason(&self) -> Option<&str> {
+    pub(super) fn reason(&self) -> Option<&str> {
         self.status.reason.as_deref().filter(|reason| !reason.is_empty())
     }
 

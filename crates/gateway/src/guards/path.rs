@@ -53,27 +53,33 @@ impl Sending<'_> {
 
 impl Gateway {
     /// Makes the call once, through the guards of `server`.
-    async fn once(&self, server: &Arc<Server>, what: Sending<'_>) -> Sent {
+    async fn once(&self, server: &Arc<Server>, what: Sending<'_>, record: &mut Open) -> Sent {
         let pass = match server.guards.try_enter(&server.name) {
             Ok(Some(pass)) => Ok(pass),
-            Ok(None) => server.guards.enter(&server.name, server.entry.request_timeout).await,
+            Ok(None) => {
+                record.waits();
+                server.guards.enter(&server.name, server.entry.request_timeout).await
+            }
             Err(refused) => Err(refused),
         };
         let pass = match pass {
             Ok(pass) => pass,
             Err(refused) => return (Err(refused), None),
         };
+        let mut call = what.call();
+        let entered = record.goes(server.is_up(), &mut call.context);
         let (reply, parked) = match what.asks {
-            true => self.call_asking(server, what.call()).await,
-            false => (server.call(what.call(), None).await, None),
+            true => self.call_asking(server, call).await,
+            false => (server.call(call, None).await, None),
         };
+        record.back(entered);
         (pass.ended(&server.name, server.entry.guards.response_max, reply), parked)
     }
 
     /// Makes the call until it is answered, or there is no use in trying.
     async fn sent(&self, server: &mut Arc<Server>, what: Sending<'_>, record: &mut Open) -> Sent {
         server.guards.sent();
-        match self.once(server, what).await {
+        match self.once(server, what, record).await {
             (Err(error), _) if Failure::of(&error) != Failure::Final => self.again(server, what, error, record).await,
             done => done,
         }
@@ -128,7 +134,7 @@ impl Gateway {
             if let Err(denied) = policy::authorize(&what.context.principal, what.action, resource) {
                 return (Err(denied), None);
             }
-            match timeout_at(ends, self.once(server, what)).await {
+            match timeout_at(ends, self.once(server, what, record)).await {
                 Ok((Err(next), _)) => error = next,
                 Ok(done) => return done,
                 Err(_) => return (Err(error), None),

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use config::Limits;
 use protocol::framing::{Line, LineDecoder, one_line};
 use protocol::{
-    Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseError, ParseLimits, ParseReason,
+    Came, Era, Error, ErrorKind, Id, Message, Notification, Notifier, Output, ParseError, ParseLimits, ParseReason,
     Principal, Request, Response, Service, Version, parse_client, split_batch,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -294,7 +294,7 @@ impl Conversation {
             }
             (None, Some(session)) => {
                 let exchange = exchange(Era::Legacy);
-                match session.request(request) {
+                match session.request(request, Came::default()) {
                     Next::Answered(reply) => self.send(&Message::Response(exchange.response(reply).0)).await,
                     Next::Call(drive) => {
                         calls.spawn(self.drive(drive, exchange));

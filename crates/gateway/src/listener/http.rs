@@ -14,15 +14,16 @@ use super::legacy::{SessionLimits, Sessions};
 use super::respond::{self, Answer};
 use super::sse::{self, Conversations};
 use super::websocket::{self, Upgrades};
-use crate::{Door, Gateway, Scope};
+use crate::{Door, Gateway, Scope, trace};
 use config::Limits;
-use http::{Method, Request as HttpRequest};
+use http::{HeaderMap, Method, Request as HttpRequest};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use protocol::{Error, ErrorKind, ParseLimits, Principal, Service};
+use protocol::{Came, Error, ErrorKind, ParseLimits, Principal, Service, TraceHeaders};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,7 @@ pub(super) struct Shared {
     pub(super) on_loopback: bool,
     places: Arc<Semaphore>,
     /// What is served where no endpoint of MCP is.
-    beside: Option<Arc<dyn Beside>>,
+    beside: OnceLock<Arc<dyn Beside>>,
 }
 
 /// Tells how many sessions a listener holds.
@@ -102,18 +103,16 @@ impl Http {
             sockets: DuplexSettings::new(Principal::new(ANONYMOUS), limits),
             on_loopback: socket.local_addr().is_ok_and(|address| address.ip().is_loopback()),
             places: Arc::new(Semaphore::new(limits.connections_max)),
-            beside: None,
+            beside: OnceLock::new(),
         };
         Self { socket, shared: Arc::new(shared) }
     }
 
-    /// Serves something beside MCP as well. To be called before anybody was told of the listener:
-    /// afterwards it changes nothing.
+    /// Serves something beside MCP as well. What was said first counts.
     #[must_use]
-    pub fn with_beside(mut self, beside: Arc<dyn Beside>) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.beside = Some(beside);
-        }
+    pub fn with_beside(self, beside: Arc<dyn Beside>) -> Self {
+        // A second one would have to know of the first.
+        let _ = self.shared.beside.set(beside);
         self
     }
 
@@ -198,7 +197,8 @@ async fn serve_connection(stream: TcpStream, shared: Arc<Shared>, shutdown: Canc
 
 impl Shared {
     async fn answer(&self, request: HttpRequest<Incoming>, upgrades: &Upgrades) -> Answer {
-        if let Some(beside) = self.beside.as_ref().filter(|_| !is_of_mcp(request.uri().path())) {
+        let at = Instant::now();
+        if let Some(beside) = self.beside.get().filter(|_| !is_of_mcp(request.uri().path())) {
             return match self.doorkeeper.admit_beside(&request) {
                 Ok(()) => beside.answer(request).await.map(|body| AnswerBody::Beside(Box::new(body))),
                 Err(error) => respond::refuse(None, error),
@@ -223,7 +223,10 @@ impl Shared {
             return respond::refuse(None, error.hint(known));
         };
         match *request.method() {
-            Method::POST => self.post(request, principal, service).await,
+            Method::POST => {
+                let came = self.came(at, request.headers());
+                self.post(request, principal, service, came).await
+            }
             Method::GET if websocket::is_wanted(request.headers()) => {
                 self.upgrade(request, principal, service, upgrades)
             }
@@ -234,6 +237,16 @@ impl Shared {
                 Error::new(ErrorKind::MethodNotAllowed, "the endpoint serves POST, GET and DELETE"),
             ),
         }
+    }
+
+    /// How a call comes in whose request came `at` this moment and has just been let in.
+    fn came(&self, at: Instant, headers: &HeaderMap) -> Came {
+        let admitted = Some(Instant::now());
+        let is_traced = self.gateway.as_ref().is_some_and(|gateway| gateway.tracing.is_on());
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let trace = if is_traced { text(trace::PARENT) } else { None };
+        let trace = trace.map(|parent| Arc::new(TraceHeaders { parent, state: text(trace::STATE) }));
+        Came { at: Some(at), admitted, trace, entered: None }
     }
 
     fn health(&self) -> Answer {

@@ -17,7 +17,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use protocol::{
-    Era, Error, ErrorKind, Id, Message, Notifier, ParseError, ParseReason, Principal, Request, Service, Version,
+    Came, Era, Error, ErrorKind, Id, Message, Notifier, ParseError, ParseReason, Principal, Request, Service, Version,
     header, parse_client, split_batch,
 };
 use std::sync::Arc;
@@ -28,6 +28,7 @@ impl Shared {
         request: HttpRequest<Incoming>,
         principal: Principal,
         service: Arc<dyn Service>,
+        came: Came,
     ) -> Answer {
         let (parts, body) = request.into_parts();
         if let Err(error) = check_content(&parts.headers) {
@@ -53,14 +54,14 @@ impl Shared {
         };
         match version {
             Some(version) if Version::is_modern_date(version) => {
-                self.modern(message, version, &parts.headers, principal, service).await
+                self.modern(message, (version, &parts.headers), principal, service, came).await
             }
             Some(version) if Version::parse(version).is_none() => {
                 respond::refuse(id_of(&message), modern::unsupported_version(version))
             }
             _ => match modern_without_header(&message) {
                 Some(refusal) => refusal,
-                None => self.legacy(message, &parts.headers, parts.uri.path(), principal, service).await,
+                None => self.legacy(message, (&parts.headers, parts.uri.path()), principal, service, came).await,
             },
         }
     }
@@ -154,10 +155,10 @@ impl Shared {
     async fn modern(
         &self,
         message: Message,
-        version: &str,
-        headers: &HeaderMap,
+        head: (&str, &HeaderMap),
         principal: Principal,
         service: Arc<dyn Service>,
+        came: Came,
     ) -> Answer {
         let request = match message {
             Message::Request(request) => request,
@@ -169,7 +170,7 @@ impl Shared {
             }
         };
         let id = request.id.clone();
-        match self.modern_call(request, version, headers, principal, &service) {
+        match self.modern_call(request, head, principal, &service, came) {
             Ok((drive, exchange)) => respond::to_call(drive, exchange).await,
             Err(error) => respond::refuse(Some(id), error),
         }
@@ -178,10 +179,10 @@ impl Shared {
     fn modern_call(
         &self,
         request: Request,
-        version: &str,
-        headers: &HeaderMap,
+        (version, headers): (&str, &HeaderMap),
         principal: Principal,
         service: &Arc<dyn Service>,
+        came: Came,
     ) -> Result<(Drive, Exchange), Error> {
         if Version::parse(version).is_none() {
             return Err(modern::unsupported_version(version));
@@ -190,17 +191,18 @@ impl Shared {
         let param_headers = modern::param_headers(headers)?;
         let exchange = Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Modern };
         let notifier = Notifier::bounded(self.dialogue.queue_max);
-        let call = modern::call(request, principal, notifier.clone(), Some(param_headers))?;
+        let mut call = modern::call(request, principal, notifier.clone(), Some(param_headers))?;
+        call.context.came = came;
         Ok((Drive::new(service.call(call), notifier, Abandoned::Cancel), exchange))
     }
 
     async fn legacy(
         &self,
         message: Message,
-        headers: &HeaderMap,
-        path: &str,
+        (headers, path): (&HeaderMap, &str),
         principal: Principal,
         service: Arc<dyn Service>,
+        came: Came,
     ) -> Answer {
         if let Message::Request(request) = &message
             && request.method == *"initialize"
@@ -216,7 +218,7 @@ impl Shared {
         match message {
             Message::Request(request) => {
                 let exchange = Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Legacy };
-                match session.request(request) {
+                match session.request(request, came) {
                     Next::Call(drive) => respond::to_session_call(&session, drive, exchange).await,
                     Next::Answered(reply) => {
                         let (response, status) = exchange.response(reply);

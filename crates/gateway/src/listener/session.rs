@@ -15,8 +15,8 @@ use crate::tasks::shape::undeclared;
 use bytes::Bytes;
 use protocol::method::{self, Eras};
 use protocol::{
-    Call, CallContext, Client, Error, ErrorKind, Id, LogLevel, Message, Notification, Notifier, Object, Principal, Raw,
-    Reply, Request, Response, Service, Text, Version, meta, scan,
+    Call, CallContext, Came, Client, Error, ErrorKind, Id, LogLevel, Message, Notification, Notifier, Object,
+    Principal, Raw, Reply, Request, Response, Service, Text, Version, meta, scan,
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -162,11 +162,12 @@ impl Session {
             notifier,
             param_headers: None,
             session: Some(self.key.clone()),
+            came: Came::default(),
         }
     }
 
     /// Begins to answer a request.
-    pub(super) fn request(self: &Arc<Self>, request: Request) -> Next {
+    pub(super) fn request(self: &Arc<Self>, request: Request, came: Came) -> Next {
         self.touch();
         if let Some(answered) = self.own(&request) {
             return Next::Answered(answered);
@@ -195,7 +196,7 @@ impl Session {
             progress_token: progress_token.clone(),
             notifier: notifier.clone(),
         });
-        let context = self.context(notifier.clone(), progress_token);
+        let context = CallContext { came, ..self.context(notifier.clone(), progress_token) };
         let reply = self.service.call(Call { method: method.clone(), params, context });
         let future = Box::pin(async move {
             let session = registered.session.clone();

@@ -6,7 +6,7 @@ use super::edge::Exchange;
 use super::events::{Reader, Writer};
 use super::session::{Next, Session};
 use bytes::Bytes;
-use protocol::{Era, Message, ParseLimits, ParseReason, Response, parse_client};
+use protocol::{Came, Era, Message, ParseLimits, ParseReason, Response, parse_client};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -34,7 +34,7 @@ impl Work {
                 Ok(Message::Request(request)) => {
                     let exchange =
                         Exchange { id: request.id.clone(), method: request.method.clone(), era: Era::Legacy };
-                    match session.request(request) {
+                    match session.request(request, Came::default()) {
                         Next::Answered(reply) => work.said.push_back(Message::Response(exchange.response(reply).0)),
                         Next::Call(drive) => work.calls.push((drive, exchange)),
                     }

@@ -68,6 +68,7 @@ pub(crate) use desired::Wishes;
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
+use crate::changes::Changes;
 use crate::guards::Guards;
 use crate::health::{self, Monitor};
 use crate::policy::ToolRules;
@@ -111,6 +112,8 @@ pub struct Core {
     /// Tasks that it works on.
     pub tasks: RunningTasks,
     status: watch::Sender<Status>,
+    /// Who watches all servers at once hears here that this one is not as it was.
+    changes: Arc<Changes>,
     /// What its checks say.
     pub(crate) monitor: Monitor,
     catalog: ArcSwap<ServerCatalog>,
@@ -146,15 +149,17 @@ impl Server {
             Some(stored) if former.is_some() => ServerCatalog { definition, era: None, ..stored },
             _ => ServerCatalog::empty(definition),
         };
-        let stopped = environment.wishes.is_stopped(&entry.name);
-        let goal = Goal::first(entry.start == config::Start::Lazy, listed, stopped);
+        let stopped = environment.wishes.why_stopped(&entry.name);
+        let goal = Goal::first(entry.start == config::Start::Lazy, listed, stopped.is_some());
         let waits = entry.waits().unwrap_or_default();
         let (state, why) = match (Admission::of(&entry), goal) {
             (Admission::Disabled, _) => (ServerState::Disabled, "disabled in its entry"),
             (Admission::Pending, _) => (ServerState::Pending, waits.as_str()),
             (Admission::Active, Goal::Up) => (ServerState::Starting, ""),
             (Admission::Active, Goal::Asleep) => (ServerState::Asleep, ""),
-            (Admission::Active, Goal::Stopped | Goal::Ended) => (ServerState::Stopped, "a person stopped it"),
+            (Admission::Active, Goal::Stopped | Goal::Ended) => {
+                (ServerState::Stopped, stopped.unwrap_or(desired::BY_A_PERSON))
+            }
         };
         let core = Arc::new(Core {
             name: entry.name.as_str().into(),
@@ -164,6 +169,7 @@ impl Server {
             lanes: ArcSwapOption::empty(),
             tasks: RunningTasks::default(),
             status: watch::Sender::new(Status::resting(state, goal, why)),
+            changes: environment.changes.clone(),
             monitor: Monitor::new(entry.health.clone()),
             listed: listed.into(),
             catalog: ArcSwap::from_pointee(catalog),
@@ -337,8 +343,18 @@ impl Core {
         Error::new(ErrorKind::UpstreamStarting, message).hint(format!("see its log: switchboard logs {}", self.name))
     }
 
+    /// Whether a call need not wait for an instance, as far as can be told before it goes.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lanes.load().is_some()
+    }
+
     fn enter(&self, context: &CallContext) -> Option<Entered> {
         self.lanes.load().as_ref()?.enter(context)
+    }
+
+    /// Its state or its health is not as it was.
+    pub(crate) fn changed(&self) {
+        self.changes.server(&self.name);
     }
 
     fn publish(&self, status: Status) {
@@ -353,6 +369,7 @@ impl Core {
             tracing::info!(server = %self.name, state = %status.state, reason, "`{}`: {}", self.name, status.state);
         }
         self.status.send_replace(status);
+        self.changed();
     }
 }
 

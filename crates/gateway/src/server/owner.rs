@@ -1,7 +1,7 @@
 //! The owner of one server: what is wanted of it, its instances, and what it shows to calls. It leads
 //! instances and waits for none of them; what one does in its life is `instance.rs`.
 
-use super::desired::Wishes;
+use super::desired::{BY_A_PERSON, Wishes};
 use super::echoes::Echoes;
 use super::goal::{Goal, Order, Wish};
 use super::inbox::Command;
@@ -413,7 +413,7 @@ impl Owner {
             state,
             goal: self.goal,
             reason: if state == ServerState::Stopped && self.goal == Goal::Stopped {
-                Some("a person stopped it".to_owned())
+                Some(self.environment.wishes.why_stopped(&self.server.name).unwrap_or(BY_A_PERSON).to_owned())
             } else {
                 reason
             },

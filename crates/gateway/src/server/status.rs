@@ -1,5 +1,6 @@
 //! State, reason and counters of a server: what `status` shows and refusals quote.
 
+use super::desired::BY_A_PERSON;
 use super::goal::Goal;
 use super::state::{Part, ServerState};
 use protocol::{Error, ErrorKind};
@@ -188,7 +189,10 @@ impl Status {
                 return Error::new(ErrorKind::NotRunning, message).hint(hint);
             }
             (Goal::Stopped, _) => {
-                let message = format!("the server `{name}` was stopped by a person");
+                let message = match self.reason.as_deref() {
+                    Some(BY_A_PERSON) | None => format!("the server `{name}` was stopped by a person"),
+                    Some(_) => format!("the server `{name}` is stopped{why}"),
+                };
                 return Error::new(ErrorKind::NotRunning, message).hint(format!("start it: switchboard start {name}"));
             }
             (Goal::Ended, _) => Error::new(ErrorKind::UpstreamDown, format!("the server `{name}` is being ended")),

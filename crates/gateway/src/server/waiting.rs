@@ -38,7 +38,11 @@ impl Core {
                 .refused()
                 .hint(format!("see why it is not ready: switchboard logs {}", self.name)));
         }
-        self.until_ready(context).await
+        let entered = self.until_ready(context).await;
+        if entered.is_ok() {
+            context.came.enters();
+        }
+        entered
     }
 
     /// Waits until some instance is ready, waking the server where it sleeps.

@@ -83,7 +83,7 @@ async fn what_people_want_is_handed_out_and_in() {
     assert_eq!(far.status().state, ServerState::Stopped);
     wanted.changed().await.unwrap();
     let wanted = wanted.borrow().clone();
-    assert_eq!(wanted, Desired { stopped: ["far".to_owned()].into() });
+    assert_eq!(wanted, Desired { stopped: ["far".to_owned()].into(), ..Desired::default() });
     let (stored, _) = world.gateway.stored();
     let asked = peer.count("server/discover");
 

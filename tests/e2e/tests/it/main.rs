@@ -11,6 +11,7 @@ mod conformance;
 mod connect;
 mod containers;
 mod daemon;
+mod door;
 mod effects;
 mod eras;
 mod faults;

@@ -2,12 +2,11 @@
 
 use super::Place;
 use super::redirect::Landing;
+use crate::browser;
 use crate::context::Context;
-use crate::env_vars;
 use crate::report::Report;
-use outbound::oauth::{Login, Pending, SignInError, Tokens};
+use outbound::oauth::{Login, SignInError, Tokens};
 use serde_json::json;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ async fn with_browser(login: Login, place: &Place, no_browser: bool, context: &C
     let wanted = if scopes.is_empty() { String::new() } else { format!(", for {scopes}") };
     let printer = &context.printer;
     printer.complain(&format!("sign in to {} at {issuer}{wanted}; open this page:\n{}", place.name, pending.url()));
-    if !no_browser && !open(&pending, context) {
+    if !no_browser && !browser::open(pending.url().as_ref(), context) {
         printer.complain("no browser could be opened here; the page must be opened on this machine");
     }
     let waited = tokio::time::timeout(WAIT_MAX, landing.wait(&pending)).await;
@@ -88,18 +87,4 @@ async fn with_browser(login: Login, place: &Place, no_browser: bool, context: &C
         Report::failed(message).hint(format!("again: switchboard auth login {}", place.name))
     })??;
     place.sign_in.complete(pending, &query).await.map_err(|error| place.report(&error))
-}
-
-/// Opens the page, without a shell. Whether a browser came up is not known; whether there can be
-/// one is.
-fn open(pending: &Pending, context: &Context) -> bool {
-    let set = |name: &str| context.environment.vars.get(name).is_some_and(|value| !value.is_empty());
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    if !cfg!(target_os = "macos") && !set(env_vars::DISPLAY) && !set(env_vars::WAYLAND_DISPLAY) {
-        return false;
-    }
-    #[expect(clippy::disallowed_methods, reason = "the browser is no server: it outlives us and is not supervised")]
-    let mut command = std::process::Command::new(program);
-    command.arg(pending.url()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().is_ok()
 }

@@ -38,7 +38,7 @@ pub(super) fn run(name: &str, timeout: Duration, context: &Context) -> Result<()
     let ended = runtime.block_on(Box::pin(async {
         let state = State::open(&data, &config).await?;
         let builtins = crate::inside::parts(&state, &config, &context.environment)?;
-        let engine = Engine::start(guard, config, (data, state), &context.environment, builtins).await?;
+        let engine = Engine::start((guard, true), config, (data, state), &context.environment, builtins).await?;
         let server = engine.gateway.snapshot().servers.values().next().cloned();
         let ended = match server {
             Some(server) => attached(&server, timeout, context).await,

@@ -33,7 +33,7 @@ pub(super) async fn run(only: Option<&str>, client: &Client, printer: &Printer) 
                 vec![server]
             }
             None => {
-                let status: Status = client.get("/api/status").await?;
+                let status: Status = client.get("/api/overview").await?;
                 if printer.is_screen() {
                     printer.data(CLEAR);
                     whole(&status, printer);

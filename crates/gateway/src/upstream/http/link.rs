@@ -4,6 +4,7 @@
 use super::date::until_date;
 use super::session::Session;
 use crate::asking::Asker;
+use crate::trace;
 use crate::upstream::core::{Core, LogRoute, Route, title};
 use crate::upstream::questions::Asking;
 use crate::upstream::signed::{SendError, SignedRelay};
@@ -190,7 +191,7 @@ impl HttpLink {
         let id = self.core.next_id();
         let make = || {
             let out = wire::request(Era::Modern, id, method, params, context);
-            (self.modern_headers(method, params), Payload::new(out.into_chunks()))
+            (traced(self.modern_headers(method, params), context), Payload::new(out.into_chunks()))
         };
         let answer = self.relay.send_made(Method::POST, make).await.map_err(|error| self.failed(&error))?;
         let (status, again) = (answer.status(), retry_after(&answer));
@@ -216,7 +217,7 @@ impl HttpLink {
             let id = self.core.next_id();
             let make = || {
                 let out = wire::request(Era::Legacy, id, method, params, context);
-                (self.legacy_headers(&session), Payload::new(out.into_chunks()))
+                (traced(self.legacy_headers(&session), context), Payload::new(out.into_chunks()))
             };
             let mut unanswered = Unanswered { link: self, id, answered: false };
             if let Some(route) = route.filter(|_| self.core.logs_aside()) {
@@ -341,6 +342,18 @@ impl HttpLink {
         notification.write(&mut out);
         self.tell_aside(notification.method.clone(), out);
     }
+}
+
+/// The headers, with the trace that the call is a part of.
+fn traced(mut headers: HeaderMap, context: &CallContext) -> HeaderMap {
+    let Some(told) = &context.came.trace else { return headers };
+    let state = told.state.iter().map(|state| (trace::STATE, state));
+    for (name, text) in std::iter::once((trace::PARENT, &told.parent)).chain(state) {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }
 
 /// Whether the server hung up on a question that may be asked twice, perhaps since it was closing a
