@@ -48,9 +48,9 @@ test('a filter is the same as a question, as a link and on the tail', () => {
 test('new calls come before those that are there, each once', () => {
   const call = (id, at) => ({ id, at });
   const there = [call('b', '2'), call('a', '1')];
-  assert.deepEqual(merged(there, [call('c', '3'), call('b', '2')], 10).map((one) => one.id), ['c', 'b', 'a']);
-  assert.deepEqual(merged(there, [call('d', '4'), call('c', '3')], 3).map((one) => one.id), ['d', 'c', 'b']);
-  assert.equal(merged(there, [call('a', '1')], 10), there);
+  assert.deepEqual(merged(there, [call('c', '3'), call('b', '2')]).map((one) => one.id), ['c', 'b', 'a']);
+  assert.deepEqual(merged(there, [call('d', '2')]).map((one) => one.id), ['d', 'b', 'a']);
+  assert.equal(merged(there, [call('a', '1')]), there);
 });
 
 test('outcomes are fine, to be looked at, or bad', () => {

@@ -87,16 +87,19 @@ export function toneOf(outcome) {
 }
 
 /**
- * New calls before those that are there: each once, the newest first, at most `most`.
+ * New calls among those that are there: each once, the newest first.
  * @param {Call[]} there
  * @param {Call[]} fresh In any order.
- * @param {number} most
- * @returns {Call[]}
+ * @returns {Call[]} `there` itself where nothing is new.
  */
-export function merged(there, fresh, most) {
+export function merged(there, fresh) {
   const known = new Set(there.map((call) => call.id));
   const news = fresh.filter((call) => !known.has(call.id));
   if (news.length === 0) return there;
-  const all = [...news, ...there].sort((one, other) => (one.at < other.at ? 1 : one.at > other.at ? -1 : 0));
-  return all.slice(0, most);
+  return [...news, ...there].sort((one, other) => newer(one.at, other.at) || newer(one.id, other.id));
+}
+
+/** @param {string} one @param {string} other */
+function newer(one, other) {
+  return one < other ? 1 : one > other ? -1 : 0;
 }

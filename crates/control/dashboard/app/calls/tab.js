@@ -15,8 +15,12 @@ import { tookText } from './timeline.js';
 
 /** Calls of one page. */
 const PAGE = 50;
-/** Calls that are shown; older ones are asked for by the filter. */
-const SHOWN_MAX = 1000;
+/** Calls of the largest page that the switchboard gives. */
+const PAGE_MAX = 500;
+/** Calls that stay while others come in. */
+const TAIL_MAX = 200;
+/** Calls that are shown at most; older ones are found with the filter. */
+const SHOWN_MAX = 2000;
 
 /** @typedef {import('./filters.js').Call} Call */
 /** @typedef {import('./filters.js').Filter} Filter */
@@ -50,6 +54,8 @@ export function Tab({ rest, query }) {
   </div>`;
 }
 
+/** @typedef {{key: string, calls: Call[], next: string|null|undefined, cut: boolean}} Shown */
+
 /**
  * What is stored and fits the filter, with what comes in.
  * @param {Filter} filter
@@ -59,25 +65,28 @@ function useCalls(filter, paused) {
   useLive('calls');
   const key = String(asked(filter));
   const first = useGet(`/api/records?${key ? `${key}&` : ''}limit=${PAGE}`);
-  const [older, setOlder] = useState(/** @type {{key: string, calls: Call[], next: string|null|undefined}} */ ({ key: '', calls: [], next: undefined }));
-  const [shown, setShown] = useState(/** @type {{key: string, calls: Call[]}} */ ({ key: '', calls: [] }));
+  const [last, setShown] = useState(/** @type {Shown} */ ({ key: '', calls: [], next: undefined, cut: false }));
+  const shown = last.key === key ? last : { key, calls: [], next: undefined, cut: false };
   const live = topics.calls?.value?.items;
   const fresh = useMemo(() => (live ?? []).filter((/** @type {Call} */ call) => fits(call, filter)), [live, key]);
-  const base = shown.key === key ? shown.calls : [];
-  const mine = older.key === key ? older : { key, calls: [], next: undefined };
   useEffect(() => {
-    if (paused) return;
-    const calls = merged(merged(base, first.data?.records ?? [], SHOWN_MAX), fresh, SHOWN_MAX);
-    if (calls !== shown.calls || shown.key !== key) setShown({ key, calls });
+    const stored = merged(shown.calls, first.data?.records ?? []);
+    const all = paused ? stored : merged(stored, fresh);
+    if (all === shown.calls && last.key === key) return;
+    // Who asked for older ones keeps them; else what comes in pushes the oldest out.
+    const most = Math.max(TAIL_MAX, shown.calls.length);
+    setShown({ ...shown, calls: all.slice(0, most), cut: shown.cut || all.length > most });
   }, [fresh, first.data, paused, key]);
-  const next = mine.next === undefined ? first.data?.next : mine.next;
+  const next = shown.cut ? 'newest' : shown.next === undefined ? first.data?.next : shown.next;
   const more = async () => {
-    const said = await get(`/api/records${queryOf({ ...Object.fromEntries(asked(filter)), limit: PAGE, before: next })}`);
-    setOlder({ key, calls: [], next: said.next });
-    setShown((/** @type {{calls: Call[]}} */ last) => ({ key, calls: merged(last.calls, said.records, SHOWN_MAX) }));
+    // Where something was pushed out, the cursor is beyond a gap: begin again, with a large page.
+    const page = shown.cut ? { limit: PAGE_MAX } : { limit: PAGE, before: next };
+    const said = await get(`/api/records${queryOf({ ...Object.fromEntries(asked(filter)), ...page })}`);
+    setShown((/** @type {Shown} */ now) => ({ key, calls: merged(now.key === key ? now.calls : [], said.records).slice(0, SHOWN_MAX), next: said.next, cut: false }));
   };
-  const held = paused ? fresh.filter((/** @type {Call} */ call) => !base.some((one) => one.id === call.id)).length : 0;
-  return { calls: base, next: base.length < SHOWN_MAX ? next : null, more, held, problem: first.problem, loading: first.loading, reload: first.reload };
+  const held = paused ? merged(shown.calls, fresh).length - shown.calls.length : 0;
+  const full = shown.calls.length >= SHOWN_MAX;
+  return { calls: shown.calls, next: full ? null : next, more, held, problem: first.problem, loading: first.loading, reload: first.reload };
 }
 
 /**
@@ -111,8 +120,10 @@ function Rows({ list, at, query, filtered }) {
   if (list.problem && list.calls.length === 0) return html`<${Failure} problem=${list.problem} retry=${list.reload} />`;
   if (list.loading && list.calls.length === 0) return html`<${Loading} rows=${8} />`;
   if (list.calls.length === 0) {
+    // One request reads so much and no more: what fits may be older.
+    const older = list.next && html`<p><${Act} onClick=${list.more}>Look further back<//></p>`;
     return filtered
-      ? html`<${Empty} title="No call fits"><p>Try another filter, or <a href=${href('calls')}>see all calls</a>.</p><//>`
+      ? html`<${Empty} title="No call fits"><p>Try another filter, or <a href=${href('calls')}>see all calls</a>.</p>${older}<//>`
       : html`<${Empty} title="Nothing was called yet"><p>Calls of clients appear here as they happen. <a href=${href('tools')}>Run a tool</a> to see one.</p><//>`;
   }
   return html`<nav class="rows-scroll" aria-label="Calls">

@@ -27,10 +27,9 @@ export function Cache({ name, query }) {
   const stats = useGet('/api/redis/stats', state);
   const again = () => setRound((/** @type {number} */ last) => last + 1);
   const flush = async () => {
-    const total = stats.data?.total_keys;
-    const text = `${total === undefined ? 'Every key' : plural(total, 'key')} and what is kept under it goes. Nothing brings it back.`;
+    const text = 'Every key of yours goes, with its value. Nothing brings them back.';
     if (!(await confirm({ title: 'Flush the cache?', text, action: 'Flush', danger: true }))) return;
-    await doing('The cache is empty', () => post('/api/redis/flush', { confirm: true }));
+    await doing('Your keys are gone', () => post('/api/redis/flush', { confirm: true }));
     again();
     if (name) go(href('memory', 'cache'));
   };
@@ -56,12 +55,18 @@ function Stats({ stats, flush }) {
     ['Misses', count(misses)],
     ['Keys', count(stats.total_keys)],
     ['Memory', stats.memory?.used_memory_mb === undefined || stats.memory?.used_memory_mb === null ? NONE : bytes(stats.memory.used_memory_mb * 1024 * 1024)],
-    ['Backend', String(stats.backend ?? stats.server?.backend ?? (stats.server?.version ? `Redis ${stats.server.version}` : NONE))],
+    ['Backend', backendOf(stats.server?.version)],
   ];
   return html`<div class="panel stats">
     <dl>${cards.map(([label, value]) => html`<div key=${label}><dt>${label}</dt><dd>${value}</dd></div>`)}</dl>
     <${Act} class="outline-danger" onClick=${flush}>Flush …<//>
   </div>`;
+}
+
+/** Which cache it is. @param {string|undefined} version */
+function backendOf(version) {
+  if (!version) return NONE;
+  return version === 'embedded' ? 'in this process' : `Redis ${version}`;
 }
 
 /** @param {{name: string, query: Record<string, string>, state: string}} props */

@@ -62,8 +62,10 @@ function Of({ server, changes, done }) {
 
 /** @param {{change: Change}} props */
 function Difference({ change }) {
-  const lines = folded(diff(linesOf(change.before), linesOf(change.after)));
+  const lost = change.kind === 'changed' && !change.before;
+  const lines = folded(diff(linesOf(lost ? change.after : change.before), linesOf(change.after)), lost ? Infinity : 3);
   return html`<h3 class="mono diff-head">${change.tool} <${Tag} text=${change.kind} tone="warn" /></h3>
+    ${lost && html`<p class="dim diff-note">What was approved is not there to compare: only its digest is kept over a restart. This is the definition now.</p>`}
     <pre class="diff" tabindex="0" aria-label=${`What changed in ${change.tool}`}>${lines.map(
       (line) => html`<span class=${`diff-line ${LOOKS.get(line.mark) ?? ''}`}><span class="sr-only">${SAYS.get(line.mark) ?? ''}</span>${line.mark} ${line.text}${'\n'}</span>`,
     )}</pre>`;

@@ -105,6 +105,7 @@ function marked(mark, lines) {
  */
 export function folded(lines, around = 3) {
   const near = lines.map((_, index) =>
+    around === Infinity ||
     lines.slice(Math.max(0, index - around), index + around + 1).some((line) => line.mark !== ' '),
   );
   /** @type {Shown[]} */
