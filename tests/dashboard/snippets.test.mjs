@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { asCli, asCurl, asPython, python, quoted } from '../app/tools/snippets.js';
+import { asCli, asCurl, asPython, python, quoted } from '../../crates/control/dashboard/app/tools/snippets.js';
 
 const NASTY = [
   "it's",

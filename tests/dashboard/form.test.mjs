@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { begun, collected, draftOf, empty } from '../app/tools/draft.js';
-import { DEPTH_MAX, fieldsOf } from '../app/tools/schema.js';
+import { begun, collected, draftOf, empty } from '../../crates/control/dashboard/app/tools/draft.js';
+import { DEPTH_MAX, fieldsOf } from '../../crates/control/dashboard/app/tools/schema.js';
 
 /** The field that a schema of one property becomes. */
 function one(schema, required = false) {

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { diff, folded, linesOf } from '../app/tools/diff.js';
-import { asksFirst, byServer, effectOf, found } from '../app/tools/find.js';
-import { bytesOf, partsOf } from '../app/tools/result.js';
+import { diff, folded, linesOf } from '../../crates/control/dashboard/app/tools/diff.js';
+import { asksFirst, byServer, effectOf, found } from '../../crates/control/dashboard/app/tools/find.js';
+import { bytesOf, partsOf } from '../../crates/control/dashboard/app/tools/result.js';
 
 test('a difference is the lines that go and the lines that come', () => {
   const before = linesOf({ b: 1, a: { x: 'old', same: [1, 2] } });

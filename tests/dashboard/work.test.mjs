@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filterOf, fits, merged, query, toneOf } from '../app/calls/filters.js';
-import { timeline, tookText } from '../app/calls/timeline.js';
-import { TASK_STATUSES, beside, choicesFrom, columns, pictured, progressOf, tasksOf, workText } from '../app/goals/plan.js';
-import { patternOf, secondsOf, tagsOf, ttlText } from '../app/memory/keep.js';
+import { filterOf, fits, merged, query, toneOf } from '../../crates/control/dashboard/app/calls/filters.js';
+import { timeline, tookText } from '../../crates/control/dashboard/app/calls/timeline.js';
+import { TASK_STATUSES, beside, choicesFrom, columns, pictured, progressOf, tasksOf, workText } from '../../crates/control/dashboard/app/goals/plan.js';
+import { patternOf, secondsOf, tagsOf, ttlText } from '../../crates/control/dashboard/app/memory/keep.js';
 
 test('stages are bars on the whole of the call', () => {
   const { bars, ticks, longest } = timeline({
