@@ -62,7 +62,9 @@ export function Failure({ problem, retry }) {
 
 /** A box with a heading. @param {{title?: string, aside?: any, children?: any, class?: string, label?: string}} props */
 export function Panel({ title, aside, children, class: look, label }) {
-  return html`<section class=${`panel ${look ?? ''}`} aria-label=${title ?? label}>
+  // What scrolls must be reached by the keyboard, too.
+  const scrolls = look?.includes('scroll');
+  return html`<section class=${`panel ${look ?? ''}`} aria-label=${title ?? label} tabindex=${scrolls ? 0 : undefined}>
     ${title && html`<header class="panel-head"><h2>${title}</h2>${aside && html`<div class="row">${aside}</div>`}</header>`}
     ${children}
   </section>`;
