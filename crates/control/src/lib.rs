@@ -38,6 +38,8 @@ pub use routes::dashboard;
 mod document;
 pub use document::openapi_json;
 
+mod predecessors;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
@@ -49,7 +51,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use store::cache::Cache;
-use supervisor::LogWriter;
+use supervisor::{HostMeter, LogWriter};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -99,13 +101,15 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
+    /// What the machine has in use.
+    pub(crate) host: Arc<HostMeter>,
 }
 
 impl Control {
     /// All routes will stand on `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(parts), host: Arc::default() }
     }
 }
 
