@@ -27,6 +27,7 @@ mod inside;
 mod interactive;
 mod lab;
 mod life;
+mod live;
 mod matrix;
 mod metrics;
 mod needs;
