@@ -15,7 +15,7 @@ mod log_filter;
 pub use log_filter::{LogFilter, LogLevel};
 
 mod deed;
-pub use deed::{Act, Deed, Deeds};
+pub use deed::{AUDIT_STREAM, Act, Deed, Deeds};
 
 mod find;
 
@@ -23,6 +23,12 @@ mod access;
 pub use access::Tokens;
 
 mod asked;
+
+mod etag;
+
+mod moment;
+
+mod once;
 
 mod web;
 pub use web::Web;
@@ -40,7 +46,7 @@ pub use document::openapi_json;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
 use gateway::Gateway;
 use gateway::listener::SessionCount;
@@ -59,6 +65,15 @@ use tokio_util::sync::CancellationToken;
 pub enum Command {
     /// Read the configuration again.
     Reload(oneshot::Sender<Result<said::Reloaded, Problem>>),
+    /// Use a declared server, or do not, in the file that declares it; then read the configuration again.
+    Switch {
+        /// Its name as declared.
+        name: String,
+        /// Whether it is to be used.
+        on: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<said::Reloaded, Problem>>,
+    },
     /// End, after the calls in flight.
     Stop,
     /// The same, and begin again as the same process, if the configuration allows.
@@ -99,13 +114,15 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
+    /// Requests with an `Idempotency-Key` that are being answered.
+    pub(crate) keys: Arc<once::Keys>,
 }
 
 impl Control {
     /// All routes will stand on `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(parts), keys: Arc::default() }
     }
 }
 
@@ -116,6 +133,8 @@ fn api(control: &Control) -> Router {
     router
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
+        .layer(from_fn(etag::etag))
+        .layer(from_fn_with_state(control.clone(), once::once))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
 }
