@@ -376,6 +376,7 @@ fn listeners(
         logs: engine.logs.clone(),
         found,
         refused,
+        figures: engine.figures.clone(),
         deeds: engine.auditor.deeds(),
         store: engine.state.shared.clone(),
         cache,
