@@ -1,7 +1,5 @@
-/**
- * @file One tool: what it says of itself, a form to run it, its last result, and the call to copy. It
- * deliberately runs only what a person has pressed for; what destroys is asked about first.
- */
+/** @file One tool: what it says of itself, a form to run it, its last result, and the call to copy. It
+ * deliberately runs only what a person has pressed for; what destroys is asked about first. */
 
 import { Problem, post } from '../api.js';
 import { html, useEffect, useMemo, useRef, useState } from '../html.js';
