@@ -182,7 +182,8 @@ function written(field, typed, wrong) {
   // An empty box of what may be left out is left out.
   if (typed === '' && !field.required) return undefined;
   if (typed === '') {
-    wrong('is required (an empty text can be written as JSON)');
+    // Who means an empty text can write it as JSON.
+    wrong('is required');
     return undefined;
   }
   const length = [...typed].length;
