@@ -48,7 +48,7 @@ mod predecessors;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::any;
+use axum::routing::{any, get};
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
