@@ -12,6 +12,7 @@ mod connect;
 mod containers;
 mod daemon;
 mod dashboard;
+mod dashboard_work;
 mod door;
 mod effects;
 mod eras;
