@@ -5,6 +5,7 @@
 
 use crate::assembler;
 use crate::catalog::{Catalog, StoredCatalog, View};
+use crate::changes::{Change, Changes};
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
@@ -108,6 +109,7 @@ impl Gateway {
     pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
         let limits = Arc::new(parts.config.limits.clone());
         let hub = Hub::new(limits.listens_max);
+        let records = Records::new(limits.records_queue_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let containers = engine(&parts.config, &parts.process, &parts.data);
         let (spawner, process, logs) = (parts.spawner.clone(), parts.process.clone(), parts.logs.clone());
@@ -118,6 +120,7 @@ impl Gateway {
             limits: limits.clone(),
             roots: parts.config.roots.clone().into(),
             hub: hub.clone(),
+            changes: records.changes().clone(),
             facts,
             starting: Starting::new(&limits),
             probes: Arc::new(Semaphore::new(limits.probes_max)),
@@ -160,7 +163,7 @@ impl Gateway {
             approved: Mutex::new(parts.approved_tools),
             inquiries: Inquiries::new(),
             answer_timeout: limits.answer_timeout,
-            records: Records::new(limits.records_queue_max),
+            records,
             tracing,
             draining: CancellationToken::new(),
             started: Instant::now(),
@@ -170,6 +173,12 @@ impl Gateway {
         gateway.review(gateway.snapshot().servers.values());
         tokio::spawn(assembler::run(Arc::downgrade(&gateway), receiver));
         Ok(gateway)
+    }
+
+    /// Where whoever watches hears what changes.
+    #[must_use]
+    pub fn changes(&self) -> &Arc<Changes> {
+        self.records.changes()
     }
 
     /// What is known now.
@@ -235,6 +244,7 @@ impl Gateway {
     /// What is to be kept on disk may have changed.
     pub(crate) fn told_stored(&self) {
         self.stored.send_modify(|version| *version += 1);
+        self.changes().note(Change::Catalog);
     }
 
     /// Applies a configuration: servers whose entry is the same keep running and keep their
@@ -367,6 +377,7 @@ impl Gateway {
     /// Takes no new calls and ends subscriptions.
     pub fn drain(&self) {
         self.draining.cancel();
+        self.changes().note(Change::Own);
     }
 
     /// Whether it takes no new calls.

@@ -44,6 +44,7 @@ mod skills;
 pub mod tasks;
 mod unrouted;
 
+pub mod changes;
 pub mod record;
 mod redact;
 pub mod trace;

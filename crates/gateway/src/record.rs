@@ -6,6 +6,7 @@
 mod stages;
 pub use stages::{Marks, Stage, Stretch, Whole};
 
+use crate::changes::Changes;
 use crate::trace::Trace;
 use protocol::{CallContext, Came, ErrorKind, Principal, Raw, Text, method};
 use std::fmt;
@@ -78,6 +79,7 @@ pub struct Records {
     dropped: AtomicU64,
     /// Goes round: it tells apart what came within a millisecond.
     count: AtomicU16,
+    changes: Arc<Changes>,
 }
 
 /// A call on its way; files its record when it is dropped.
@@ -123,7 +125,14 @@ impl Records {
     #[must_use]
     pub fn new(queue_max: usize) -> Arc<Self> {
         let (queue, waiting) = (Mutex::default(), Notify::new());
-        Arc::new(Self { queue, queue_max, waiting, dropped: AtomicU64::new(0), count: AtomicU16::new(0) })
+        let (dropped, count, changes) = (AtomicU64::new(0), AtomicU16::new(0), Arc::default());
+        Arc::new(Self { queue, queue_max, waiting, dropped, count, changes })
+    }
+
+    /// Where those who watch hear of calls, and of everything else that changes.
+    #[must_use]
+    pub fn changes(&self) -> &Arc<Changes> {
+        &self.changes
     }
 
     /// Opens the record of a call.
@@ -151,10 +160,12 @@ impl Records {
             arguments: None,
             result: None,
         };
+        self.changes.opened();
         Open { records: self.clone(), start: Instant::now(), record: Some(record) }
     }
 
     fn file(&self, record: Record) {
+        self.changes.filed(&record);
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.len() >= self.queue_max {
             self.dropped.fetch_add(1, Ordering::Relaxed);

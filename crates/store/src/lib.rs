@@ -33,6 +33,8 @@ pub mod goals;
 
 pub mod records;
 
+pub mod history;
+
 pub mod cache;
 
 pub mod memories;

@@ -19,14 +19,7 @@ use utoipa_axum::routes;
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(sign_in_changed))
-}
-
-/// The declared servers and how they are.
-#[utoipa::path(get, path = "/api/servers", responses((status = OK, description = "Every declared server", body = said::Servers)))]
-async fn all(State(control): State<Control>) -> Json<said::Servers> {
-    let snapshot = Arc::clone(&control.parts.gateway.snapshot());
-    Json(said::Servers { servers: describe_all(&control.parts.gateway, snapshot).await })
+    OpenApiRouter::new().routes(routes!(one)).routes(routes!(sign_in_changed))
 }
 
 /// One server and how it is.
@@ -64,8 +57,28 @@ async fn sign_in_changed(
     Ok(Json(describe(&snapshot, server)))
 }
 
+/// What is read from the system about a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    /// What its processes use.
+    pub(crate) usage: Option<Usage>,
+    /// See [`said::Server::drift`].
+    pub(crate) drift: Option<String>,
+}
+
+/// Asks the system about a server: reads some small files.
+pub(crate) fn measure(server: &Server) -> Measured {
+    let status = server.status();
+    Measured { usage: usage(&status), drift: drift(&server.entry.name, &status) }
+}
+
 /// Everything that is known of a server, but what is kept of its results.
 pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
+    describe_with(snapshot, server, measure(server))
+}
+
+/// The same with what was measured before: it asks nobody.
+pub(crate) fn describe_with(snapshot: &Snapshot, server: &Server, measured: Measured) -> said::Server {
     let (entry, status, health) = (&server.entry, server.status(), server.health());
     let view = snapshot.catalog.single.get(&entry.reduced);
     let count = |kind: Kind| view.map_or(0, |view: &Arc<View>| view.list(kind).count);
@@ -73,7 +86,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
     let written = &entry.written;
     let words = written.image.iter().chain(&written.command).chain(&written.args).chain(&written.url);
     let target = words.map(String::as_str).collect::<Vec<_>>().join(" ");
-    let usage = usage(&status);
+    let usage = measured.usage;
     let next_try = status.next_try.map(|at| at.saturating_duration_since(Instant::now()).as_millis());
     // What the checks found, where the state itself has nothing to say.
     let found = (status.state == ServerState::Ready && health.level > Level::Healthy).then(|| health.clone());
@@ -100,7 +113,7 @@ pub(crate) fn describe(snapshot: &Snapshot, server: &Server) -> said::Server {
         cpu_percent: usage.map(|usage| (usage.cpu_percent * 10.0).round() / 10.0),
         processes: usage.map(|usage| usage.processes),
         not_enforced: not_enforced(&status),
-        drift: drift(&entry.name, &status),
+        drift: measured.drift,
         calls: read(&server.counters.calls),
         failures: read(&server.counters.failures),
         restarts: read(&server.counters.restarts),

@@ -198,6 +198,12 @@ impl Guards {
                 || self.facts.load().get(own).is_some_and(approved::Fact::is_read_only))
     }
 
+    /// Whether the tool `own` says, in an approved definition, that it changes nothing.
+    #[must_use]
+    pub fn is_read_only(&self, own: &Text) -> bool {
+        self.facts.load().get(own).is_some_and(approved::Fact::is_read_only)
+    }
+
     /// A person starts the server anew: what failed before says nothing any more.
     pub fn forgive(&self) {
         self.breaker.close();

@@ -2,6 +2,7 @@
 //! server was listed, and changed when a person says so.
 
 use super::{ApprovedTools, Guards, ToolFacts};
+use crate::changes::Change;
 use crate::gateway::Gateway;
 use crate::server::Server;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -54,7 +55,9 @@ impl Gateway {
     /// Forgets kept results: of `server` (all servers where there is none) and `tool` (all tools).
     /// Says how many there were.
     pub async fn clear_cache(&self, server: Option<&str>, tool: Option<&str>) -> usize {
-        self.cache.clear(server, tool).await
+        let cleared = self.cache.clear(server, tool).await;
+        self.changes().note(Change::Cache);
+        cleared
     }
 
     /// The kept results of `server`; nothing where none are to be kept.

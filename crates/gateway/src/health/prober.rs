@@ -90,6 +90,7 @@ impl Prober {
         if let Some(core) = self.server.upgrade() {
             self.answered = core.counters.answered.load(Ordering::Relaxed);
             core.monitor.lock().ready(SystemTime::now());
+            core.changed();
         }
     }
 
@@ -163,6 +164,7 @@ impl Prober {
             let recovers = health.recovers(now, around, settings);
             (before, health.level(), health.reason().to_owned(), recovers)
         };
+        core.changed();
         if before != level {
             core.log.remark(format!("{level}: {reason}"));
             if level > Level::Healthy {

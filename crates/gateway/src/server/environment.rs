@@ -3,6 +3,7 @@
 use super::Needs;
 use super::desired::Wishes;
 use super::install::Installs;
+use crate::changes::Changes;
 use crate::hub::Hub;
 use config::Limits;
 use outbound::oauth::Vault;
@@ -33,6 +34,8 @@ pub struct Environment {
     pub roots: Arc<[String]>,
     /// Who hears of changed resources.
     pub hub: Arc<Hub>,
+    /// Who watches hears here of servers that are not as they were.
+    pub changes: Arc<Changes>,
     /// Where facts go.
     pub facts: mpsc::Sender<Fact>,
     /// How many servers may be starting at once.

@@ -68,6 +68,7 @@ pub(crate) use desired::Wishes;
 
 use crate::asking::Asker;
 use crate::catalog::ServerCatalog;
+use crate::changes::Changes;
 use crate::guards::Guards;
 use crate::health::{self, Monitor};
 use crate::policy::ToolRules;
@@ -111,6 +112,8 @@ pub struct Core {
     /// Tasks that it works on.
     pub tasks: RunningTasks,
     status: watch::Sender<Status>,
+    /// Who watches all servers at once hears here that this one is not as it was.
+    changes: Arc<Changes>,
     /// What its checks say.
     pub(crate) monitor: Monitor,
     catalog: ArcSwap<ServerCatalog>,
@@ -166,6 +169,7 @@ impl Server {
             lanes: ArcSwapOption::empty(),
             tasks: RunningTasks::default(),
             status: watch::Sender::new(Status::resting(state, goal, why)),
+            changes: environment.changes.clone(),
             monitor: Monitor::new(entry.health.clone()),
             listed: listed.into(),
             catalog: ArcSwap::from_pointee(catalog),
@@ -348,6 +352,11 @@ impl Core {
         self.lanes.load().as_ref()?.enter(context)
     }
 
+    /// Its state or its health is not as it was.
+    pub(crate) fn changed(&self) {
+        self.changes.server(&self.name);
+    }
+
     fn publish(&self, status: Status) {
         let changed = {
             let before = self.status.borrow();
@@ -360,6 +369,7 @@ impl Core {
             tracing::info!(server = %self.name, state = %status.state, reason, "`{}`: {}", self.name, status.state);
         }
         self.status.send_replace(status);
+        self.changed();
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod step_1;
 
+mod step_2;
+
 use crate::Error;
 use crate::place::{Options, Place};
 use crate::postgres::Postgres;
@@ -28,7 +30,7 @@ pub(crate) struct Step {
 }
 
 /// All steps; the version of the tables is how many were made.
-const STEPS: &[Step] = &[step_1::STEP];
+const STEPS: &[Step] = &[step_1::STEP, step_2::STEP];
 
 /// The version of the tables that this program wants.
 pub const LATEST: i64 = STEPS.len() as i64;

@@ -49,7 +49,8 @@ async fn a_file_is_copied_before_its_tables_change() {
     }
     let copies = copies(&base);
     assert!((1..=3).contains(&copies.len()), "{copies:?}");
-    let copy = base.folder.path().join(copies.iter().find(|name| name.contains("from-1")).unwrap());
+    let copy =
+        base.folder.path().join(copies.iter().find(|name| name.contains(&format!("from-{}", store::LATEST))).unwrap());
     let store = base.open().await;
     store.restore_from(&copy).await.unwrap();
     assert!(is_there(&store).await);
