@@ -48,6 +48,7 @@ mod sse;
 mod state;
 mod task_questions;
 mod tasks;
+mod top;
 mod under_load;
 mod web;
 mod why;
