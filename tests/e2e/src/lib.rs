@@ -51,6 +51,9 @@ pub use listening::Listening;
 mod page;
 pub use page::Page;
 
+mod terminal;
+pub use terminal::Terminal;
+
 mod docker;
 pub use docker::Docker;
 
