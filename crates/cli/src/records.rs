@@ -6,6 +6,7 @@
 
 use config::Records as Keeping;
 use control::HistoryKeeper;
+use control::metrics::Figures;
 use gateway::Gateway;
 use gateway::record::{Record, Stretch};
 use protocol::Raw;
@@ -95,12 +96,19 @@ struct Gathered {
     since: Instant,
 }
 
+/// What counts the calls of each batch on its way.
+pub(crate) struct Counted {
+    /// For charts.
+    pub(crate) history: HistoryKeeper,
+    /// For metrics.
+    pub(crate) figures: Arc<Figures>,
+}
+
 /// What is in the store, and what is to be.
 struct Pages {
     gateway: Arc<Gateway>,
     store: Store,
-    /// Counts them for charts.
-    history: HistoryKeeper,
+    counted: Counted,
     gathered: Option<Gathered>,
     /// As far as is known here.
     kept: Option<Kept>,
@@ -131,20 +139,20 @@ impl RecordWriter {
     pub(crate) fn start(
         gateway: Arc<Gateway>,
         store: Store,
-        history: HistoryKeeper,
+        counted: Counted,
         runtime: Handle,
     ) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
-        let mut pages = Pages::new(gateway, store, history);
+        let mut pages = Pages::new(gateway, store, counted);
         let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || {
             runtime.block_on(async {
                 pages.retain().await;
-                pages.history.restore().await;
+                pages.counted.history.restore().await;
                 while pages.turn(&ended).await {}
                 pages.add(&pages.gateway.records.take_now()).await;
                 pages.write().await;
-                pages.history.finish().await;
+                pages.counted.history.finish().await;
             });
         })?;
         Ok(Self { end, thread })
@@ -184,11 +192,11 @@ fn page_bytes_max(bytes_max: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    fn new(gateway: Arc<Gateway>, store: Store, history: HistoryKeeper) -> Self {
+    fn new(gateway: Arc<Gateway>, store: Store, counted: Counted) -> Self {
         let now = Instant::now();
         let (retained, retain_after) = (now, now);
         let (gathered, kept, uncounted, failing) = (None, None, 0, false);
-        Self { gateway, store, history, gathered, kept, uncounted, retained, retain_after, failing }
+        Self { gateway, store, counted, gathered, kept, uncounted, retained, retain_after, failing }
     }
 
     /// Waits for something to do and does it; says whether there is a next turn.
@@ -204,8 +212,8 @@ impl Pages {
         if self.is_too_much() || self.expiry().is_some_and(|expiry| expiry <= Instant::now()) {
             self.retain().await;
         }
-        if self.history.due() <= Instant::now() {
-            self.history.turn().await;
+        if self.counted.history.due() <= Instant::now() {
+            self.counted.history.turn().await;
         }
         true
     }
@@ -217,7 +225,7 @@ impl Pages {
             records.take().await
         };
         let gathered = self.gathered.as_ref().map(|gathered| gathered.since + GATHER);
-        let due = [gathered, self.expiry(), Some(self.history.due())].into_iter().flatten().min();
+        let due = [gathered, self.expiry(), Some(self.counted.history.due())].into_iter().flatten().min();
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -232,7 +240,8 @@ impl Pages {
     }
 
     async fn add(&mut self, batch: &[Record]) {
-        self.history.observe(batch);
+        self.counted.history.observe(batch);
+        self.counted.figures.add(batch);
         for record in batch {
             let at_ms = milliseconds(record.at);
             let gathered = self.gathered.get_or_insert_with(|| Gathered {

@@ -15,7 +15,7 @@ mod log_filter;
 pub use log_filter::{LogFilter, LogLevel};
 
 mod deed;
-pub use deed::{Act, Deed, Deeds};
+pub use deed::{AUDIT_STREAM, Act, Deed, Deeds};
 
 mod find;
 
@@ -23,6 +23,12 @@ mod access;
 pub use access::Tokens;
 
 mod asked;
+
+mod etag;
+
+mod moment;
+
+mod once;
 
 mod web;
 pub use web::Web;
@@ -38,6 +44,8 @@ pub use live::{History, HistoryKeeper};
 mod routes;
 pub use routes::dashboard;
 
+pub mod metrics;
+
 mod document;
 pub use document::openapi_json;
 
@@ -45,8 +53,8 @@ mod predecessors;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
-use axum::routing::any;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{any, get};
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
@@ -64,6 +72,15 @@ use tokio_util::sync::CancellationToken;
 pub enum Command {
     /// Read the configuration again.
     Reload(oneshot::Sender<Result<said::Reloaded, Problem>>),
+    /// Use a declared server, or do not, in the file that declares it; then read the configuration again.
+    Switch {
+        /// Its name as declared.
+        name: String,
+        /// Whether it is to be used.
+        on: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<said::Reloaded, Problem>>,
+    },
     /// End, after the calls in flight.
     Stop,
     /// The same, and begin again as the same process, if the configuration allows.
@@ -90,6 +107,8 @@ pub struct Parts {
     pub found: watch::Receiver<Vec<said::Found>>,
     /// What is wrong with the configuration that was read last, while another is in force.
     pub refused: watch::Receiver<Option<String>>,
+    /// What is counted of calls, for `/metrics`.
+    pub figures: Arc<metrics::Figures>,
     /// What people did is told here.
     pub deeds: Deeds,
     /// What lasts: records of calls, the audit.
@@ -109,6 +128,8 @@ pub struct Control {
     pub(crate) live: live::Live,
     /// What the machine has in use.
     pub(crate) host: Arc<HostMeter>,
+    /// Requests with an `Idempotency-Key` that are being answered.
+    pub(crate) keys: Arc<once::Keys>,
 }
 
 impl Control {
@@ -116,7 +137,7 @@ impl Control {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let parts = Arc::new(parts);
-        Self { live: live::Live::start(&parts), parts, host: Arc::default() }
+        Self { live: live::Live::start(&parts), parts, host: Arc::default(), keys: Arc::default() }
     }
 }
 
@@ -125,8 +146,11 @@ fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     let (router, _) = routes::router().split_for_parts();
     router
+        .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
+        .layer(from_fn(etag::etag))
+        .layer(from_fn_with_state(control.clone(), once::once))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
 }
