@@ -4,6 +4,7 @@
 //!
 //! A store that fails loses records, which are counted; it never holds up a call.
 
+use crate::traces::Traces;
 use config::Records as Keeping;
 use control::metrics::Figures;
 use gateway::Gateway;
@@ -101,6 +102,8 @@ struct Pages {
     store: Store,
     /// Counts what is in each batch.
     figures: Arc<Figures>,
+    /// Is told of each batch.
+    traces: Traces,
     gathered: Option<Gathered>,
     /// As far as is known here.
     kept: Option<Kept>,
@@ -130,12 +133,12 @@ impl RecordWriter {
     /// The system refuses a thread.
     pub(crate) fn start(
         gateway: Arc<Gateway>,
-        (store, figures): (Store, Arc<Figures>),
+        (store, figures, traces): (Store, Arc<Figures>, Traces),
         runtime: Handle,
     ) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
-        let mut pages = Pages::new(gateway, store, figures);
+        let mut pages = Pages::new(gateway, store, figures, traces);
         let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || {
             runtime.block_on(async {
                 pages.retain().await;
@@ -181,13 +184,14 @@ fn page_bytes_max(bytes_max: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    fn new(gateway: Arc<Gateway>, store: Store, figures: Arc<Figures>) -> Self {
+    fn new(gateway: Arc<Gateway>, store: Store, figures: Arc<Figures>, traces: Traces) -> Self {
         let now = Instant::now();
         let (retained, retain_after) = (now, now);
         Self {
             gateway,
             store,
             figures,
+            traces,
             gathered: None,
             kept: None,
             uncounted: 0,
@@ -236,6 +240,7 @@ impl Pages {
 
     async fn add(&mut self, batch: &[Record]) {
         self.figures.add(batch);
+        self.traces.tell(batch);
         for record in batch {
             let at_ms = milliseconds(record.at);
             let gathered = self.gathered.get_or_insert_with(|| Gathered {

@@ -11,6 +11,7 @@ use crate::records::RecordWriter;
 use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
+use crate::traces::{Exporter, Traces};
 use config::{Config, Environment};
 use control::metrics::Figures;
 use gateway::server::Desired;
@@ -32,6 +33,8 @@ pub(crate) struct Engine {
     pub(crate) figures: Arc<Figures>,
     guard: LazyGuard,
     records: RecordWriter,
+    /// Sends traces of calls.
+    exporter: Exporter,
     /// Writes what is learnt of servers, and what people want of them.
     keeper: JoinHandle<()>,
     /// Ends the keeper.
@@ -82,11 +85,12 @@ impl Engine {
         })?;
         inside.attach(&gateway);
         let figures = Arc::<Figures>::default();
-        let writing = (state.shared.clone(), figures.clone());
+        let (traces, exporter) = Traces::start(gateway.clone(), figures.clone());
+        let writing = (state.shared.clone(), figures.clone(), traces);
         let records = RecordWriter::start(gateway.clone(), writing, Handle::current()).map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
-        Ok(Self { gateway, logs, data, state, auditor, figures, guard, records, keeper, ended })
+        Ok(Self { gateway, logs, data, state, auditor, figures, exporter, guard, records, keeper, ended })
     }
 
     /// Ends every server and writes what must last.
@@ -103,6 +107,8 @@ impl Engine {
             logs.flush();
         });
         let _ = flushing.await;
+        // The writer of records, which told it of calls, has ended.
+        self.exporter.finish().await;
         self.state.close().await;
     }
 }

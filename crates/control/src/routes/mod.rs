@@ -27,7 +27,7 @@ mod why;
 
 mod memory;
 
-use crate::{Control, Problem, document};
+use crate::{Control, Problem, daemon_log, document, metrics};
 use axum::http::{Method, Uri};
 use protocol::ErrorKind;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,6 +47,8 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     why::router,
     settings::router,
     process::router,
+    daemon_log::router,
+    metrics::router,
 ];
 
 /// All of it, without the answers for what is not there.
