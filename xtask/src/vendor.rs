@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn imports_are_by_path() {
-        let file = File { from: String::new(), to: "x.js".to_owned(), append: Some("end".to_owned()), sha256: String::new() };
+        let file =
+            File { from: String::new(), to: "x.js".to_owned(), append: Some("end".to_owned()), sha256: String::new() };
         let imports = [("a".to_owned(), "./a.js".to_owned()), ("a/b".to_owned(), "./b.js".to_owned())];
         let text = "import{x}from\"a\";export*from 'a/b';\n//# sourceMappingURL=x.map";
         let done = rewritten(text.as_bytes().to_vec(), &file, &imports.into_iter().collect());

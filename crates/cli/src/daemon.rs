@@ -248,6 +248,14 @@ impl Daemon {
                     }
                     continue;
                 }
+                Wake::Command(Command::Switch { name, on, reply }) => match self.reloader.switch(name, on).await {
+                    Ok(()) => (Some(reply), true),
+                    Err(problem) => {
+                        // Whoever asked may have left.
+                        let _ = reply.send(Err(problem));
+                        continue;
+                    }
+                },
                 Wake::Changed => (None, false),
                 Wake::Reload => (None, true),
                 Wake::Command(Command::Reload(reply)) => (Some(reply), true),
@@ -390,6 +398,7 @@ fn listeners(
         deeds: engine.auditor.deeds(),
         store: engine.state.shared.clone(),
         cache,
+        history: engine.history.clone(),
         shutdown: shutdown.clone(),
     };
     let control = Control::new(parts);

@@ -6,6 +6,7 @@
 
 use crate::traces::Traces;
 use config::Records as Keeping;
+use control::HistoryKeeper;
 use control::metrics::Figures;
 use gateway::Gateway;
 use gateway::record::{Record, Stretch};
@@ -96,14 +97,21 @@ struct Gathered {
     since: Instant,
 }
 
+/// What counts the calls of each batch on its way.
+pub(crate) struct Counted {
+    /// For charts.
+    pub(crate) history: HistoryKeeper,
+    /// For metrics.
+    pub(crate) figures: Arc<Figures>,
+    /// For a collector of traces.
+    pub(crate) traces: Traces,
+}
+
 /// What is in the store, and what is to be.
 struct Pages {
     gateway: Arc<Gateway>,
     store: Store,
-    /// Counts what is in each batch.
-    figures: Arc<Figures>,
-    /// Is told of each batch.
-    traces: Traces,
+    counted: Counted,
     gathered: Option<Gathered>,
     /// As far as is known here.
     kept: Option<Kept>,
@@ -133,18 +141,21 @@ impl RecordWriter {
     /// The system refuses a thread.
     pub(crate) fn start(
         gateway: Arc<Gateway>,
-        (store, figures, traces): (Store, Arc<Figures>, Traces),
+        store: Store,
+        counted: Counted,
         runtime: Handle,
     ) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
-        let mut pages = Pages::new(gateway, store, figures, traces);
+        let mut pages = Pages::new(gateway, store, counted);
         let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || {
             runtime.block_on(async {
                 pages.retain().await;
+                pages.counted.history.restore().await;
                 while pages.turn(&ended).await {}
                 pages.add(&pages.gateway.records.take_now()).await;
                 pages.write().await;
+                pages.counted.history.finish().await;
             });
         })?;
         Ok(Self { end, thread })
@@ -184,21 +195,11 @@ fn page_bytes_max(bytes_max: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    fn new(gateway: Arc<Gateway>, store: Store, figures: Arc<Figures>, traces: Traces) -> Self {
+    fn new(gateway: Arc<Gateway>, store: Store, counted: Counted) -> Self {
         let now = Instant::now();
         let (retained, retain_after) = (now, now);
-        Self {
-            gateway,
-            store,
-            figures,
-            traces,
-            gathered: None,
-            kept: None,
-            uncounted: 0,
-            retained,
-            retain_after,
-            failing: false,
-        }
+        let (gathered, kept, uncounted, failing) = (None, None, 0, false);
+        Self { gateway, store, counted, gathered, kept, uncounted, retained, retain_after, failing }
     }
 
     /// Waits for something to do and does it; says whether there is a next turn.
@@ -214,6 +215,9 @@ impl Pages {
         if self.is_too_much() || self.expiry().is_some_and(|expiry| expiry <= Instant::now()) {
             self.retain().await;
         }
+        if self.counted.history.due() <= Instant::now() {
+            self.counted.history.turn().await;
+        }
         true
     }
 
@@ -224,7 +228,7 @@ impl Pages {
             records.take().await
         };
         let gathered = self.gathered.as_ref().map(|gathered| gathered.since + GATHER);
-        let due = [gathered, self.expiry()].into_iter().flatten().min();
+        let due = [gathered, self.expiry(), Some(self.counted.history.due())].into_iter().flatten().min();
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -239,8 +243,9 @@ impl Pages {
     }
 
     async fn add(&mut self, batch: &[Record]) {
-        self.figures.add(batch);
-        self.traces.tell(batch);
+        self.counted.history.observe(batch);
+        self.counted.figures.add(batch);
+        self.counted.traces.tell(batch);
         for record in batch {
             let at_ms = milliseconds(record.at);
             let gathered = self.gathered.get_or_insert_with(|| Gathered {

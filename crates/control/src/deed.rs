@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use std::fmt;
 use tokio::sync::mpsc;
 
+/// The stream of the store in which deeds are kept.
+pub const AUDIT_STREAM: &str = "audit";
+
 /// Everything that is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
@@ -32,6 +35,8 @@ pub enum Act {
     Reconfigured,
     /// State was replaced by that of a backup.
     Restored,
+    /// The log of a server was emptied.
+    LogCleared,
 }
 
 /// Somebody did something.
@@ -70,6 +75,7 @@ impl Act {
             Self::Disabled => "disabled",
             Self::Reconfigured => "reconfigured",
             Self::Restored => "restored",
+            Self::LogCleared => "log_cleared",
         }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! It is served on the daemon's unix socket, mode 0600, where whoever can open it is the person who
 //! runs the daemon, known as `local`; and over HTTP behind a door of its own. It deliberately has no
-//! route that carries a command line, an environment or a path to execute, and it never reads or
-//! writes a file.
+//! route that carries a command line, an environment or a path to execute. It writes no file, and reads
+//! none but the logs of servers, which their owner opens.
 
 pub mod said;
 
@@ -15,7 +15,7 @@ mod log_filter;
 pub use log_filter::{LogFilter, LogLevel};
 
 mod deed;
-pub use deed::{Act, Deed, Deeds};
+pub use deed::{AUDIT_STREAM, Act, Deed, Deeds};
 
 mod find;
 
@@ -24,6 +24,12 @@ pub use access::Tokens;
 
 mod asked;
 
+mod etag;
+
+mod moment;
+
+mod once;
+
 mod web;
 pub use web::Web;
 
@@ -31,6 +37,9 @@ mod why;
 
 mod inside;
 pub use inside::Inside;
+
+mod live;
+pub use live::{History, HistoryKeeper};
 
 mod routes;
 pub use routes::dashboard;
@@ -43,10 +52,12 @@ pub use daemon_log::{DaemonLog, LogFilterSaid};
 mod document;
 pub use document::openapi_json;
 
+mod predecessors;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
-use axum::routing::any;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{any, get};
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
@@ -54,7 +65,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use store::cache::Cache;
-use supervisor::LogWriter;
+use supervisor::{HostMeter, LogWriter};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +75,15 @@ use tokio_util::sync::CancellationToken;
 pub enum Command {
     /// Read the configuration again.
     Reload(oneshot::Sender<Result<said::Reloaded, Problem>>),
+    /// Use a declared server, or do not, in the file that declares it; then read the configuration again.
+    Switch {
+        /// Its name as declared.
+        name: String,
+        /// Whether it is to be used.
+        on: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<said::Reloaded, Problem>>,
+    },
     /// End, after the calls in flight.
     Stop,
     /// The same, and begin again as the same process, if the configuration allows.
@@ -100,6 +120,8 @@ pub struct Parts {
     pub store: Store,
     /// The cache of the servers inside.
     pub cache: Cache,
+    /// What happened, for charts.
+    pub history: Arc<History>,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }
@@ -108,13 +130,19 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Control {
     pub(crate) parts: Arc<Parts>,
+    pub(crate) live: live::Live,
+    /// What the machine has in use.
+    pub(crate) host: Arc<HostMeter>,
+    /// Requests with an `Idempotency-Key` that are being answered.
+    pub(crate) keys: Arc<once::Keys>,
 }
 
 impl Control {
-    /// All routes will stand on `parts`.
+    /// All routes will stand on `parts`. Must be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let parts = Arc::new(parts);
+        Self { live: live::Live::start(&parts), parts, host: Arc::default(), keys: Arc::default() }
     }
 }
 
@@ -125,6 +153,8 @@ fn api(control: &Control) -> Router {
     router
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
+        .layer(from_fn(etag::etag))
+        .layer(from_fn_with_state(control.clone(), once::once))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
 }

@@ -7,13 +7,14 @@ use super::result_cache;
 use crate::audit::Auditor;
 use crate::data_folder::DataFolder;
 use crate::programs::Programs;
-use crate::records::RecordWriter;
+use crate::records::{Counted, RecordWriter};
 use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
 use crate::traces::{Exporter, Traces};
 use config::{Config, Environment};
 use control::metrics::Figures;
+use control::{History, HistoryKeeper};
 use gateway::server::Desired;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
@@ -29,7 +30,9 @@ pub(crate) struct Engine {
     pub(crate) data: DataFolder,
     pub(crate) state: State,
     pub(crate) auditor: Auditor,
-    /// What is counted of calls.
+    /// What is counted of calls, for charts.
+    pub(crate) history: Arc<History>,
+    /// The same, for metrics.
     pub(crate) figures: Arc<Figures>,
     guard: LazyGuard,
     records: RecordWriter,
@@ -84,13 +87,14 @@ impl Engine {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
         inside.attach(&gateway);
-        let figures = Arc::<Figures>::default();
+        let (history, figures) = (History::new(state.local.clone()), Arc::<Figures>::default());
         let (traces, exporter) = Traces::start(gateway.clone(), figures.clone());
-        let writing = (state.shared.clone(), figures.clone(), traces);
-        let records = RecordWriter::start(gateway.clone(), writing, Handle::current()).map_err(failed)?;
+        let counted = Counted { history: HistoryKeeper::new(history.clone()), figures: figures.clone(), traces };
+        let records = RecordWriter::start(gateway.clone(), state.shared.clone(), counted, Handle::current());
+        let records = records.map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
-        Ok(Self { gateway, logs, data, state, auditor, figures, exporter, guard, records, keeper, ended })
+        Ok(Self { gateway, logs, data, state, auditor, history, figures, exporter, guard, records, keeper, ended })
     }
 
     /// Ends every server and writes what must last.

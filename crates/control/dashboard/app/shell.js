@@ -1,6 +1,7 @@
 /** @file The frame of the page: navigation, how it is connected, who may act, and the open tab. What a tab
  * shows is the tab's business. */
 import { Component } from '../vendor/preact.js';
+import { comeback } from './api.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { href, route } from './route.js';
 import { connection, live, topics, useLive } from './store.js';
@@ -10,7 +11,7 @@ import { token, tokenRefused } from './token.js';
 import { useNow } from './ui/clock.js';
 import { Confirm } from './ui/dialog.js';
 import { clock, duration } from './ui/format.js';
-import { Act, Empty, Failure, Icon, Loading } from './ui/parts.js';
+import { Act, Command, Empty, Failure, Icon, Loading } from './ui/parts.js';
 import { Toasts } from './ui/toasts.js';
 
 const SUN = 'M12 4V2M12 22v-2M4 12H2M22 12h-2M6 6L4.5 4.5M19.5 19.5L18 18M18 6l1.5-1.5M4.5 19.5L6 18M12 8a4 4 0 100 8 4 4 0 000-8z';
@@ -62,6 +63,8 @@ function Navigation() {
   const open = route.value.tab;
   const known = TABS.some((tab) => tab.id === open);
   const attention = topics.overview?.value?.attention?.length ?? 0;
+  // On a phone not all of them are in sight.
+  useLayoutEffect(() => list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [open]);
   /** @param {KeyboardEvent} event */
   const move = (event) => {
     const links = [...(list.current?.querySelectorAll('a') ?? [])];
@@ -78,7 +81,7 @@ function Navigation() {
       ${TABS.map(({ id, title, icon }, index) => {
         const current = id === open;
         return html`<li key=${id}>
-          <a href=${href(id)} aria-current=${current ? 'page' : undefined} tabindex=${current || (!known && index === 0) ? 0 : -1}>
+          <a href=${href(id)} onPointerEnter=${() => soon(id)} onFocus=${() => soon(id)} aria-current=${current ? 'page' : undefined} tabindex=${current || (!known && index === 0) ? 0 : -1}>
             <${Icon} path=${icon} /><span>${title}</span>
             ${id === 'overview' && attention > 0 && html`<span class="count" aria-label=${`${attention} need a person`}>${attention}</span>`}
           </a>
@@ -115,8 +118,9 @@ function ConnectionState() {
     connecting: 'Connecting…',
     polling: `Live updates unavailable, data of ${clock(since)}`,
     stale: `Stale since ${clock(since)}`,
+    locked: tokenRefused.value ? 'The token is not valid here' : 'Nothing is shown without the token',
   }[state];
-  const away = state === 'polling' || state === 'stale';
+  const away = state !== 'live' && state !== 'connecting';
   return html`<div class="connection" data-state=${state}>
     <span role="status" aria-live="polite"><span class="dot"></span>${said}</span>
     ${away && html`<${Countdown} until=${retryAt} polling=${state === 'polling'} />
@@ -135,11 +139,15 @@ function Countdown({ until, polling }) {
 /** Tabs that were loaded already. @type {Map<string, Function>} */
 const loaded = new Map();
 
+/** Whoever points at a tab is likely to open it. What fails here is told when it is opened. @param {string} id */
+const soon = (id) => void TABS.find((tab) => tab.id === id)?.load().catch(() => undefined);
+
 /** The open tab, loaded when it is opened first. */
 function Body() {
   const { tab: id, rest, query } = route.value;
   const row = TABS.find((one) => one.id === id);
   const [state, setState] = useState(/** @type {{id: string, problem: any}|null} */ (null));
+  const [round, setRound] = useState(0);
   const arrived = useRef(false);
   useEffect(() => {
     if (!row || loaded.has(id)) return;
@@ -148,9 +156,9 @@ function Body() {
         loaded.set(id, module.Tab);
         setState({ id, problem: null });
       },
-      (error) => setState({ id, problem: { message: `the tab cannot be loaded: ${error.message}`, hint: 'is the switchboard running? switchboard status' } }),
+      (error) => setState({ id, problem: { message: 'this tab cannot be loaded now', hint: `${error.message}; is the switchboard running? switchboard status` } }),
     );
-  }, [id]);
+  }, [id, round, comeback.value]);
   useLayoutEffect(() => {
     document.title = `${row?.title ?? 'Nothing here'} · Switchboard`;
     // Whoever opened a tab with the keyboard goes on reading in it.
@@ -161,8 +169,11 @@ function Body() {
   if (!row) {
     return html`<${Empty} title=${`There is no tab “${id}”`}><a href=${href('overview')}>Go to the overview</a><//>`;
   }
+  if (connection.value.state === 'locked' && id !== 'settings') {
+    return html`<${Empty} title="This switchboard wants a token">Open the page with <${Command} text="switchboard dashboard" />, or <a href=${href('settings')}>enter the token</a>.<//>`;
+  }
   const Tab = loaded.get(id);
   if (Tab) return html`<${Guarded} key=${id}><${Tab} rest=${rest} query=${query} /><//>`;
-  if (state?.id === id && state.problem) return html`<${Failure} problem=${state.problem} retry=${() => location.reload()} />`;
+  if (state?.id === id && state.problem) return html`<${Failure} problem=${state.problem} retry=${() => setRound(round + 1)} />`;
   return html`<${Loading} rows=${6} />`;
 }

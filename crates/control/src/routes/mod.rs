@@ -6,14 +6,26 @@ pub use status::dashboard;
 
 pub(crate) mod servers;
 
-mod health;
-mod lives;
+pub(crate) mod health;
+pub(crate) mod lives;
 
 mod tools;
 
-mod guards;
+pub(crate) mod guards;
 
-mod call;
+pub(crate) mod call;
+
+pub(crate) mod records;
+
+mod audit;
+
+mod goals;
+
+mod memories;
+
+mod catalog;
+
+mod declared;
 
 pub(crate) mod inside_call;
 
@@ -43,12 +55,20 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     guards::router,
     tools::router,
     call::router,
+    records::router,
+    audit::router,
+    goals::router,
+    memories::router,
+    catalog::router,
+    declared::router,
     logs::router,
     why::router,
     settings::router,
     process::router,
     daemon_log::router,
     metrics::router,
+    crate::live::router,
+    crate::predecessors::router,
 ];
 
 /// All of it, without the answers for what is not there.
