@@ -46,6 +46,9 @@ pub use routes::dashboard;
 
 pub mod metrics;
 
+mod daemon_log;
+pub use daemon_log::{DaemonLog, LogFilterSaid};
+
 mod document;
 pub use document::openapi_json;
 
@@ -109,6 +112,8 @@ pub struct Parts {
     pub refused: watch::Receiver<Option<String>>,
     /// What is counted of calls, for `/metrics`.
     pub figures: Arc<metrics::Figures>,
+    /// The daemon's own log.
+    pub log: Arc<dyn DaemonLog>,
     /// What people did is told here.
     pub deeds: Deeds,
     /// What lasts: records of calls, the audit.
@@ -146,7 +151,6 @@ fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     let (router, _) = routes::router().split_for_parts();
     router
-        .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
         .layer(from_fn(etag::etag))
