@@ -67,7 +67,7 @@ async function settings(page) {
   await page.getByRole('button', { name: 'Reload configuration' }).click();
   await page.getByText('The configuration was read again').waitFor();
   await visit(page, 'settings?view=config');
-  await page.getByText('listen.address').waitFor();
+  await page.getByText('listen.address', { exact: true }).waitFor();
   // Signed out, the page looks and changes nothing, and says what to do.
   await visit(page, 'settings');
   await page.getByRole('button', { name: 'Sign out' }).click();

@@ -26,6 +26,8 @@ await scenario(async (browser) => {
   await page.getByRole('button', { name: 'Refresh' }).click();
   await now(page, 'live');
   await page.locator(`[data-server="${name}"] .state`, { hasText: 'stopped' }).first().waitFor();
+  await page.getByRole('button', { name: `Start ${name}` }).click();
+  await page.locator(`[data-server="${name}"] .state`, { hasText: 'ready' }).first().waitFor();
 
   const direct = await openPage(browser, { away: true });
   await now(direct, 'live');

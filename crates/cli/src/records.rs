@@ -143,11 +143,11 @@ impl RecordWriter {
         let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || {
             runtime.block_on(async {
                 pages.retain().await;
-                pages.history.restore().await;
+                pages.counted.history.restore().await;
                 while pages.turn(&ended).await {}
                 pages.add(&pages.gateway.records.take_now()).await;
                 pages.write().await;
-                pages.history.finish().await;
+                pages.counted.history.finish().await;
             });
         })?;
         Ok(Self { end, thread })
@@ -207,8 +207,8 @@ impl Pages {
         if self.is_too_much() || self.expiry().is_some_and(|expiry| expiry <= Instant::now()) {
             self.retain().await;
         }
-        if self.history.due() <= Instant::now() {
-            self.history.turn().await;
+        if self.counted.history.due() <= Instant::now() {
+            self.counted.history.turn().await;
         }
         true
     }
@@ -220,7 +220,7 @@ impl Pages {
             records.take().await
         };
         let gathered = self.gathered.as_ref().map(|gathered| gathered.since + GATHER);
-        let due = [gathered, self.expiry(), Some(self.history.due())].into_iter().flatten().min();
+        let due = [gathered, self.expiry(), Some(self.counted.history.due())].into_iter().flatten().min();
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,

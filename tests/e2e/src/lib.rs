@@ -24,6 +24,9 @@ pub use small_disk::SmallDisk;
 mod http;
 pub use http::{Answer, exchange, send, try_exchange};
 
+mod socket;
+pub use socket::WebSocket;
+
 mod client;
 pub use client::{Client, LEGACY, Legacy, MODERN, Modern};
 

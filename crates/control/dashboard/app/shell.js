@@ -81,7 +81,7 @@ function Navigation() {
       ${TABS.map(({ id, title, icon }, index) => {
         const current = id === open;
         return html`<li key=${id}>
-          <a href=${href(id)} aria-current=${current ? 'page' : undefined} tabindex=${current || (!known && index === 0) ? 0 : -1}>
+          <a href=${href(id)} onPointerEnter=${() => soon(id)} onFocus=${() => soon(id)} aria-current=${current ? 'page' : undefined} tabindex=${current || (!known && index === 0) ? 0 : -1}>
             <${Icon} path=${icon} /><span>${title}</span>
             ${id === 'overview' && attention > 0 && html`<span class="count" aria-label=${`${attention} need a person`}>${attention}</span>`}
           </a>
@@ -138,6 +138,9 @@ function Countdown({ until, polling }) {
 
 /** Tabs that were loaded already. @type {Map<string, Function>} */
 const loaded = new Map();
+
+/** Whoever points at a tab is likely to open it. What fails here is told when it is opened. @param {string} id */
+const soon = (id) => void TABS.find((tab) => tab.id === id)?.load().catch(() => undefined);
 
 /** The open tab, loaded when it is opened first. */
 function Body() {

@@ -26,14 +26,14 @@ export function Configuration() {
   const { data, problem, reload } = useGet('/api/config');
   if (problem) return html`<${Failure} problem=${problem} retry=${reload} />`;
   if (!data) return html`<${Panel} label="Configuration"><${Loading} rows=${10} /><//>`;
-  const { servers = {}, limits: _, ...rest } = data;
-  const rows = flat(rest).filter((row) => fits(text, row.key, row.value));
+  const { servers = {}, limits: _, origins = {}, ...rest } = data;
+  const rows = flat(rest).filter((row) => fits(text, row.key, row.value, origins[row.key]));
   const entries = Object.entries(servers).filter(([name, entry]) => fits(text, name, entry.origin));
   return html`<div class="stack">
     <${Panel} title="In force" aside=${html`<${Search} label="Search keys and values" value=${text} onInput=${setText} />`} class="scroll">
       ${rows.length
-        ? html`<table class="settings"><thead><tr><th>Key</th><th>Value</th></tr></thead>
-            <tbody>${rows.map((row) => html`<tr key=${row.key}><td class="mono">${row.key}</td><td class="mono">${row.value === 'null' ? html`<span class="dim">not set</span>` : row.value}</td></tr>`)}</tbody></table>`
+        ? html`<table class="settings"><thead><tr><th>Key</th><th>Value</th><th>From</th></tr></thead>
+            <tbody>${rows.map((row) => html`<tr key=${row.key}><td class="mono">${row.key}</td><td class="mono">${row.value === 'null' ? html`<span class="dim">not set</span>` : row.value}</td><td class="mono">${origins[row.key] ?? html`<span class="dim">default</span>`}</td></tr>`)}</tbody></table>`
         : html`<${Empty} title="No key fits" />`}
     <//>
     <${Panel} title="Servers and where they are declared" class="scroll">
