@@ -84,6 +84,7 @@ enum Loop {
     Soak,
     HostileServers,
     Fleet,
+    Live,
     Pages,
     CacheSpeed,
     GoalsModel,
@@ -112,6 +113,7 @@ impl Loop {
         Self::Soak,
         Self::HostileServers,
         Self::Fleet,
+        Self::Live,
         Self::Pages,
         Self::CacheSpeed,
         Self::GoalsModel,
@@ -138,6 +140,7 @@ impl Loop {
             Self::Soak => "soak",
             Self::HostileServers => "hostile-servers",
             Self::Fleet => "fleet",
+            Self::Live => "live",
             Self::Pages => "pages",
             Self::CacheSpeed => "cache-speed",
             Self::GoalsModel => "goals-model",
@@ -164,6 +167,7 @@ impl Loop {
             Self::Soak => "10 clients, 30 servers, 10 minutes with crashes (--soak-seconds)",
             Self::HostileServers => "49 of 50 servers hostile, the other watched (--hostile-seconds)",
             Self::Fleet => "50 servers over three transports at 1 000 calls a second (--fleet-seconds)",
+            Self::Live => "200 dashboards, 50 calls a second for 2 minutes, a minute of rest (--live-readers)",
             Self::Beside => {
                 "the servers inside beside server-memory, redis-mcp-server and mcp-server-fetch (--beside-calls)"
             }
@@ -202,6 +206,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Soak => board::soak(root, &args.board)?,
         Loop::HostileServers => board::hostile(root, &args.board)?,
         Loop::Fleet => board::fleet(root, &args.board)?,
+        Loop::Live => board::live(root, &args.board)?,
         Loop::Beside => beside::run(root, &args.beside, !args.dry_run)?,
         Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The stream.
-pub(crate) const STREAM: &str = "audit";
+pub(crate) const STREAM: &str = control::AUDIT_STREAM;
 /// Deeds that wait for the writer.
 const QUEUE_MAX: usize = 256;
 /// Deeds that the writer keeps while the store fails.

@@ -240,6 +240,14 @@ impl Daemon {
                     }
                     continue;
                 }
+                Wake::Command(Command::Switch { name, on, reply }) => match self.reloader.switch(name, on).await {
+                    Ok(()) => (Some(reply), true),
+                    Err(problem) => {
+                        // Whoever asked may have left.
+                        let _ = reply.send(Err(problem));
+                        continue;
+                    }
+                },
                 Wake::Changed => (None, false),
                 Wake::Reload => (None, true),
                 Wake::Command(Command::Reload(reply)) => (Some(reply), true),

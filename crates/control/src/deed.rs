@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use std::fmt;
 use tokio::sync::mpsc;
 
+/// The stream of the store in which deeds are kept.
+pub const AUDIT_STREAM: &str = "audit";
+
 /// Everything that is written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {

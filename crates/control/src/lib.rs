@@ -15,7 +15,7 @@ mod log_filter;
 pub use log_filter::{LogFilter, LogLevel};
 
 mod deed;
-pub use deed::{Act, Deed, Deeds};
+pub use deed::{AUDIT_STREAM, Act, Deed, Deeds};
 
 mod find;
 
@@ -23,6 +23,12 @@ mod access;
 pub use access::Tokens;
 
 mod asked;
+
+mod etag;
+
+mod moment;
+
+mod once;
 
 mod web;
 pub use web::Web;
@@ -47,7 +53,7 @@ mod predecessors;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get};
 use gateway::Gateway;
 use gateway::listener::SessionCount;
@@ -66,6 +72,15 @@ use tokio_util::sync::CancellationToken;
 pub enum Command {
     /// Read the configuration again.
     Reload(oneshot::Sender<Result<said::Reloaded, Problem>>),
+    /// Use a declared server, or do not, in the file that declares it; then read the configuration again.
+    Switch {
+        /// Its name as declared.
+        name: String,
+        /// Whether it is to be used.
+        on: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<said::Reloaded, Problem>>,
+    },
     /// End, after the calls in flight.
     Stop,
     /// The same, and begin again as the same process, if the configuration allows.
@@ -113,6 +128,8 @@ pub struct Control {
     pub(crate) live: live::Live,
     /// What the machine has in use.
     pub(crate) host: Arc<HostMeter>,
+    /// Requests with an `Idempotency-Key` that are being answered.
+    pub(crate) keys: Arc<once::Keys>,
 }
 
 impl Control {
@@ -120,7 +137,7 @@ impl Control {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let parts = Arc::new(parts);
-        Self { live: live::Live::start(&parts), parts, host: Arc::default() }
+        Self { live: live::Live::start(&parts), parts, host: Arc::default(), keys: Arc::default() }
     }
 }
 
@@ -132,6 +149,8 @@ fn api(control: &Control) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
+        .layer(from_fn(etag::etag))
+        .layer(from_fn_with_state(control.clone(), once::once))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(control.clone())
 }

@@ -4,6 +4,12 @@
 mod health;
 pub use health::{Capabilities, Health, HealthCheck, HealthHistory, ServerCapabilities, ServerHealth};
 
+mod records;
+pub use records::{Audit, AuditEvent, AuditVerified, Record, RecordStage, Records};
+
+mod catalog;
+pub use catalog::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts, ToolTokens};
+
 use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};

@@ -97,14 +97,19 @@ impl Changes {
         self.tell(|news| news.opened = true);
     }
 
-    pub(crate) fn filed(&self, record: &Record) {
+    /// What is to be told of a call, if anybody watches.
+    pub(crate) fn copy(&self, record: &Record) -> Option<Record> {
+        self.watched.load(Ordering::Relaxed).then(|| record.outline())
+    }
+
+    /// A call has ended; what it was about is shown to nobody who has not asked for that call.
+    pub(crate) fn filed(&self, record: Record) {
         self.tell(|news| {
             if news.records.len() >= RECORDS_MAX {
                 news.missed += 1;
                 return;
             }
-            // What a call was about is shown to nobody who has not asked for that call.
-            news.records.push(Record { arguments: None, result: None, ..record.clone() });
+            news.records.push(record);
         });
     }
 

@@ -118,6 +118,16 @@ impl fmt::Display for RecordId {
     }
 }
 
+// === impl Record ===
+
+impl Record {
+    /// The same without what the call was about.
+    #[must_use]
+    pub fn outline(&self) -> Self {
+        Self { arguments: None, result: None, ..self.clone() }
+    }
+}
+
 // === impl Records ===
 
 impl Records {
@@ -165,7 +175,15 @@ impl Records {
     }
 
     fn file(&self, record: Record) {
-        self.changes.filed(&record);
+        // It waits for the writer before it is told: who looks at both sees it in one of them.
+        let copy = self.changes.copy(&record);
+        self.push(record);
+        if let Some(copy) = copy {
+            self.changes.filed(copy);
+        }
+    }
+
+    fn push(&self, record: Record) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.len() >= self.queue_max {
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -195,6 +213,13 @@ impl Records {
     #[must_use]
     pub fn take_now(&self) -> Vec<Record> {
         std::mem::take(&mut *self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What has gathered, and stays, without what the calls were about.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Record> {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.iter().map(Record::outline).collect()
     }
 
     /// Counts records that were taken and could not be kept.

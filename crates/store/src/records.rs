@@ -36,6 +36,15 @@ pub struct Page {
     pub page: NewPage,
 }
 
+/// A time, both ends in it, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Its beginning.
+    pub since_ms: i64,
+    /// Its end.
+    pub until_ms: i64,
+}
+
 /// What is to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
@@ -80,9 +89,18 @@ pub async fn insert(tx: &mut Tx, page: &NewPage) -> Result<(), Error> {
 /// # Errors
 /// Those of the database.
 pub async fn pages(tx: &mut Tx, before_id: Option<i64>, since_ms: i64, limit: u32) -> Result<Vec<Page>, Error> {
+    pages_in(tx, before_id, Span { since_ms, until_ms: i64::MAX }, limit).await
+}
+
+/// Reads at most `limit` pages before one that may hold calls of a time, the newest first.
+///
+/// # Errors
+/// Those of the database.
+pub async fn pages_in(tx: &mut Tx, before_id: Option<i64>, span: Span, limit: u32) -> Result<Vec<Page>, Error> {
     const SQL: &str = "SELECT id, from_ms, to_ms, records, failed, body FROM call_records
-         WHERE id < $1 AND to_ms >= $2 ORDER BY id DESC LIMIT $3";
-    let rows = tx.fetch(SQL, values![before_id.unwrap_or(i64::MAX), since_ms, limit]).await?;
+         WHERE id < $1 AND to_ms >= $2 AND from_ms <= $3 ORDER BY id DESC LIMIT $4";
+    let before_id = before_id.unwrap_or(i64::MAX);
+    let rows = tx.fetch(SQL, values![before_id, span.since_ms, span.until_ms, limit]).await?;
     rows.into_iter().map(page).collect()
 }
 

@@ -68,7 +68,14 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Answer {
 /// # Errors
 /// Those of the connection, and what is no HTTP.
 pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(address)?;
+    exchange_over(TcpStream::connect(address)?, bytes)
+}
+
+/// The same over a connection that is open.
+///
+/// # Errors
+/// As [`try_exchange`].
+pub(crate) fn exchange_over(mut stream: TcpStream, bytes: &[u8]) -> io::Result<Answer> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(SOON))?;
     stream.write_all(bytes)?;
@@ -140,6 +147,11 @@ impl Read for Body {
 }
 
 impl Answer {
+    /// The connection, which is no HTTP any more.
+    pub(crate) fn into_stream(self) -> BufReader<TcpStream> {
+        self.body.into_inner().stream
+    }
+
     /// A header of the answer, by its name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -24,6 +24,9 @@ pub use small_disk::SmallDisk;
 mod http;
 pub use http::{Answer, exchange, send, try_exchange};
 
+mod socket;
+pub use socket::WebSocket;
+
 mod client;
 pub use client::{Client, LEGACY, Legacy, MODERN, Modern};
 
@@ -47,6 +50,9 @@ pub use listening::Listening;
 
 mod page;
 pub use page::Page;
+
+mod terminal;
+pub use terminal::Terminal;
 
 mod docker;
 pub use docker::Docker;

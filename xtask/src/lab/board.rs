@@ -47,6 +47,12 @@ pub(super) struct Sizes {
     /// Seconds that the fleet is called
     #[arg(long, default_value_t = 30)]
     fleet_seconds: u64,
+    /// How many readers of live events there are
+    #[arg(long, default_value_t = 200)]
+    live_readers: u64,
+    /// Seconds that calls are made before them
+    #[arg(long, default_value_t = 120)]
+    live_seconds: u64,
     /// How many values are kept for each figure of the cache
     #[arg(long, default_value_t = 200_000)]
     cache_calls: u64,
@@ -103,6 +109,12 @@ pub(super) fn fleet(root: &Path, sizes: &Sizes) -> Result<String> {
 
 pub(super) fn cache_speed(root: &Path, sizes: &Sizes) -> Result<String> {
     one(root, &[("SWITCHBOARD_LAB_CACHE", sizes.cache_calls)], "lab::cache", "cache-speed: ")
+}
+
+pub(super) fn live(root: &Path, sizes: &Sizes) -> Result<String> {
+    let idle = ("SWITCHBOARD_LAB_LIVE_IDLE", sizes.idle_seconds);
+    let seconds = ("SWITCHBOARD_LAB_LIVE_SECONDS", sizes.live_seconds);
+    one(root, &[("SWITCHBOARD_LAB_LIVE", sizes.live_readers), seconds, idle], "lab::live", "live: ")
 }
 
 /// Has a table of its own besides its line.

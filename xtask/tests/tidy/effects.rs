@@ -35,6 +35,7 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("limits.session_calls_max", "crates/gateway/tests/listener/web.rs", "*"),
     ("limits.instances_max", "crates/gateway/src/server/pool.rs", "*"),
     ("limits.listens_max", "crates/gateway/src/hub.rs", "*"),
+    ("limits.live_clients_max", "tests/e2e/tests/it/live.rs", "readers_have_a_limit_with_a_name"),
     ("limits.list_pages_max", "tests/e2e/tests/it/one_bad_server.rs", "pages_without_end"),
     ("limits.parked_calls_max", "crates/gateway/src/parking/tests.rs", "limits_hold_per_principal_and_in_all"),
     (

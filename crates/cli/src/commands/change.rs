@@ -119,6 +119,36 @@ fn edit(name: &str, change: Change, dry_run: bool, context: &Context) -> Result<
     }
 }
 
+/// Switches a server on or off for a daemon: in its file, and nowhere else. Nothing is done where it is
+/// so already.
+///
+/// # Errors
+/// When it is not declared in a file of a person's that can be edited, or the result would be wrong.
+pub(crate) fn switch(name: &str, on: bool, sources: Sources) -> Result<(), Report> {
+    let loaded = config::load(&sources);
+    let server = loaded.config.servers.get(name);
+    let server = server.ok_or_else(|| Report::usage(format!("the files declare no server `{name}`")))?;
+    if server.enabled == on {
+        return Ok(());
+    }
+    let (origin, change) = (server.origin.clone(), if on { Change::Enable } else { Change::Disable });
+    let Some(file) = origin.file.clone().filter(|_| !matches!(origin.layer, Layer::Found | Layer::Inside)) else {
+        return Err(Report::usage(format!("`{name}` stands in no file of yours, but at {origin}"))
+            .hint("change it there; of servers inside, `builtins` in switchboard.toml says which are offered"));
+    };
+    let extension = file.extension().and_then(|kind| kind.to_str()).map(str::to_owned);
+    if matches!(extension.as_deref(), Some("yaml" | "yml")) {
+        return Err(Report::usage(format!("`{name}` stands in YAML, which is not edited here"))
+            .hint(format!("change it by hand at {origin}, such as: enabled: {on}")));
+    }
+    let draft = Draft::of(file, sources)?;
+    let is_json = matches!(extension.as_deref(), Some("json" | "jsonc"));
+    let text = changed(&draft.old, is_json, name, change).map_err(|error| draft.refused(&error))?;
+    let draft = draft.with(text);
+    draft.check()?;
+    draft.replace()
+}
+
 /// The file belongs to another tool: only our own approval is changed.
 fn of_another_tool(name: &str, change: Change, origin: &Origin, context: &Context) -> Result<(), Report> {
     if change != Change::Remove {
@@ -233,10 +263,14 @@ impl Draft {
         Ok(())
     }
 
-    pub(super) fn write(&self, context: &Context, done: &str) -> Result<(), Report> {
+    fn replace(&self) -> Result<(), Report> {
         let path: &Path = &self.path();
         replace(path, &self.new)
-            .map_err(|error| Report::failed(format!("{} cannot be written", self.file.display())).cause(error))?;
+            .map_err(|error| Report::failed(format!("{} cannot be written", self.file.display())).cause(error))
+    }
+
+    pub(super) fn write(&self, context: &Context, done: &str) -> Result<(), Report> {
+        self.replace()?;
         match context.printer.json {
             true => context.printer.document(&json!({ "done": done, "file": self.file })),
             false => context.printer.line(&format!("{done} ({})", self.file.display())),

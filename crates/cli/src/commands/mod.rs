@@ -50,7 +50,7 @@ mod audit;
 
 mod add;
 
-mod change;
+pub(crate) mod change;
 
 mod config;
 

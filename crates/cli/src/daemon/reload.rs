@@ -1,5 +1,6 @@
 //! Reading the configuration again: all of it is right, or nothing changes.
 
+use crate::commands::change;
 use crate::context::Context;
 use crate::printer::count;
 use crate::state;
@@ -87,6 +88,23 @@ impl Reloader {
         let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
         let errors: Vec<String> = errors.map(|found| found.render(false)).collect();
         if errors.is_empty() { Ok(()) } else { Err(refused(&errors)) }
+    }
+
+    /// Switches a server on or off in the file that declares it; it is read again afterwards.
+    ///
+    /// # Errors
+    /// When the file is not one to be changed here, or cannot be.
+    pub(super) async fn switch(&self, name: String, on: bool) -> Result<(), Problem> {
+        let sources = self.reading.sources().await;
+        let done = tokio::task::spawn_blocking(move || change::switch(&name, on, sources)).await;
+        let done = done.map_err(|error| Problem::new(ErrorKind::Internal, format!("it failed: {error}")))?;
+        done.map_err(|report| {
+            let problem = Problem::new(ErrorKind::Denied, report.message);
+            match report.hints.first() {
+                Some(hint) => problem.hint(hint.as_str()),
+                None => problem,
+            }
+        })
     }
 
     /// Reads, checks and applies. Where nobody asked for it, files that are being written are waited for.

@@ -10,7 +10,7 @@ export const TABS = [
   { id: 'tools', title: 'Tools', icon: 'M14.5 6.5a4 4 0 00-5 5L4 17l3 3 5.5-5.5a4 4 0 005-5L15 12l-3-3z', load: () => import('./tools/tab.js') },
   { id: 'calls', title: 'Calls', icon: 'M4 6h6M4 12h12M10 18h10M4 18h2M14 6h6', load: () => import('./calls/tab.js') },
   { id: 'goals', title: 'Goals', icon: 'M6 21V4M6 5h11l-2.5 4L17 13H6', load: () => import('./goals/tab.js') },
-  { id: 'memory', title: 'Memory', icon: 'M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3', load: () => import('./memory/tab.js') },
+  { id: 'memory', title: 'Memory and cache', icon: 'M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3', load: () => import('./memory/tab.js') },
   { id: 'logs', title: 'Logs', icon: 'M4 6h16M4 10h12M4 14h16M4 18h9', load: () => import('./logs/tab.js') },
   {
     id: 'settings',

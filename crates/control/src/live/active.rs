@@ -128,7 +128,9 @@ impl Active {
         let (calls, logs) = (is_new(Topic::Calls), is_new(Topic::Logs));
         self.todo.all |= is_new(Topic::Overview) || is_new(Topic::Servers);
         if calls {
-            self.calls = Items::of(self.parts.history.recent().iter().map(Item::call));
+            // Those that were counted, and those that are about to be.
+            let (recent, waiting) = (self.parts.history.recent(), self.parts.gateway.records.waiting());
+            self.calls = Items::of(recent.iter().chain(&waiting).map(Item::call));
         }
         if logs {
             self.logs = Logs::start(&self.parts);
@@ -237,7 +239,7 @@ impl Active {
         }
         if by_calls {
             self.again = Some(now + FIGURES_PAUSE);
-        } else if self.again.is_none() && self.picture.decays() {
+        } else if self.again.is_none() && self.wanted.has(Topic::Overview) && self.picture.decays() {
             self.again = Some(now + DECAY);
         }
     }

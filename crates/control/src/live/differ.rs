@@ -42,6 +42,24 @@ pub(crate) fn is_alike(old: &Members, new: &Members) -> bool {
     changed(old, new).is_empty()
 }
 
+/// Whether two things are as good as one but for members of these names, however deep.
+pub(crate) fn is_alike_but(old: &Value, new: &Value, restless: &[&str]) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let is_restless = |name: &&String| restless.contains(&name.as_str());
+            let names = |members: &Members| members.keys().filter(|name| !is_restless(name)).count();
+            names(old) == names(new)
+                && new.iter().filter(|(name, _)| !is_restless(name)).all(|(name, new)| {
+                    old.get(name).is_some_and(|old| is_same(name, old, new) || is_alike_but(old, new, restless))
+                })
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| is_alike_but(old, new, restless))
+        }
+        _ => old == new,
+    }
+}
+
 /// The names that are in `old` and not in `new`.
 pub(crate) fn gone<T, U>(old: &BTreeMap<String, T>, new: &BTreeMap<String, U>) -> Vec<String> {
     old.keys().filter(|name| !new.contains_key(*name)).cloned().collect()
@@ -104,6 +122,14 @@ mod tests {
         assert!(is_alike(&nested("waits (3 s)", 1), &nested("waits (40 s)", 1)));
         assert!(!is_alike(&nested("waits", 1), &nested("waits", 2)));
         assert!(!is_alike(&old, &members(json!({"state": "ready", "breaker": "half-open"}))));
+    }
+
+    #[test]
+    fn restless_members_are_no_difference_however_deep() {
+        let alike = |old: Value, new: Value| is_alike_but(&old, &new, &["cpu"]);
+        assert!(alike(json!({"a": [{"cpu": 1, "b": 2}], "cpu": 3}), json!({"a": [{"cpu": 9, "b": 2}]})));
+        assert!(!alike(json!({"a": [{"cpu": 1, "b": 2}]}), json!({"a": [{"cpu": 1, "b": 3}]})));
+        assert!(!alike(json!({"a": 1}), json!({"a": 1, "b": 1})) && !alike(json!({"a": 1, "b": 1}), json!({"a": 1})));
     }
 
     #[test]

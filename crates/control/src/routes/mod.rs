@@ -15,6 +15,18 @@ pub(crate) mod guards;
 
 pub(crate) mod call;
 
+pub(crate) mod records;
+
+mod audit;
+
+mod goals;
+
+mod memories;
+
+mod catalog;
+
+mod declared;
+
 pub(crate) mod inside_call;
 
 mod logs;
@@ -43,6 +55,12 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     guards::router,
     tools::router,
     call::router,
+    records::router,
+    audit::router,
+    goals::router,
+    memories::router,
+    catalog::router,
+    declared::router,
     logs::router,
     why::router,
     settings::router,

@@ -36,10 +36,14 @@ pub(crate) enum Standing {
 }
 
 /// What is known of one tool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fact {
     pub(crate) digest: [u8; 32],
     pub(crate) standing: Standing,
+    /// What the server says of it: the same bytes as in its catalog.
+    definition: Raw,
+    /// What it said when it was approved, where it says something else now and we have seen both.
+    pub(crate) before: Option<Raw>,
     read_only: bool,
     idempotent: bool,
 }
@@ -65,6 +69,7 @@ fn hex(digest: &[u8; 32]) -> String {
 /// A tool and the digest of its definition.
 struct Digested {
     name: Text,
+    definition: Raw,
     tool: Object,
     digest: [u8; 32],
 }
@@ -73,7 +78,7 @@ struct Digested {
 fn digested(tools: &[Raw]) -> Vec<Digested> {
     let one = |definition: &Raw| {
         let tool = Object::of(definition).ok()?;
-        Some(Digested { name: tool.text("name")?, tool, digest: digest(definition) })
+        Some(Digested { name: tool.text("name")?, definition: definition.clone(), tool, digest: digest(definition) })
     };
     tools.iter().filter_map(one).collect()
 }
@@ -96,12 +101,13 @@ impl ApprovedTools {
             Some(_) => Standing::Changed,
             None => Standing::New,
         };
-        let facts = tools.iter().map(|Digested { name, tool, digest }| {
+        let facts = tools.iter().map(|Digested { name, definition, tool, digest }| {
             let hints = tool.object("annotations").unwrap_or_default();
             let hint = |key| hints.get(key).is_some_and(|value| value.as_bytes() == b"true");
             let standing = standing(name, digest);
             let (read_only, idempotent) = (hint("readOnlyHint"), hint("idempotentHint"));
-            (name.clone(), Fact { digest: *digest, standing, read_only, idempotent })
+            let (digest, definition) = (*digest, definition.clone());
+            (name.clone(), Fact { digest, standing, definition, before: None, read_only, idempotent })
         });
         (ToolFacts(facts.collect()), first)
     }
@@ -129,6 +135,16 @@ impl ToolFacts {
         let mut names: Vec<_> = other.map(|(name, fact)| (name.to_string(), fact.standing)).collect();
         names.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         names
+    }
+
+    /// Remembers of tools that are not as they were approved what they said then, as `earlier` knew it.
+    pub(crate) fn remember(&mut self, earlier: &Self) {
+        for (name, fact) in self.0.iter_mut().filter(|(_, fact)| fact.standing == Standing::Changed) {
+            fact.before = earlier.0.get(name).and_then(|earlier| match earlier.standing {
+                Standing::Approved => Some(earlier.definition.clone()),
+                Standing::Changed | Standing::New => earlier.before.clone(),
+            });
+        }
     }
 
     /// Tools of `before` that are defined otherwise now, or not at all.
@@ -174,6 +190,13 @@ mod tests {
         assert_eq!(changed.redefined(&facts), [Text::from("a")]);
         approved.approve("s", "d", &now);
         assert!(approved.review("s", "d", &now).0.unapproved().is_empty());
+        let before = |facts: &ToolFacts| facts.get(&"a".into()).unwrap().before.clone();
+        let mut changed = changed;
+        changed.remember(&facts);
+        assert_eq!(before(&changed), Some(tool("a", "x")));
+        let mut again = changed.clone();
+        again.remember(&changed);
+        assert_eq!(before(&again), Some(tool("a", "x")), "what was approved, not what was said last");
         let (other, first) = approved.review("s", "another entry", &now[..1]);
         assert!(first && other.unapproved().is_empty());
     }

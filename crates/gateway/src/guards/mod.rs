@@ -37,7 +37,7 @@ use arc_swap::ArcSwap;
 use breaker::{Breaker, Leave, Outcome};
 use bulkhead::Bulkhead;
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use protocol::{Call, Delivery, Error, ErrorKind, Reply, Text};
+use protocol::{Call, Delivery, Error, ErrorKind, Raw, Reply, Text};
 use rates::Rates;
 use retry::Budget;
 use std::hash::{BuildHasher as _, RandomState};
@@ -79,6 +79,8 @@ pub struct Unapproved {
     pub tool: String,
     /// Whether it was not there when the others were approved.
     pub new: bool,
+    /// Its definition as it was approved, where this process has seen it.
+    pub before: Option<Raw>,
 }
 
 /// Leave to make one call, and its place.
@@ -235,8 +237,12 @@ impl Guards {
     /// The tools that are not as they were approved, sorted by name.
     #[must_use]
     pub fn unapproved(&self) -> Vec<Unapproved> {
-        let other = self.facts.load().unapproved().into_iter();
-        other.map(|(tool, standing)| Unapproved { tool, new: standing == Standing::New }).collect()
+        let facts = self.facts.load();
+        let one = |(tool, standing): (String, Standing)| {
+            let before = facts.get(&Text::from(tool.as_str())).and_then(|fact| fact.before.clone());
+            Unapproved { tool, new: standing == Standing::New, before }
+        };
+        facts.unapproved().into_iter().map(one).collect()
     }
 
     /// Whether results are kept, and how often the answer was known and was not.

@@ -70,8 +70,9 @@ impl Gateway {
         self.approved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn learn(&self, server: &Arc<Server>, facts: ToolFacts) {
+    fn learn(&self, server: &Arc<Server>, mut facts: ToolFacts) {
         let before = server.guards.facts.load_full();
+        facts.remember(&before);
         let (now, earlier) = (facts.unapproved(), before.unapproved());
         if now != earlier && !now.is_empty() {
             report(server, &now.into_iter().map(|(name, _)| name).collect::<Vec<_>>());

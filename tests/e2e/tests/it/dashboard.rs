@@ -38,7 +38,7 @@ fn start() -> Switchboard {
 
 /// Plays a scenario; gives what it says.
 #[track_caller]
-fn play(peers: &Peers, chromium: &Path, board: &Switchboard, name: &str) -> Value {
+pub(crate) fn play(peers: &Peers, chromium: &Path, board: &Switchboard, name: &str) -> Value {
     let given = json!({
         "address": board.address().to_string(),
         "token": board.token(),

@@ -3,8 +3,6 @@
 
 mod frame;
 
-mod polled;
-
 mod stream;
 
 use self::frame::Frame;
@@ -54,11 +52,7 @@ pub(super) async fn run(client: &Client, told: &Sender<Event>) {
 
 /// Listens until the daemon is gone.
 async fn live(client: &Client, told: &Sender<Event>, was_live: &mut bool) -> Result<Left, Report> {
-    let mut body = match client.stream(EVENTS).await {
-        Ok(body) => body,
-        Err(report) if report.exit == UNKNOWN => return polled::run(client, told, was_live).await,
-        Err(report) => return Err(report),
-    };
+    let mut body = client.stream(EVENTS).await?;
     let mut events = Events::default();
     while let Some(part) = body.frame().await {
         let Ok(part) = part else { break };
@@ -72,9 +66,6 @@ async fn live(client: &Client, told: &Sender<Event>, was_live: &mut bool) -> Res
     }
     Err(Report::failed("the daemon hung up"))
 }
-
-/// Exit code of a path that the daemon does not know.
-const UNKNOWN: u8 = 12;
 
 /// Reads the log of a server, or of all, and tells its lines under `number`.
 pub(super) async fn log(client: &Client, server: Option<&str>, number: u64, told: &Sender<Event>) {

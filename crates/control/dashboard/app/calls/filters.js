@@ -1,7 +1,5 @@
-/**
- * @file Which calls a person wants to see: as a question to `/api/records`, as a link, and for what comes
- * in live. Pure. It deliberately knows nothing of cursors.
- */
+/** @file Which calls a person wants to see: as a question to `/api/records`, as a link, and for what comes
+ * in live. Pure. It deliberately knows nothing of cursors. */
 
 /** What can be filtered by, in the order in which it is shown. */
 export const NAMES = /** @type {const} */ (['server', 'tool', 'principal', 'outcome', 'method', 'q']);

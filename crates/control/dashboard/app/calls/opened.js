@@ -1,7 +1,5 @@
-/**
- * @file One call, opened: what was asked, how it ended, and where its time went. It deliberately shows only
- * what its record holds; arguments and results stand there only if the server's entry records them.
- */
+/** @file One call, opened: what was asked, how it ended, and where its time went. It deliberately shows only
+ * what its record holds; arguments and results stand there only if the server's entry records them. */
 
 import { useGet } from '../api.js';
 import { html } from '../html.js';

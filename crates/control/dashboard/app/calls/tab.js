@@ -1,7 +1,5 @@
-/**
- * @file The tab Calls: what was called, as it happens and as it is stored; one call opened with where its
- * time went. It deliberately shows what the switchboard lets this person see, and guesses nothing.
- */
+/** @file The tab Calls: what was called, as it happens and as it is stored; one call opened with where its
+ * time went. It deliberately shows what the switchboard lets this person see, and guesses nothing. */
 
 import { query as queryOf, get, useGet } from '../api.js';
 import { html, useEffect, useMemo, useState } from '../html.js';

@@ -1,7 +1,5 @@
-/**
- * @file Where in a call its time went: the stages of a record (DESIGN.md section 5) as bars. Pure. It
- * deliberately draws nothing.
- */
+/** @file Where in a call its time went: the stages of a record (DESIGN.md section 5) as bars. Pure. It
+ * deliberately draws nothing. */
 
 /** How narrow a bar may be, in percent: a stage that took no time still is a stage. */
 const NARROW = 0.4;

@@ -1,7 +1,5 @@
-/**
- * @file The board: a column per status, a card per task. A card is moved by its list of statuses, by keys,
- * or by dragging. It deliberately moves nothing before the server has said yes.
- */
+/** @file The board: a column per status, a card per task. A card is moved by its list of statuses, by keys,
+ * or by dragging. It deliberately moves nothing before the server has said yes. */
 
 import { html } from '../html.js';
 import { StatusChoice } from './status_choice.js';

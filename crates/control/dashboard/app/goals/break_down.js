@@ -1,10 +1,9 @@
-/**
- * @file Tasks for a goal, written as lines, with what will be made of them shown beside. It deliberately
- * reads lines only: everything else a task can have is set on the task.
- */
+/** @file Tasks for a goal, written as lines, with what will be made of them shown beside. It deliberately
+ * reads lines only: everything else a task can have is set on the task. */
 
 import { post } from '../api.js';
 import { html, useMemo, useState } from '../html.js';
+import { onceKey } from '../once.js';
 import { plural } from '../ui/format.js';
 import { Act } from '../ui/parts.js';
 import { doing } from '../ui/toasts.js';
@@ -18,7 +17,7 @@ export function BreakDown({ id, open, done }) {
   const { tasks, troubles } = useMemo(() => tasksOf(text), [text]);
   const add = async () => {
     const path = `/api/goals/${encodeURIComponent(id)}/tasks`;
-    const said = await doing(`Added ${plural(tasks.length, 'task')}`, () => post(path, { subtasks: tasks }, { key: crypto.randomUUID() }));
+    const said = await doing(`Added ${plural(tasks.length, 'task')}`, () => post(path, { subtasks: tasks }, { key: onceKey() }));
     if (said === undefined) return;
     setText('');
     done();

@@ -1,7 +1,5 @@
-/**
- * @file One goal, opened: what it is, how far, its tasks as board, graph or list, and the deeds on it. It
- * deliberately refuses nothing itself that the server would decide.
- */
+/** @file One goal, opened: what it is, how far, its tasks as board, graph or list, and the deeds on it. It
+ * deliberately refuses nothing itself that the server would decide. */
 
 import { post, send, useGet } from '../api.js';
 import { html, useState } from '../html.js';

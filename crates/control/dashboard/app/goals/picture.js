@@ -1,7 +1,5 @@
-/**
- * @file The tasks of a goal as a picture: what waits for what, with the critical path. It deliberately
- * decides no order: the server says what depends on what, and what is critical.
- */
+/** @file The tasks of a goal as a picture: what waits for what, with the critical path. It deliberately
+ * decides no order: the server says what depends on what, and what is critical. */
 
 import { useGet } from '../api.js';
 import { html } from '../html.js';

@@ -1,8 +1,6 @@
-/**
- * @file Goals and tasks as values: what may become what, the columns of the board, progress, and tasks
+/** @file Goals and tasks as values: what may become what, the columns of the board, progress, and tasks
  * written as lines. Pure. It deliberately decides nothing that the server `goals` decides; it only spares
- * a person an answer that is known to be no.
- */
+ * a person an answer that is known to be no. */
 
 /** Where a goal can be. */
 export const GOAL_STATUSES = ['planned', 'in_progress', 'completed', 'cancelled'];

@@ -1,6 +1,4 @@
-/**
- * @file The list of what a task can become next. It deliberately changes nothing itself.
- */
+/** @file The list of what a task can become next. It deliberately changes nothing itself. */
 
 import { html } from '../html.js';
 import { choicesFrom, inWords } from './plan.js';

@@ -1,10 +1,9 @@
-/**
- * @file The tab Goals: the goals with their progress, and one of them opened. It deliberately keeps no
- * copy of what the server `goals` decides: after each change it asks again.
- */
+/** @file The tab Goals: the goals with their progress, and one of them opened. It deliberately keeps no
+ * copy of what the server `goals` decides: after each change it asks again. */
 
 import { post, useGet } from '../api.js';
 import { html, useState } from '../html.js';
+import { onceKey } from '../once.js';
 import { go, href, setQuery } from '../route.js';
 import { topics, useLive } from '../store.js';
 import { Act, Choice, Empty, Failure, Loading, Search, StaleNote } from '../ui/parts.js';
@@ -104,7 +103,7 @@ function NewGoal({ done }) {
   const [description, setDescription] = useState('');
   const [priority, setPriority] = useState('medium');
   const create = async () => {
-    const said = await doing('Created the goal', () => post('/api/goals', { description: description.trim(), priority }, { key: crypto.randomUUID() }));
+    const said = await doing('Created the goal', () => post('/api/goals', { description: description.trim(), priority }, { key: onceKey() }));
     if (said) done(said.goal);
   };
   return html`<div class="panel new-goal">

@@ -1,8 +1,6 @@
-/**
- * @file What the cache keeps: keys with the time that is left to them, their values, and how often a
+/** @file What the cache keeps: keys with the time that is left to them, their values, and how often a
  * question was answered from it. It deliberately says nothing of kept results of tools: those are with
- * their servers.
- */
+ * their servers. */
 
 import { post, query as queryOf, send, useGet } from '../api.js';
 import { html, useState } from '../html.js';

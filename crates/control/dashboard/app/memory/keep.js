@@ -1,7 +1,5 @@
-/**
- * @file How long something is kept, as people write and read it, and what a kept value is. Pure. It
- * deliberately asks nothing of any cache.
- */
+/** @file How long something is kept, as people write and read it, and what a kept value is. Pure. It
+ * deliberately asks nothing of any cache. */
 
 /** @type {{[unit: string]: number}} */
 const UNITS = { s: 1, m: 60, min: 60, h: 3600, d: 86_400, w: 604_800 };

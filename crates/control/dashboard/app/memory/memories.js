@@ -1,10 +1,9 @@
-/**
- * @file What is remembered: newest first, or found by words; new ones are written here and old ones
- * deleted. It deliberately shows the memories of this person's own space, as the server gives them.
- */
+/** @file What is remembered: newest first, or found by words; new ones are written here and old ones
+ * deleted. It deliberately shows the memories of this person's own space, as the server gives them. */
 
 import { get, post, query as queryOf, send, useGet } from '../api.js';
 import { html, useEffect, useState } from '../html.js';
+import { onceKey } from '../once.js';
 import { setQuery } from '../route.js';
 import { topics, useLive } from '../store.js';
 import { confirm } from '../ui/dialog.js';
@@ -98,7 +97,7 @@ function NewMemory({ done }) {
   const { seconds, says } = secondsOf(keep);
   const save = async () => {
     const body = { text: text.trim(), tags: tagsOf(tags), ...(seconds ? { ttl: seconds } : {}) };
-    if ((await doing('Remembered', () => post('/api/memory', body, { key: crypto.randomUUID() }))) === undefined) return;
+    if ((await doing('Remembered', () => post('/api/memory', body, { key: onceKey() }))) === undefined) return;
     setText('');
     setTags('');
     done();

@@ -1,7 +1,5 @@
-/**
- * @file The tab Memory and cache: what servers remember, and what is kept for a while. It deliberately
- * shows two things in one place, since people look for both with the same question.
- */
+/** @file The tab Memory and cache: what servers remember, and what is kept for a while. It deliberately
+ * shows two things in one place, since people look for both with the same question. */
 
 import { html } from '../html.js';
 import { go, href } from '../route.js';

@@ -1,7 +1,5 @@
-/**
- * @file Tools whose definitions are not as they were approved: what changed, line by line, and the button
- * that approves it. It deliberately approves all of a server at once, as the command line does.
- */
+/** @file Tools whose definitions are not as they were approved: what changed, line by line, and the button
+ * that approves it. It deliberately approves all of a server at once, as the command line does. */
 
 import { post, useGet } from '../api.js';
 import { html } from '../html.js';

@@ -1,7 +1,5 @@
-/**
- * @file What leaves the page by a person's hand: a text to the clipboard, bytes to a file. It deliberately
- * sends nothing anywhere.
- */
+/** @file What leaves the page by a person's hand: a text to the clipboard, bytes to a file. It deliberately
+ * sends nothing anywhere. */
 
 import { html } from '../html.js';
 import { toast } from '../ui/toasts.js';
@@ -19,7 +17,7 @@ export function Copy({ label, text }) {
       await navigator.clipboard.writeText(text());
       toast('ok', `Copied for ${label}`);
     } catch {
-      toast('bad', 'The browser did not let the page copy', 'it does over https and on this machine: http://127.0.0.1');
+      toast('bad', 'The browser did not let the page copy', 'browsers let pages with https do so, and those of 127.0.0.1');
     }
   };
   return html`<button type="button" class="small" title=${`Copy this call for ${label}`} onClick=${copy}>${label}</button>`;

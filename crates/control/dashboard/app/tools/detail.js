@@ -1,7 +1,5 @@
-/**
- * @file One tool: what it says of itself, a form to run it, its last result, and the call to copy. It
- * deliberately runs only what a person has pressed for; what destroys is asked about first.
- */
+/** @file One tool: what it says of itself, a form to run it, its last result, and the call to copy. It
+ * deliberately runs only what a person has pressed for; what destroys is asked about first. */
 
 import { Problem, post } from '../api.js';
 import { html, useEffect, useMemo, useRef, useState } from '../html.js';
@@ -90,16 +88,22 @@ function Runner({ tool }) {
   const args = useArguments(tool);
   const [checked, setChecked] = useState(false);
   const [run, start, stop] = useRun(tool);
+  const form = useRef(/** @type {any} */ (null));
+  const quick = (/** @type {KeyboardEvent} */ event) => event.key === 'Enter' && (event.ctrlKey || event.metaKey) && form.current?.requestSubmit();
   const { value, troubles } = args.made;
   const submit = async (/** @type {Event} */ event) => {
     event.preventDefault();
     setChecked(true);
-    if (troubles.length > 0) return;
+    if (troubles.length > 0) {
+      // What is wrong is marked in the next frame; whoever types goes on there.
+      requestAnimationFrame(() => form.current?.querySelector('[aria-invalid="true"]')?.focus());
+      return;
+    }
     if (asksFirst(tool) && !(await confirm({ title: `Run ${callName(tool)}?`, text: 'Its server says that it destroys or overwrites things.', action: 'Run it', danger: true }))) return;
     await start(value);
   };
   const running = run?.state === 'running';
-  return html`<form class="panel runner" onSubmit=${submit} noValidate>
+  return html`<form class="panel runner" ref=${form} onSubmit=${submit} onKeyDown=${quick} noValidate>
     <div class="panel-head">
       <h2>Run</h2>
       <div class="choice" role="group" aria-label="How to write the arguments">
@@ -122,7 +126,7 @@ function Runner({ tool }) {
       <${Copies} tool=${tool} args=${value} />
     </div>
     </div>
-    <${Outcome} run=${run} />
+    <${Outcome} run=${run} tool=${tool} />
   </form>`;
 }
 
@@ -161,8 +165,8 @@ function useRun(tool) {
   return [run, start, () => abort.current?.abort()];
 }
 
-/** @param {{run: Run}} props */
-function Outcome({ run }) {
+/** @param {{run: Run, tool: Tool}} props */
+function Outcome({ run, tool }) {
   if (run === null) return null;
   if (run.state === 'running') return html`<p class="outcome" role="status"><span class="spinner"></span> Running …</p>`;
   const took = tookText(run.took * 1000);
@@ -172,7 +176,7 @@ function Outcome({ run }) {
   const failed = run.result?.isError === true;
   return html`<div class="outcome" data-outcome=${failed ? 'tool_error' : 'ok'}>
     <p role="status"><${Tag} text=${failed ? 'the tool failed' : 'done'} tone=${failed ? 'bad' : 'ok'} />
-      <span class="dim"> ${took} · ${bytesText(run.bytes)} · <a href=${href('calls')}>see it in Calls</a></span></p>
+      <span class="dim"> ${took} · ${bytesText(run.bytes)} · <a href=${href('calls', { server: tool.server, tool: tool.own })}>see it in Calls</a></span></p>
     <${Result} result=${run.result} />
   </div>`;
 }

@@ -1,7 +1,5 @@
-/**
- * @file What differs between two definitions, line by line of their JSON with sorted members. It
- * deliberately knows nothing of tools: it compares texts.
- */
+/** @file What differs between two definitions, line by line of their JSON with sorted members. It
+ * deliberately knows nothing of tools: it compares texts. */
 
 /** How many lines one side has at most for a comparison by the longest common part. */
 export const LINES_MAX = 2000;

@@ -1,8 +1,6 @@
-/**
- * @file What a person has written into a form so far, and the arguments that follow from it. Pure: the
+/** @file What a person has written into a form so far, and the arguments that follow from it. Pure: the
  * form shows a draft, changes it, and asks for the arguments and what is wrong with them. It deliberately
- * checks only what a person can mend here; the gateway checks the rest.
- */
+ * checks only what a person can mend here; the gateway checks the rest. */
 
 /** @typedef {import('./schema.js').Field} Field */
 
@@ -184,7 +182,8 @@ function written(field, typed, wrong) {
   // An empty box of what may be left out is left out.
   if (typed === '' && !field.required) return undefined;
   if (typed === '') {
-    wrong('is required (an empty text can be written as JSON)');
+    // Who means an empty text can write it as JSON.
+    wrong('is required');
     return undefined;
   }
   const length = [...typed].length;

@@ -1,7 +1,5 @@
-/**
- * @file Which tools fit what a person types, best first, and what a tool says about itself. Pure. It
- * deliberately ranks by words in the page: what a model would be offered is the search of the gateway.
- */
+/** @file Which tools fit what a person types, best first, and what a tool says about itself. Pure. It
+ * deliberately ranks by words in the page: what a model would be offered is the search of the gateway. */
 
 /**
  * A tool as `GET /api/tools` says it.

@@ -1,7 +1,5 @@
-/**
- * @file A form for the arguments of a tool: fields from its schema, or the JSON itself. It deliberately
- * runs nothing: whoever shows it is told what has been written.
- */
+/** @file A form for the arguments of a tool: fields from its schema, or the JSON itself. It deliberately
+ * runs nothing: whoever shows it is told what has been written. */
 
 import { html, useId } from '../html.js';
 import { begun, empty } from './draft.js';
@@ -23,7 +21,7 @@ import { begun, empty } from './draft.js';
 /** Kinds of fields in words. */
 const KINDS = new Map([['json', 'JSON'], ['enum', 'one of'], ['const', 'fixed'], ['map', 'names and values'], ['array', 'list'], ['choice', 'one of']]);
 /** What stands in an empty field of a format. */
-const EXAMPLES = new Map([['date-time', '2026-11-21T09:30:00Z'], ['uri', 'https://'], ['email', 'name@example.org']]);
+const EXAMPLES = new Map([['date-time', '2026-11-21T09:30:00Z'], ['uri', 'a whole address, with its scheme'], ['email', 'name@example.org']]);
 /** Names of texts that are rarely one line. */
 const LONG = /text|body|content|message|prompt|code|script|sql|markdown|description|graph/i;
 

@@ -1,7 +1,5 @@
-/**
- * @file JSON as a tree that opens, level by level. Large values stay quick: what is closed is not drawn.
- * It deliberately shows texts as texts, whatever stands in them.
- */
+/** @file JSON as a tree that opens, level by level. Large values stay quick: what is closed is not drawn.
+ * It deliberately shows texts as texts, whatever stands in them. */
 
 import { html, useState } from '../html.js';
 

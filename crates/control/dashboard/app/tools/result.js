@@ -1,7 +1,5 @@
-/**
- * @file A result of a tool as parts that can be shown: text, JSON, images, sound, links. What came from a
- * server is data here: no part is ever read as HTML, and no address is followed by itself.
- */
+/** @file A result of a tool as parts that can be shown: text, JSON, images, sound, links. What came from a
+ * server is data here: no part is ever read as HTML, and no address is followed by itself. */
 
 /** The largest image that is shown at once, in characters of base64 (about 6 MB). */
 export const IMAGE_CHARS_MAX = 8_000_000;

@@ -1,8 +1,6 @@
-/**
- * @file A tool's JSON Schema (2020-12, with what older drafts wrote differently) as a tree of fields that
+/** @file A tool's JSON Schema (2020-12, with what older drafts wrote differently) as a tree of fields that
  * a form can show. It deliberately does not decide whether arguments are valid: the gateway does, with the
- * whole schema. What a form cannot show well becomes a field of raw JSON.
- */
+ * whole schema. What a form cannot show well becomes a field of raw JSON. */
 
 /** How deep fields may lie in one another; below that a field is raw JSON. */
 export const DEPTH_MAX = 8;

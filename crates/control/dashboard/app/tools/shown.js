@@ -1,7 +1,5 @@
-/**
- * @file A result of a tool on the page: its parts one below the other. It deliberately loads nothing from
- * anywhere: images stand in the result, files are made when somebody saves them.
- */
+/** @file A result of a tool on the page: its parts one below the other. It deliberately loads nothing from
+ * anywhere: images stand in the result, files are made when somebody saves them. */
 
 import { html, useState } from '../html.js';
 import { bytes as bytesText } from '../ui/format.js';

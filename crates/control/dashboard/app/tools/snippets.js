@@ -1,8 +1,6 @@
-/**
- * @file A call of a tool as text to paste elsewhere: for a shell with curl, for our command line, for
+/** @file A call of a tool as text to paste elsewhere: for a shell with curl, for our command line, for
  * Python. Every argument is data in it, whatever it holds. It deliberately never holds the token: a
- * snippet ends up in chats and histories.
- */
+ * snippet ends up in chats and histories. */
 
 /**
  * @typedef {object} Call

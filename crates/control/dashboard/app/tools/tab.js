@@ -1,7 +1,5 @@
-/**
- * @file The tab Tools: every tool of every server, found by words, with its definition, its price in
- * tokens and a form to run it. It deliberately keeps no state but what the address says.
- */
+/** @file The tab Tools: every tool of every server, found by words, with its definition, its price in
+ * tokens and a form to run it. It deliberately keeps no state but what the address says. */
 
 import { useGet } from '../api.js';
 import { html, useMemo, useState } from '../html.js';

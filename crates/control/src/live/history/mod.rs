@@ -124,7 +124,7 @@ impl History {
             }
         }
         for record in &records[records.len().saturating_sub(RECENT_MAX)..] {
-            recent.push_back(Record { arguments: None, result: None, ..record.clone() });
+            recent.push_back(record.outline());
             if recent.len() > RECENT_MAX {
                 recent.pop_front();
             }
