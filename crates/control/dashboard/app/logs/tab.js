@@ -31,7 +31,7 @@ export function Tab({ query }) {
   const rows = selected(all, { server, level, fits: search.fits, after });
   const waiting = held ? (live?.length ?? 0) - held.length : 0;
   return html`<div class="page-head"><h1>Logs</h1><${StaleNote} /></div>
-    <div class="row filters">
+    <div class="row above">
       <${Search} label="Search, or /pattern/" value=${text} onInput=${setText} />
       <select aria-label="Server" value=${server} onChange=${(/** @type {any} */ event) => setQuery({ server: event.currentTarget.value })}>
         <option value="">all servers</option>
