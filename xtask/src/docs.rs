@@ -20,6 +20,7 @@ const PAGES: &[(&str, &str)] = &[
     ("env", "docs/environment.md"),
     ("errors", "docs/errors.md"),
     ("limits", "docs/limits.md"),
+    ("metrics", "docs/metrics.md"),
     (SERVERS, "docs/servers.md"),
 ];
 

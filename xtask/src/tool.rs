@@ -131,6 +131,8 @@ const NEEDS: &[Need] = &[
         packages: &["postgresql"],
     },
     Need { probe: &["redis-server", "--version"], packages: &["redis-server"] },
+    // What Prometheus itself says of our metrics and alert rules.
+    Need { probe: &["promtool", "--version"], packages: &["prometheus"] },
     Need { probe: &["setpriv", "--version"], packages: &["util-linux"] },
     Need { probe: &["strace", "--version"], packages: &["strace"] },
 ];

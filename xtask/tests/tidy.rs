@@ -34,3 +34,7 @@ mod keys;
 #[cfg(test)]
 #[path = "tidy/effects.rs"]
 mod effects;
+
+#[cfg(test)]
+#[path = "tidy/dashboard.rs"]
+mod dashboard;

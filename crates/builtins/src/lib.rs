@@ -18,7 +18,6 @@ pub mod web;
 pub mod beneath;
 mod blocking;
 mod moment;
-mod person;
 mod programs;
 mod progress;
 mod spawner;

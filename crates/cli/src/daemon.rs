@@ -384,9 +384,11 @@ fn listeners(
         logs: engine.logs.clone(),
         found,
         refused,
+        figures: engine.figures.clone(),
         deeds: engine.auditor.deeds(),
         store: engine.state.shared.clone(),
         cache,
+        history: engine.history.clone(),
         shutdown: shutdown.clone(),
     };
     let control = Control::new(parts);

@@ -5,6 +5,8 @@
 //! A store that fails loses records, which are counted; it never holds up a call.
 
 use config::Records as Keeping;
+use control::HistoryKeeper;
+use control::metrics::Figures;
 use gateway::Gateway;
 use gateway::record::{Record, Stretch};
 use protocol::Raw;
@@ -94,10 +96,19 @@ struct Gathered {
     since: Instant,
 }
 
+/// What counts the calls of each batch on its way.
+pub(crate) struct Counted {
+    /// For charts.
+    pub(crate) history: HistoryKeeper,
+    /// For metrics.
+    pub(crate) figures: Arc<Figures>,
+}
+
 /// What is in the store, and what is to be.
 struct Pages {
     gateway: Arc<Gateway>,
     store: Store,
+    counted: Counted,
     gathered: Option<Gathered>,
     /// As far as is known here.
     kept: Option<Kept>,
@@ -125,16 +136,18 @@ impl RecordWriter {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(gateway: Arc<Gateway>, store: Store, runtime: Handle) -> io::Result<Self> {
+    pub(crate) fn start(gateway: Arc<Gateway>, store: Store, counted: Counted, runtime: Handle) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
-        let mut pages = Pages::new(gateway, store);
+        let mut pages = Pages::new(gateway, store, counted);
         let thread = std::thread::Builder::new().name("records".to_owned()).spawn(move || {
             runtime.block_on(async {
                 pages.retain().await;
+                pages.history.restore().await;
                 while pages.turn(&ended).await {}
                 pages.add(&pages.gateway.records.take_now()).await;
                 pages.write().await;
+                pages.history.finish().await;
             });
         })?;
         Ok(Self { end, thread })
@@ -174,10 +187,11 @@ fn page_bytes_max(bytes_max: usize) -> usize {
 // === impl Pages ===
 
 impl Pages {
-    fn new(gateway: Arc<Gateway>, store: Store) -> Self {
+    fn new(gateway: Arc<Gateway>, store: Store, counted: Counted) -> Self {
         let now = Instant::now();
         let (retained, retain_after) = (now, now);
-        Self { gateway, store, gathered: None, kept: None, uncounted: 0, retained, retain_after, failing: false }
+        let (gathered, kept, uncounted, failing) = (None, None, 0, false);
+        Self { gateway, store, counted, gathered, kept, uncounted, retained, retain_after, failing }
     }
 
     /// Waits for something to do and does it; says whether there is a next turn.
@@ -193,6 +207,9 @@ impl Pages {
         if self.is_too_much() || self.expiry().is_some_and(|expiry| expiry <= Instant::now()) {
             self.retain().await;
         }
+        if self.history.due() <= Instant::now() {
+            self.history.turn().await;
+        }
         true
     }
 
@@ -203,7 +220,7 @@ impl Pages {
             records.take().await
         };
         let gathered = self.gathered.as_ref().map(|gathered| gathered.since + GATHER);
-        let due = [gathered, self.expiry()].into_iter().flatten().min();
+        let due = [gathered, self.expiry(), Some(self.history.due())].into_iter().flatten().min();
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -218,6 +235,8 @@ impl Pages {
     }
 
     async fn add(&mut self, batch: &[Record]) {
+        self.counted.history.observe(batch);
+        self.counted.figures.add(batch);
         for record in batch {
             let at_ms = milliseconds(record.at);
             let gathered = self.gathered.get_or_insert_with(|| Gathered {

@@ -26,6 +26,7 @@ enum Page {
     Errors,
     Config,
     Limits,
+    Metrics,
     Env,
     Schema,
     Servers,
@@ -45,6 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
         Page::Errors => errors(),
         Page::Config => configuration(),
         Page::Limits => limits(),
+        Page::Metrics => metrics(),
         Page::Env => environment(),
         Page::Servers => servers(context)?,
         Page::Schema => serde_json::to_string_pretty(&config::json_schema()).unwrap_or_default() + "\n",
@@ -64,6 +66,20 @@ fn cli() -> String {
     for (code, meaning) in Kind::EXIT_CODES {
         // Writing to a string cannot fail; so in the whole file.
         let _ = writeln!(page, "| {code} | {meaning} |");
+    }
+    page
+}
+
+/// What `/metrics` tells.
+fn metrics() -> String {
+    let mut page = format!(
+        "# Metrics\n\n{GENERATED}\n`GET /metrics` answers in OpenMetrics 1.0 or, unless that is asked for, in the text format of \
+         Prometheus. A dashboard\nfor Grafana is in [grafana.json](grafana.json), alert rules are in [alerts.yml](alerts.yml).\n\n\
+         | name | type | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for metric in control::metrics::METRICS {
+        let labels = metric.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(page, "| `{}` | {} | {labels} | {} |", metric.name, metric.kind.as_str(), metric.what);
     }
     page
 }

@@ -97,6 +97,7 @@ limits! {
     parked_calls_max: count = 1024, 1, 1_000_000, "How many calls to legacy servers wait for the answer of a person at once.";
     parked_calls_per_principal_max: count = 256, 1, 1_000_000, "How many of them one principal has.";
     listens_max: count = 256, 1, 65_536, "How many subscription streams are open at once; what a session of a legacy client hears is not counted.";
+    live_clients_max: count = 512, 1, 65_536, "How many readers of live events, such as dashboards, there are at once.";
     probes_max: count = 5, 1, 1000, "How many checks of the health of servers run at once.";
     log_file_bytes_max: bytes = 10_000_000, 64 * KIB, 1024 * MIB, "The size at which a log file is rotated.";
     log_files_max: count = 5, 1, 100, "How many log files are kept of a server.";

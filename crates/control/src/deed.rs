@@ -35,6 +35,8 @@ pub enum Act {
     Reconfigured,
     /// State was replaced by that of a backup.
     Restored,
+    /// The log of a server was emptied.
+    LogCleared,
 }
 
 /// Somebody did something.
@@ -73,6 +75,7 @@ impl Act {
             Self::Disabled => "disabled",
             Self::Reconfigured => "reconfigured",
             Self::Restored => "restored",
+            Self::LogCleared => "log_cleared",
         }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! It is served on the daemon's unix socket, mode 0600, where whoever can open it is the person who
 //! runs the daemon, known as `local`; and over HTTP behind a door of its own. It deliberately has no
-//! route that carries a command line, an environment or a path to execute, and it never reads or
-//! writes a file.
+//! route that carries a command line, an environment or a path to execute. It writes no file, and reads
+//! none but the logs of servers, which their owner opens.
 
 pub mod said;
 
@@ -38,16 +38,23 @@ mod why;
 mod inside;
 pub use inside::Inside;
 
+mod live;
+pub use live::{History, HistoryKeeper};
+
 mod routes;
 pub use routes::dashboard;
+
+pub mod metrics;
 
 mod document;
 pub use document::openapi_json;
 
+mod predecessors;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::any;
+use axum::routing::{any, get};
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
@@ -55,7 +62,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use store::cache::Cache;
-use supervisor::LogWriter;
+use supervisor::{HostMeter, LogWriter};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -100,12 +107,16 @@ pub struct Parts {
     pub found: watch::Receiver<Vec<said::Found>>,
     /// What is wrong with the configuration that was read last, while another is in force.
     pub refused: watch::Receiver<Option<String>>,
+    /// What is counted of calls, for `/metrics`.
+    pub figures: Arc<metrics::Figures>,
     /// What people did is told here.
     pub deeds: Deeds,
     /// What lasts: records of calls, the audit.
     pub store: Store,
     /// The cache of the servers inside.
     pub cache: Cache,
+    /// What happened, for charts.
+    pub history: Arc<History>,
     /// Ends streams and the server.
     pub shutdown: CancellationToken,
 }
@@ -116,13 +127,17 @@ pub struct Control {
     pub(crate) parts: Arc<Parts>,
     /// Requests with an `Idempotency-Key` that are being answered.
     pub(crate) keys: Arc<once::Keys>,
+    pub(crate) live: live::Live,
+    /// What the machine has in use.
+    pub(crate) host: Arc<HostMeter>,
 }
 
 impl Control {
-    /// All routes will stand on `parts`.
+    /// All routes will stand on `parts`. Must be called inside a runtime.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), keys: Arc::default() }
+        let parts = Arc::new(parts);
+        Self { live: live::Live::start(&parts), parts, keys: Arc::default(), host: Arc::default() }
     }
 }
 
@@ -131,6 +146,7 @@ fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     let (router, _) = routes::router().split_for_parts();
     router
+        .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
         .layer(from_fn(etag::etag))

@@ -1,5 +1,6 @@
-//! Which lines of a log are shown: how bad they look, and which text they hold. Servers write their
-//! logs as they like, so the level is guessed from the words of a line; nothing here reads a log.
+//! Which lines of a log are shown: how bad they are, and which text they hold. A line that says its level
+//! has that one; of others it is guessed from their words, since servers write their logs as they like.
+//! Nothing here reads a log.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,6 +31,11 @@ const WORDS: &[(LogLevel, &[&str])] = &[
     (LogLevel::Trace, &["trace"]),
 ];
 
+/// Members of a line of JSON, and keys of `key=value`, that hold its level.
+const KEYS: [&str; 5] = ["level", "severity", "levelname", "lvl", "log_level"];
+/// Words at the beginning of a line among which its level may stand: behind a date, a time and a name.
+const FIRST_WORDS: usize = 4;
+
 /// What a line must be like to be shown. The default shows everything.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter {
@@ -55,9 +61,62 @@ impl LogLevel {
         }
     }
 
-    /// The level that a line seems to have.
+    /// The level that a line has, or seems to have.
     #[must_use]
     pub fn of(line: &str) -> Self {
+        Self::stated(line).unwrap_or_else(|| Self::guessed(line))
+    }
+
+    /// The level that a line says it has: as a member of JSON, as `level=…`, or as a word of its own near
+    /// its beginning, in brackets, in capitals or before a colon.
+    fn stated(line: &str) -> Option<Self> {
+        if line.starts_with('{') {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            let stated = KEYS.iter().find_map(|key| line.get(key))?;
+            return match stated.as_f64() {
+                Some(number) => Some(Self::of_number(number)),
+                None => Self::named(stated.as_str()?),
+            };
+        }
+        let words = || line.split_whitespace();
+        let of_key = |word: &str| {
+            let (key, value) = word.split_once('=')?;
+            KEYS.contains(&key).then(|| Self::named(value.trim_matches('"')))?
+        };
+        words().find_map(of_key).or_else(|| {
+            words().take(FIRST_WORDS).find_map(|word| {
+                let bare = word.trim_matches(|character: char| "[](){}<>|:,".contains(character));
+                let capitals = bare.len() > 2 && bare.chars().all(char::is_uppercase);
+                if capitals || bare.len() < word.len() { Self::named(bare) } else { None }
+            })
+        })
+    }
+
+    /// The numbers of pino and bunyan.
+    fn of_number(number: f64) -> Self {
+        match number {
+            ..20.0 => Self::Trace,
+            ..30.0 => Self::Debug,
+            ..40.0 => Self::Info,
+            ..50.0 => Self::Warn,
+            _ => Self::Error,
+        }
+    }
+
+    /// The level of a word that loggers use.
+    fn named(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "trace" => Self::Trace,
+            "debug" => Self::Debug,
+            "info" | "information" | "notice" => Self::Info,
+            "warn" | "warning" => Self::Warn,
+            "error" | "err" | "fatal" | "critical" | "panic" | "alert" | "emergency" => Self::Error,
+            _ => return None,
+        })
+    }
+
+    /// The level that the words of a line look like.
+    fn guessed(line: &str) -> Self {
         let words = || line.split(|character: char| !character.is_alphanumeric() && character != '_');
         let names = |known: &[&str]| words().any(|word| known.iter().any(|known| word.eq_ignore_ascii_case(known)));
         WORDS.iter().find(|(_, known)| names(known)).map_or(Self::Info, |(level, _)| *level)
@@ -93,11 +152,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_is_guessed_from_whole_words() {
+    fn a_line_that_says_its_level_has_that_one() {
+        let lines = [
+            ("{\"level\":\"info\",\"msg\":\"no error\"}", LogLevel::Info),
+            ("{\"level\":50,\"msg\":\"x\"}", LogLevel::Error),
+            ("{\"severity\":\"WARNING\"}", LogLevel::Warn),
+            ("time=1 level=debug msg=\"it failed\"", LogLevel::Debug),
+            ("2026-01-01 12:00:00 INFO 0 errors, nothing failed", LogLevel::Info),
+            ("[debug] terror is no error word here", LogLevel::Debug),
+            ("INFO:     Uvicorn running; error handlers on", LogLevel::Info),
+            ("it said INFO and failed", LogLevel::Info),
+            ("{\"msg\":\"failed\"}", LogLevel::Error),
+            ("{ no JSON, failed", LogLevel::Error),
+            ("info and error", LogLevel::Error),
+        ];
+        for (line, level) in lines {
+            assert_eq!(LogLevel::of(line), level, "{line}");
+        }
+    }
+
+    #[test]
+    fn else_the_level_is_guessed_from_whole_words() {
         let lines = [
             ("2026-01-01 ERROR cannot open", LogLevel::Error),
             ("{\"level\":\"warn\",\"msg\":\"slow\"}", LogLevel::Warn),
-            ("[debug] terror is no error word here", LogLevel::Error),
             ("terrors and warnings", LogLevel::Info),
             ("crash_loop: ended 6 times", LogLevel::Error),
             ("TRACE x", LogLevel::Trace),

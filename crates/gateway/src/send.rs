@@ -77,7 +77,7 @@ impl Gateway {
         let resource = Resource { server: &server.name, own: &own, rules: &server.rules };
         policy::authorize(&call.context.principal, action, resource)?;
         server.guards.admit(&server.name, &call, action, &own)?;
-        let kept = action == Action::CallTool && server.guards.keeps(&own);
+        let kept = action == Action::CallTool && call.context.manner.kept && server.guards.keeps(&own);
         let era = server.catalog().era.map_or("-", protocol::Era::as_str);
         record.routed(&server.name, own, era);
         if server.entry.record_arguments {
@@ -114,7 +114,9 @@ impl Gateway {
                 again => {
                     let first = guarded!(self, server, call, asks, record);
                     match (first, again) {
-                        ((Err(error), _), Some(again)) if Failure::of(&error) != Failure::Final => {
+                        ((Err(error), _), Some(again))
+                            if context.manner.again && Failure::of(&error) != Failure::Final =>
+                        {
                             Box::pin(self.again(&mut server, again, error, record)).await
                         }
                         (first, _) => first,

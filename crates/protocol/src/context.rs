@@ -30,8 +30,19 @@ pub struct CallContext {
     /// Names the legacy session or conversation that the call came in on, for servers that keep
     /// state for each; modern requests over HTTP have none.
     pub session: Option<Arc<str>>,
+    /// How the caller wants it done.
+    pub manner: Manner,
     /// How it came in.
     pub came: Came,
+}
+
+/// How a call is made, as far as its caller may choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// It may be sent again, or to another server, where that is safe.
+    pub again: bool,
+    /// It may be answered with a result that is kept.
+    pub kept: bool,
 }
 
 /// How a call came in, for its record and its trace.
@@ -128,6 +139,7 @@ impl CallContext {
             notifier: Notifier::none(),
             param_headers: None,
             session: None,
+            manner: Manner::default(),
             came: Came::default(),
         }
     }
@@ -136,6 +148,15 @@ impl CallContext {
     #[must_use]
     pub fn era(&self) -> Era {
         self.client.version.era()
+    }
+}
+
+// === impl Manner ===
+
+impl Default for Manner {
+    /// Whatever the server's entry allows.
+    fn default() -> Self {
+        Self { again: true, kept: true }
     }
 }
 
@@ -153,7 +174,19 @@ impl Came {
 
 // === impl Principal ===
 
+/// Names of the person at this machine: over the daemon's own socket and `serve`, over loopback
+/// without a token, and with the one token of the listener.
+const DOORS: [&str; 3] = ["local", "anonymous-loopback", "token"];
+
 impl Principal {
+    /// Whose keys and memories the principal called `name` has. There is one person at a machine until
+    /// people sign in: what one of their clients was told, the others shall know, whichever door they
+    /// came in by.
+    #[must_use]
+    pub fn person(name: &str) -> &str {
+        if DOORS.contains(&name) { DOORS[0] } else { name }
+    }
+
     /// The principal called `name`.
     #[must_use]
     pub fn new(name: &str) -> Self {
@@ -425,6 +458,12 @@ mod tests {
         );
         assert!(notifier.send(Notification::new("notifications/tools/list_changed", None)));
         assert!(notifier.take().is_some(), "what was read before does not stand for what happens later");
+    }
+
+    #[test]
+    fn every_door_leads_to_one_person_and_others_are_others() {
+        assert_eq!(["local", "anonymous-loopback", "token"].map(Principal::person), ["local"; 3]);
+        assert_eq!(Principal::person("bob"), "bob");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod descriptors;
 pub mod guard;
+mod host;
 mod limits;
 mod log_file;
 pub mod port_holder;
@@ -18,6 +19,7 @@ mod usage;
 
 pub use descriptors::raise_descriptor_limit;
 pub use guard::{MARKER_VARIABLE, SpawnFailure};
+pub use host::{HostMeter, HostUsage};
 pub use limits::{ProcessLimits, not_enforceable};
 pub use log_file::{LogWriter, LogWriterLimits, read_tail, rotate};
 pub use restart::{Decision, Ending, Jitter, RestartMode, RestartPolicy, Restarts};

@@ -43,6 +43,7 @@ pub(crate) type LogFileId = Arc<Path>;
 enum Message {
     Line(LogFileId, Arc<Line>),
     Flush(SyncSender<()>),
+    Clear(LogFileId, SyncSender<io::Result<()>>),
 }
 
 /// The thread that writes log files. Clones share it; it ends when the last one is dropped.
@@ -50,6 +51,7 @@ enum Message {
 pub struct LogWriter {
     queue: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
+    files_max: u32,
 }
 
 impl LogWriter {
@@ -63,7 +65,7 @@ impl LogWriter {
         std::thread::Builder::new()
             .name("server-logs".into())
             .spawn(move || Files { limits, open: HashMap::new(), failing: false }.run(&messages))?;
-        Ok(LogWriter { queue, dropped: Arc::default() })
+        Ok(LogWriter { queue, dropped: Arc::default(), files_max: limits.files_max })
     }
 
     /// Lines that were dropped because the disk was too slow.
@@ -78,6 +80,20 @@ impl LogWriter {
             // An error means that the thread has ended, with everything written.
             let _ = flushed.recv();
         }
+    }
+
+    /// Removes a file and those that it was rotated into, after what is queued. Blocks until it is done.
+    pub(crate) fn clear(&self, file: &LogFileId) -> io::Result<()> {
+        let (done, cleared) = sync_channel(1);
+        let ended = || io::Error::other("the thread that writes logs has ended");
+        self.queue.send(Message::Clear(Arc::clone(file), done)).map_err(|_| ended())?;
+        cleared.recv().map_err(|_| ended())?
+    }
+
+    /// A file and those that it was rotated into, the oldest first.
+    pub(crate) fn files(&self, file: &Path) -> io::Result<Vec<File>> {
+        let opened = (0..self.files_max).rev().map(|number| File::open(numbered(file, number)));
+        opened.filter(|file| !is_missing(file)).collect()
     }
 
     pub(crate) fn write(&self, file: &LogFileId, line: Arc<Line>) {
@@ -134,6 +150,10 @@ impl Files {
                 match message {
                     Message::Line(path, line) => self.write(&path, &line),
                     Message::Flush(done) => flushes.push(done),
+                    Message::Clear(path, done) => {
+                        // Who asked may have left.
+                        let _ = done.send(self.clear(&path));
+                    }
                 }
                 next = messages.try_recv().ok();
             }
@@ -149,6 +169,13 @@ impl Files {
         let text = format!("{line}\n");
         let written = self.try_write(path, text.as_bytes());
         self.note(path, written);
+    }
+
+    fn clear(&mut self, path: &LogFileId) -> io::Result<()> {
+        // What waits to be written is not wanted any more either.
+        self.open.remove(path);
+        let removed = (0..self.limits.files_max).map(|number| std::fs::remove_file(numbered(path, number)));
+        removed.filter(|removed| !is_missing(removed)).collect()
     }
 
     fn flush(&mut self) {
@@ -223,14 +250,7 @@ impl OpenFile {
 ///
 /// What the system says to a rename.
 pub fn rotate(path: &Path, files_max: u32) -> io::Result<()> {
-    let name = |number: u32| -> PathBuf {
-        if number == 0 {
-            return path.to_owned();
-        }
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{number}"));
-        name.into()
-    };
+    let name = |number: u32| numbered(path, number);
     let oldest = files_max.saturating_sub(1);
     if oldest == 0 {
         return std::fs::remove_file(path);
@@ -242,6 +262,20 @@ pub fn rotate(path: &Path, files_max: u32) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// `a.log`, `a.log.1`, and so on.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    if number == 0 {
+        return path.to_owned();
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+fn is_missing<T>(done: &io::Result<T>) -> bool {
+    done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]
@@ -278,6 +312,31 @@ mod tests {
         assert!(tail[0].ends_with("Z stderr line 198"), "{tail:?}");
         assert!(tail[1].ends_with("Z stderr line 199"), "{tail:?}");
         assert!(read_tail(&folder.path().join("none"), 2).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_cleared_is_gone_and_what_comes_after_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let writer = LogWriter::start(LogWriterLimits { file_bytes_max: 200, files_max: 3 }).unwrap();
+        let log = ServerLog::in_file(&writer, path.clone());
+        (0..20).for_each(|number| log.push(Stream::Stderr, format!("line {number}").as_bytes()));
+        let text = |log: &ServerLog| {
+            let mut text = String::new();
+            for mut file in log.files().unwrap() {
+                file.read_to_string(&mut text).unwrap();
+            }
+            text
+        };
+        let before = text(&log);
+        assert!(before.find("line 18").unwrap() < before.find("line 19").unwrap(), "{before}");
+        assert_eq!(log.files().unwrap().len(), 3);
+        assert_eq!(log.clear().unwrap(), 20);
+        assert!(log.tail(1).is_empty() && log.files().unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        log.remark("after");
+        assert!(text(&log).ends_with(" switchboard after\n"));
+        assert_eq!((log.path(), log.clear().unwrap(), log.clear().unwrap()), (Some(&*path), 1, 0));
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 use std::collections::VecDeque;
 use std::fmt::{self, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -171,6 +173,41 @@ impl ServerLog {
         // `push` holds this lock too, over both steps.
         let ring = self.ring();
         (ring.tail(lines), self.subscribe())
+    }
+
+    /// The file that its lines go to, if any.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.file.as_ref().map(|(_, file)| &**file)
+    }
+
+    /// Forgets every line, in memory and on disk; says how many there were in memory. A line that comes in
+    /// this moment may be kept in memory only. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be removed.
+    pub fn clear(&self) -> io::Result<usize> {
+        let lines = std::mem::take(&mut *self.ring()).lines.len();
+        match &self.inner.file {
+            Some((writer, file)) => writer.clear(file).map(|()| lines),
+            None => Ok(lines),
+        }
+    }
+
+    /// Its files as they are now, the oldest first, with everything that was said so far. Blocks for as
+    /// long as the disk takes.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be opened.
+    pub fn files(&self) -> io::Result<Vec<File>> {
+        match &self.inner.file {
+            Some((writer, file)) => {
+                writer.flush();
+                writer.files(file)
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Lines on stdout that were not of the protocol, since the start.

@@ -75,6 +75,11 @@ impl Peers {
         self.root.join("node_modules").join(name).join("dist/index.js")
     }
 
+    /// A program that an npm package brings.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.root.join("node_modules/.bin").join(name)
+    }
+
     /// Node 22, which the conformance suite and the Inspector need.
     pub fn node22(&self) -> PathBuf {
         self.root.join("node_modules/.bin/node")

@@ -4,22 +4,15 @@
 
 mod answers;
 mod arguments;
-mod json;
 mod tools;
 
-use crate::person;
 use protocol::tools::{Effect, Tool};
-use protocol::{CallContext, ToolServer};
+use protocol::{CallContext, Principal, ToolServer};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::future::Future;
 use std::sync::Arc;
 use store::cache::{Cache, Namespace};
-
-/// Where the keys of a principal are.
-const AREA: &str = "cache";
-/// Where the keys are that all principals share.
-const SHARED_AREA: &str = "cache-shared";
 
 /// What an entry may say in `options`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -42,8 +35,8 @@ impl Desk {
     /// The keys of whoever calls.
     fn names(&self, context: &CallContext) -> Namespace {
         match self.shared {
-            true => Namespace::new(SHARED_AREA, "all"),
-            false => Namespace::new(AREA, person::of(context.principal.as_str())),
+            true => Namespace::shared(),
+            false => Namespace::of(Principal::person(context.principal.as_str())),
         }
     }
 }

@@ -5,14 +5,14 @@ use super::answers::{
     Decreased, Deleted, Exists, Expires, Flushed, Found, Increased, Info, Kept, KeptMany, Keys, Keyspace, Left, Pong,
     Step,
 };
-use super::{Desk, arguments, json};
+use super::{Desk, arguments};
 use bytes::Bytes;
 use protocol::CallContext;
 use protocol::tools::{Failure, FailureKind};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
-use store::cache::{Backend, CacheError, FOUND_MAX, TTL_MAX, Ttl};
+use store::cache::{Backend, CacheError, FOUND_MAX, TTL_MAX, Ttl, json};
 
 type Answer<T> = Result<T, Failure>;
 

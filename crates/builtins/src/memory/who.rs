@@ -3,9 +3,8 @@
 //!
 //! It deliberately knows no rules of the gateway: who may not use the server does not get here.
 
-use crate::person;
-use protocol::CallContext;
 use protocol::tools::{Failure, FailureKind};
+use protocol::{CallContext, Principal};
 
 /// The longest name of a shared space, in bytes.
 pub(crate) const NAMESPACE_BYTES_MAX: usize = 64;
@@ -35,7 +34,7 @@ impl Who {
 
     /// The caller's own space.
     pub(crate) fn own(&self) -> SpaceName {
-        SpaceName(format!("~{}", person::of(&self.principal)))
+        SpaceName(format!("~{}", Principal::person(&self.principal)))
     }
 
     /// The space that a call is about: the shared one that it names, else the caller's own.

@@ -7,11 +7,13 @@ use super::result_cache;
 use crate::audit::Auditor;
 use crate::data_folder::DataFolder;
 use crate::programs::Programs;
-use crate::records::RecordWriter;
+use crate::records::{Counted, RecordWriter};
 use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
 use config::{Config, Environment};
+use control::metrics::Figures;
+use control::{History, HistoryKeeper};
 use gateway::server::Desired;
 use gateway::{Gateway, Parts};
 use std::sync::Arc;
@@ -27,6 +29,10 @@ pub(crate) struct Engine {
     pub(crate) data: DataFolder,
     pub(crate) state: State,
     pub(crate) auditor: Auditor,
+    /// What is counted of calls, for charts.
+    pub(crate) history: Arc<History>,
+    /// The same, for metrics.
+    pub(crate) figures: Arc<Figures>,
     guard: LazyGuard,
     records: RecordWriter,
     /// Writes what is learnt of servers, and what people want of them.
@@ -78,10 +84,13 @@ impl Engine {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
         inside.attach(&gateway);
-        let records = RecordWriter::start(gateway.clone(), state.shared.clone(), Handle::current()).map_err(failed)?;
+        let (history, figures) = (History::new(state.local.clone()), Arc::<Figures>::default());
+        let counted = Counted { history: HistoryKeeper::new(history.clone()), figures: figures.clone() };
+        let records = RecordWriter::start(gateway.clone(), state.shared.clone(), counted, Handle::current());
+        let records = records.map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
-        Ok(Self { gateway, logs, data, state, auditor, guard, records, keeper, ended })
+        Ok(Self { gateway, logs, data, state, auditor, history, figures, guard, records, keeper, ended })
     }
 
     /// Ends every server and writes what must last.

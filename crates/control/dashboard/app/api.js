@@ -1,7 +1,10 @@
 /** @file REST: requests with the token, and failures as what happened and what to do next. It keeps
  * nothing; what changes by itself comes through `live.js`. */
-import { useCallback, useEffect, useState } from './html.js';
+import { signal, useCallback, useEffect, useState } from './html.js';
 import { token, tokenRefused } from './token.js';
+
+/** Rises when the connection comes back: what was asked for before may not be true any more. */
+export const comeback = signal(0);
 
 /** A failure with a next step. */
 export class Problem extends Error {
@@ -96,23 +99,24 @@ export function query(pairs) {
  * What a path answers, asked again when the path or `version` changes.
  * @param {string|null} path none: nothing is asked
  * @param {unknown} [version]
+ * @param {Options} [options]
  * @returns {{data: any, problem: Problem|null, loading: boolean, reload: () => void}}
  */
-export function useGet(path, version) {
+export function useGet(path, version, options = {}) {
   const [state, setState] = useState(/** @type {{path: string|null, data: any, problem: Problem|null}} */ ({ path: null, data: null, problem: null }));
   const [round, setRound] = useState(0);
   const reload = useCallback(() => setRound((/** @type {number} */ last) => last + 1), []);
   useEffect(() => {
     if (!path) return undefined;
     const abort = new AbortController();
-    get(path, { signal: abort.signal }).then(
+    get(path, { ...options, signal: abort.signal }).then(
       (data) => setState({ path, data, problem: null }),
       (problem) => {
         if (!abort.signal.aborted) setState((/** @type {any} */ last) => ({ path, data: last.path === path ? last.data : null, problem }));
       },
     );
     return () => abort.abort();
-  }, [path, version, round, token.value]);
+  }, [path, version, round, token.value, comeback.value]);
   const current = state.path === path;
   return { data: current ? state.data : null, problem: current ? state.problem : null, loading: !!path && !current, reload };
 }

@@ -8,7 +8,8 @@ export const PONG_MS = 5000;
 
 /**
  * @typedef {object} Connection
- * @property {'connecting'|'live'|'polling'|'stale'} state `polling`: the switchboard answers, but not live
+ * @property {'connecting'|'live'|'polling'|'stale'|'locked'} state `polling`: the switchboard answers, but not
+ * live; `locked`: it shows nothing without a token, or not with this one
  * @property {number} since milliseconds: since when it is live, or as of when the data is
  * @property {number|null} retryAt milliseconds
  */
@@ -153,7 +154,9 @@ export class Live {
   async #refresh(topics, retryAt = null) {
     try {
       await this.around.refresh(topics);
-    } catch {
+    } catch (error) {
+      const locked = /** @type {any} */ (error)?.status === 401;
+      if (!this.open && locked) this.around.say({ state: 'locked', since: this.asOf, retryAt });
       return;
     }
     this.asOf = this.around.now();

@@ -1,6 +1,7 @@
 /** @file The frame of the page: navigation, how it is connected, who may act, and the open tab. What a tab
  * shows is the tab's business. */
 import { Component } from '../vendor/preact.js';
+import { comeback } from './api.js';
 import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { href, route } from './route.js';
 import { connection, live, topics, useLive } from './store.js';
@@ -10,7 +11,7 @@ import { token, tokenRefused } from './token.js';
 import { useNow } from './ui/clock.js';
 import { Confirm } from './ui/dialog.js';
 import { clock, duration } from './ui/format.js';
-import { Act, Empty, Failure, Icon, Loading } from './ui/parts.js';
+import { Act, Command, Empty, Failure, Icon, Loading } from './ui/parts.js';
 import { Toasts } from './ui/toasts.js';
 
 const SUN = 'M12 4V2M12 22v-2M4 12H2M22 12h-2M6 6L4.5 4.5M19.5 19.5L18 18M18 6l1.5-1.5M4.5 19.5L6 18M12 8a4 4 0 100 8 4 4 0 000-8z';
@@ -62,6 +63,8 @@ function Navigation() {
   const open = route.value.tab;
   const known = TABS.some((tab) => tab.id === open);
   const attention = topics.overview?.value?.attention?.length ?? 0;
+  // On a phone not all of them are in sight.
+  useLayoutEffect(() => list.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [open]);
   /** @param {KeyboardEvent} event */
   const move = (event) => {
     const links = [...(list.current?.querySelectorAll('a') ?? [])];
@@ -115,8 +118,9 @@ function ConnectionState() {
     connecting: 'Connecting…',
     polling: `Live updates unavailable, data of ${clock(since)}`,
     stale: `Stale since ${clock(since)}`,
+    locked: tokenRefused.value ? 'The token is not valid here' : 'Nothing is shown without the token',
   }[state];
-  const away = state === 'polling' || state === 'stale';
+  const away = state !== 'live' && state !== 'connecting';
   return html`<div class="connection" data-state=${state}>
     <span role="status" aria-live="polite"><span class="dot"></span>${said}</span>
     ${away && html`<${Countdown} until=${retryAt} polling=${state === 'polling'} />
@@ -140,6 +144,7 @@ function Body() {
   const { tab: id, rest, query } = route.value;
   const row = TABS.find((one) => one.id === id);
   const [state, setState] = useState(/** @type {{id: string, problem: any}|null} */ (null));
+  const [round, setRound] = useState(0);
   const arrived = useRef(false);
   useEffect(() => {
     if (!row || loaded.has(id)) return;
@@ -148,9 +153,9 @@ function Body() {
         loaded.set(id, module.Tab);
         setState({ id, problem: null });
       },
-      (error) => setState({ id, problem: { message: `the tab cannot be loaded: ${error.message}`, hint: 'is the switchboard running? switchboard status' } }),
+      (error) => setState({ id, problem: { message: 'this tab cannot be loaded now', hint: `${error.message}; is the switchboard running? switchboard status` } }),
     );
-  }, [id]);
+  }, [id, round, comeback.value]);
   useLayoutEffect(() => {
     document.title = `${row?.title ?? 'Nothing here'} · Switchboard`;
     // Whoever opened a tab with the keyboard goes on reading in it.
@@ -161,8 +166,11 @@ function Body() {
   if (!row) {
     return html`<${Empty} title=${`There is no tab “${id}”`}><a href=${href('overview')}>Go to the overview</a><//>`;
   }
+  if (connection.value.state === 'locked' && id !== 'settings') {
+    return html`<${Empty} title="This switchboard wants a token">Open the page with <${Command} text="switchboard dashboard" />, or <a href=${href('settings')}>enter the token</a>.<//>`;
+  }
   const Tab = loaded.get(id);
   if (Tab) return html`<${Guarded} key=${id}><${Tab} rest=${rest} query=${query} /><//>`;
-  if (state?.id === id && state.problem) return html`<${Failure} problem=${state.problem} retry=${() => location.reload()} />`;
+  if (state?.id === id && state.problem) return html`<${Failure} problem=${state.problem} retry=${() => setRound(round + 1)} />`;
   return html`<${Loading} rows=${6} />`;
 }

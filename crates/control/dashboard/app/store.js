@@ -1,7 +1,7 @@
 /** @file What the page knows: a signal for each topic, filled by `live.js` and, while there is no live
  * connection, by REST. Tabs say with `useLive` what they show; nothing else is asked for. */
-import { batch, effect, signal, useEffect } from './html.js';
-import { get, lines } from './api.js';
+import { batch, signal, useEffect } from './html.js';
+import { comeback, get, lines } from './api.js';
 import { Live } from './live.js';
 import { VERSIONS, applied, overviewOf } from './live_state.js';
 import { token } from './token.js';
@@ -97,14 +97,18 @@ export const live = new Live({
   random: () => Math.random(),
   take: (frame) => take(frame.topic, frame),
   refresh,
-  say: (said) => (connection.value = said),
+  say: (said) => {
+    const wasAway = connection.peek().state === 'stale';
+    connection.value = said;
+    if (wasAway && said.state !== 'stale' && said.state !== 'connecting') comeback.value += 1;
+  },
 });
 
 /** Connects, and stays connected. */
 export function startLive() {
   let first = true;
-  effect(() => {
-    void token.value;
+  // What this does must not count as what it depends on: an effect would.
+  token.subscribe(() => {
     if (first) live.start();
     else live.again();
     first = false;

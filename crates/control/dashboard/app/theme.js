@@ -4,12 +4,14 @@ import { computed, effect, signal } from './html.js';
 const KEY = 'switchboard.theme';
 /** @typedef {'auto'|'light'|'dark'} Theme */
 
-const dark = matchMedia('(prefers-color-scheme: dark)');
-const systemIsDark = signal(dark.matches);
-dark.addEventListener('change', () => (systemIsDark.value = dark.matches));
+// There is no document where the modules around this one are tested.
+const page = globalThis.document?.documentElement;
+const dark = globalThis.matchMedia?.('(prefers-color-scheme: dark)');
+const systemIsDark = signal(dark?.matches ?? false);
+dark?.addEventListener('change', () => (systemIsDark.value = dark.matches));
 
 /** What the person chose. */
-export const theme = signal(/** @type {Theme} */ (document.documentElement.dataset.theme ?? 'auto'));
+export const theme = signal(/** @type {Theme} */ (page?.dataset.theme ?? 'auto'));
 /** What is shown. */
 export const shownTheme = computed(() => {
   if (theme.value !== 'auto') return theme.value;
@@ -18,8 +20,9 @@ export const shownTheme = computed(() => {
 
 effect(() => {
   const chosen = theme.value;
-  if (chosen === 'auto') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = chosen;
+  if (!page) return;
+  if (chosen === 'auto') delete page.dataset.theme;
+  else page.dataset.theme = chosen;
   try {
     if (chosen === 'auto') localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, chosen);

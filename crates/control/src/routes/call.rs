@@ -72,7 +72,7 @@ pub(crate) async fn through_door(
 }
 
 /// What the gateway says to a model as a result, it says to a person as a problem.
-fn our_failure(result: &Object) -> Option<Problem> {
+pub(crate) fn our_failure(result: &Object) -> Option<Problem> {
     let failure = result.object("_meta")?.object("dev.switchboard/error")?;
     let name = failure.text("kind")?;
     let kind = ErrorKind::ALL.iter().find(|kind| *name == *kind.row().name)?;

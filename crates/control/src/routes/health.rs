@@ -15,17 +15,16 @@ use utoipa_axum::routes;
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(capabilities))
+    OpenApiRouter::new().routes(routes!(one)).routes(routes!(capabilities))
 }
 
-/// How well the servers are.
-#[utoipa::path(get, path = "/api/health", responses((status = OK, description = "All together, and each", body = said::Health)))]
-async fn all(State(control): State<Control>) -> Json<said::Health> {
+/// How well the servers are, all together and each.
+pub(crate) fn all(control: &Control) -> said::Health {
     let snapshot = control.parts.gateway.snapshot();
     let active = snapshot.servers.values().filter(|server| server.entry.is_active());
     let overall = active.map(|server| server.health().level).max().unwrap_or(Level::Unknown);
     let servers = snapshot.servers.values().map(|server| health(&snapshot, server, &server.checks())).collect();
-    Json(said::Health { overall: overall.to_string(), servers })
+    said::Health { overall: overall.to_string(), servers }
 }
 
 /// How well one server is, with its last checks.

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use gateway::catalog::Kind;
 use gateway::server::{Command, Server, ServerState, Status};
 use protocol::ErrorKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -38,11 +38,14 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 const ASSEMBLED_MAX: Duration = Duration::from_millis(250);
 
 /// What is wanted of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
-#[schema(rename_all = "lowercase")]
-enum Wish {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Wish {
+    /// It is to run.
     Start,
+    /// It is not to run.
     Stop,
+    /// It is to end and to run again.
     Restart,
 }
 
@@ -74,7 +77,7 @@ async fn start(
     Path(name): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn((&control, &asker), &name, Wish::Start, patience.wait()).await.map(Json)
+    act((&control, &asker), &name, Wish::Start, patience.wait()).await.map(Json)
 }
 
 /// Stop a server, after its calls in flight.
@@ -84,7 +87,7 @@ async fn stop(
     asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn((&control, &asker), &name, Wish::Stop, Duration::ZERO).await.map(Json)
+    act((&control, &asker), &name, Wish::Stop, Duration::ZERO).await.map(Json)
 }
 
 /// Start a server again, after its calls in flight.
@@ -95,7 +98,7 @@ async fn restart(
     Path(name): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Server>, Problem> {
-    turn((&control, &asker), &name, Wish::Restart, patience.wait()).await.map(Json)
+    act((&control, &asker), &name, Wish::Restart, patience.wait()).await.map(Json)
 }
 
 /// Start, stop or restart every active server.
@@ -108,24 +111,28 @@ async fn all(
     Path(wish): Path<String>,
     Query(patience): Query<Patience>,
 ) -> Result<Json<said::Turned>, Problem> {
-    let wish = match wish.as_str() {
-        "start" => Wish::Start,
-        "stop" => Wish::Stop,
-        "restart" => Wish::Restart,
-        other => {
-            let problem = Problem::new(ErrorKind::MethodNotFound, format!("nothing is done at /api/servers/{other}"));
-            return Err(problem.hint("there is /api/servers/start, stop and restart"));
-        }
+    let Some(known) = Wish::of(&wish) else {
+        let problem = Problem::new(ErrorKind::MethodNotFound, format!("nothing is done at /api/servers/{wish}"));
+        return Err(problem.hint("there is /api/servers/start, stop and restart"));
     };
+    act_on_all((&control, &asker), known, patience.wait()).await.map(Json)
+}
+
+/// Does what is wanted with every server that is in use.
+pub(crate) async fn act_on_all(
+    (control, asker): (&Control, &Asker),
+    wish: Wish,
+    wait: Duration,
+) -> Result<said::Turned, Problem> {
     let active: Vec<Arc<Server>> = {
         let snapshot = control.parts.gateway.snapshot();
         snapshot.servers.values().filter(|server| server.entry.is_active()).cloned().collect()
     };
     let turned = active.iter().map(|server| async {
-        let problem = turn((&control, &asker), &server.name, wish, patience.wait()).await.err();
+        let problem = act((control, asker), &server.name, wish, wait).await.err();
         said::Turn { name: server.name.to_string(), state: server.status().state.to_string(), problem }
     });
-    Ok(Json(said::Turned { servers: join_all(turned).await }))
+    Ok(said::Turned { servers: join_all(turned).await })
 }
 
 /// Wait until a server is in a state, or the time is over.
@@ -161,7 +168,8 @@ async fn wait(
     }
 }
 
-async fn turn(
+/// Does what is wanted with a server, and waits so long until it is done.
+pub(crate) async fn act(
     (control, asker): (&Control, &Asker),
     name: &str,
     wish: Wish,
@@ -275,6 +283,17 @@ fn found(control: &Control, name: &str) -> Result<Arc<Server>, Problem> {
 fn described(control: &Control, name: &str) -> Result<said::Server, Problem> {
     let snapshot = control.parts.gateway.snapshot();
     Ok(describe(&snapshot, find::server(&snapshot, name)?))
+}
+
+impl Wish {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "start" => Some(Self::Start),
+            "stop" => Some(Self::Stop),
+            "restart" => Some(Self::Restart),
+            _ => None,
+        }
+    }
 }
 
 impl Patience {

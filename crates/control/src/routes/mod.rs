@@ -6,14 +6,14 @@ pub use status::dashboard;
 
 pub(crate) mod servers;
 
-mod health;
-mod lives;
+pub(crate) mod health;
+pub(crate) mod lives;
 
 mod tools;
 
-mod guards;
+pub(crate) mod guards;
 
-mod call;
+pub(crate) mod call;
 
 pub(crate) mod records;
 
@@ -65,6 +65,8 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     why::router,
     settings::router,
     process::router,
+    crate::live::router,
+    crate::predecessors::router,
 ];
 
 /// All of it, without the answers for what is not there.

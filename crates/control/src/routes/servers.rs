@@ -19,14 +19,7 @@ use utoipa_axum::routes;
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(all)).routes(routes!(one)).routes(routes!(sign_in_changed))
-}
-
-/// The declared servers and how they are.
-#[utoipa::path(get, path = "/api/servers", responses((status = OK, description = "Every declared server", body = said::Servers)))]
-async fn all(State(control): State<Control>) -> Json<said::Servers> {
-    let snapshot = Arc::clone(&control.parts.gateway.snapshot());
-    Json(said::Servers { servers: describe_all(&control.parts.gateway, snapshot).await })
+    OpenApiRouter::new().routes(routes!(one)).routes(routes!(sign_in_changed))
 }
 
 /// One server and how it is.

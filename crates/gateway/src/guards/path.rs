@@ -80,7 +80,9 @@ impl Gateway {
     async fn sent(&self, server: &mut Arc<Server>, what: Sending<'_>, record: &mut Open) -> Sent {
         server.guards.sent();
         match self.once(server, what, record).await {
-            (Err(error), _) if Failure::of(&error) != Failure::Final => self.again(server, what, error, record).await,
+            (Err(error), _) if what.context.manner.again && Failure::of(&error) != Failure::Final => {
+                self.again(server, what, error, record).await
+            }
             done => done,
         }
     }

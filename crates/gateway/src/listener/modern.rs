@@ -6,8 +6,8 @@
 use http::HeaderMap;
 use protocol::method::{self, Eras};
 use protocol::{
-    Call, CallContext, Came, Client, Error, ErrorKind, LogLevel, Notifier, Object, Principal, Raw, Request, Version,
-    header, meta,
+    Call, CallContext, Came, Client, Error, ErrorKind, LogLevel, Manner, Notifier, Object, Principal, Raw, Request,
+    Version, header, meta,
 };
 use std::sync::Arc;
 
@@ -136,6 +136,7 @@ pub(super) fn call(
         notifier,
         param_headers,
         session: None,
+        manner: Manner::default(),
         came: Came::default(),
     };
     Ok(Call { method: request.method, params, context })

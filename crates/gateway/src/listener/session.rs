@@ -15,7 +15,7 @@ use crate::tasks::shape::undeclared;
 use bytes::Bytes;
 use protocol::method::{self, Eras};
 use protocol::{
-    Call, CallContext, Came, Client, Error, ErrorKind, Id, LogLevel, Message, Notification, Notifier, Object,
+    Call, CallContext, Came, Client, Error, ErrorKind, Id, LogLevel, Manner, Message, Notification, Notifier, Object,
     Principal, Raw, Reply, Request, Response, Service, Text, Version, meta, scan,
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -162,6 +162,7 @@ impl Session {
             notifier,
             param_headers: None,
             session: Some(self.key.clone()),
+            manner: Manner::default(),
             came: Came::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! The cache in this process: one shelf for each namespace behind one short lock, and room for all
 //! of them. Nothing here waits. What a command may hold is checked by `Cache` before it comes here.
 
+use super::pace::Pace;
 use super::shelf::{ENTRY_BYTES, Shelf, room};
 use super::{ANSWER_BYTES_MAX, Backend, CacheError, CacheSettings, Info, Kept, Namespace, Page, Ttl, VALUE_BYTES_MAX};
 use bytes::Bytes;
@@ -17,17 +18,32 @@ pub(super) struct Embedded {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     shelves: HashMap<Namespace, Shelf>,
     entries: usize,
     bytes: usize,
+    peak_bytes: usize,
     commands: u64,
+    hits: u64,
+    misses: u64,
+    pace: Pace,
 }
 
 // === impl State ===
 
 impl State {
+    fn new(now: Instant) -> Self {
+        let (shelves, pace) = (HashMap::new(), Pace::new(now));
+        Self { shelves, entries: 0, bytes: 0, peak_bytes: 0, commands: 0, hits: 0, misses: 0, pace }
+    }
+
+    /// So many keys were asked for, and so many of them there.
+    fn asked(&mut self, keys: usize, found: usize) {
+        self.hits += found as u64;
+        self.misses += keys.saturating_sub(found) as u64;
+    }
+
     /// Forgets what is unused longest, in `own` until that fits, then wherever most is kept. What
     /// was used after `mark` in `own` stays.
     fn make_room(&mut self, settings: &CacheSettings, own: &Namespace, mark: u64) {
@@ -82,7 +98,8 @@ impl State {
 
 impl Embedded {
     pub(super) fn new(settings: CacheSettings) -> Self {
-        Self { settings, began: Instant::now(), state: Mutex::default() }
+        let began = Instant::now();
+        Self { settings, began, state: Mutex::new(State::new(began)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -94,11 +111,14 @@ impl Embedded {
         let now = Instant::now();
         let mut state = self.lock();
         state.commands += 1;
+        let commands = state.commands;
+        state.pace.of(commands, now);
         let (mark, done) = state.on(name, |shelf| {
             shelf.purge(now);
             (shelf.mark(), act(shelf, now))
         });
         state.make_room(&self.settings, name, mark);
+        state.peak_bytes = state.peak_bytes.max(state.bytes);
         done
     }
 
@@ -116,13 +136,15 @@ impl Embedded {
     }
 
     pub(super) fn get(&self, name: &Namespace, key: &str, bytes_max: usize) -> Result<Option<Kept>, CacheError> {
-        self.on(name, |shelf, now| {
+        let found = self.on(name, |shelf, now| {
             let Some(entry) = shelf.get(key) else { return Ok(None) };
             if entry.value.len() > bytes_max {
                 return Err(CacheError::Foreign);
             }
             Ok(Some(Kept { value: entry.value.clone(), left: entry.until.map(|until| until - now) }))
-        })
+        });
+        self.lock().asked(1, usize::from(!matches!(found, Ok(None))));
+        found
     }
 
     pub(super) fn set(
@@ -148,7 +170,7 @@ impl Embedded {
     }
 
     pub(super) fn mget(&self, name: &Namespace, keys: &[&str]) -> Result<Vec<Option<Bytes>>, CacheError> {
-        self.on(name, |shelf, _| {
+        let found: Result<Vec<Option<Bytes>>, CacheError> = self.on(name, |shelf, _| {
             let bytes = keys.iter().filter_map(|key| Some(shelf.look(key)?.value.len())).sum();
             if bytes > ANSWER_BYTES_MAX {
                 return Err(CacheError::Answer(bytes));
@@ -156,7 +178,11 @@ impl Embedded {
             let value =
                 |key: &&str| Some(&shelf.get(key)?.value).filter(|value| value.len() <= VALUE_BYTES_MAX).cloned();
             Ok(keys.iter().map(value).collect())
-        })
+        });
+        if let Ok(values) = &found {
+            self.lock().asked(values.len(), values.iter().flatten().count());
+        }
+        found
     }
 
     pub(super) fn delete(&self, name: &Namespace, keys: &[&str]) -> u64 {
@@ -205,6 +231,8 @@ impl Embedded {
         let now = Instant::now();
         let mut state = self.lock();
         state.commands += 1;
+        let commands = state.commands;
+        let commands_per_second = state.pace.of(commands, now);
         let names: Vec<Namespace> = state.shelves.keys().cloned().collect();
         names.iter().for_each(|name| state.on(name, |shelf| shelf.purge(now)));
         let ending = state.shelves.values().flat_map(|shelf| shelf.ending().map(|until| until - now));
@@ -214,8 +242,16 @@ impl Embedded {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             uptime: now - self.began,
             connected_clients: 1,
+            blocked_clients: 0,
+            connections: 1,
             used_memory_bytes: state.bytes as u64,
-            commands: state.commands,
+            peak_memory_bytes: state.peak_bytes as u64,
+            fragmentation: 1.0,
+            commands,
+            commands_per_second,
+            hits: state.hits,
+            misses: state.misses,
+            database: "embedded".to_owned(),
             keys: state.entries as u64,
             expires: expires.into(),
             average_ttl: sum.checked_div(expires),

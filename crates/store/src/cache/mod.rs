@@ -9,8 +9,10 @@ mod breaker;
 mod embedded;
 mod error;
 mod glob;
+pub mod json;
 mod link;
 mod namespace;
+mod pace;
 mod read_through;
 mod redis;
 mod sealed;
@@ -129,7 +131,7 @@ pub enum Backend {
 }
 
 /// What the cache says of itself: the whole of it, not one namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Info {
     /// Which it is.
     pub backend: Backend,
@@ -139,10 +141,26 @@ pub struct Info {
     pub uptime: Duration,
     /// Connections to Redis; this process is one.
     pub connected_clients: u64,
+    /// Clients of Redis that wait in a command that blocks; none in this process.
+    pub blocked_clients: u64,
+    /// Connections that Redis took since its start; in this process the one.
+    pub connections: u64,
     /// Memory in use, in bytes; in this process by our own count.
     pub used_memory_bytes: u64,
+    /// The most that it was, in bytes.
+    pub peak_memory_bytes: u64,
+    /// Memory that the system gave Redis, by what is in use; 1 in this process, where nothing else is counted.
+    pub fragmentation: f64,
     /// How many commands there were.
     pub commands: u64,
+    /// How many of them a second lately.
+    pub commands_per_second: f64,
+    /// Keys that were asked for and there.
+    pub hits: u64,
+    /// Keys that were asked for and not there.
+    pub misses: u64,
+    /// What the database is called: `db0` and the like, or `embedded`.
+    pub database: String,
     /// How many keys there are in the database.
     pub keys: u64,
     /// How many of them end by themselves.

@@ -23,6 +23,18 @@ impl Namespace {
         Self(format!("{ROOT}:{}:{}:", encoded(area), encoded(name)).into())
     }
 
+    /// The keys that the server `cache` keeps for a person.
+    #[must_use]
+    pub fn of(person: &str) -> Self {
+        Self::new("cache", person)
+    }
+
+    /// The keys of the server `cache` where all callers share them.
+    #[must_use]
+    pub fn shared() -> Self {
+        Self::new("cache-shared", "all")
+    }
+
     /// What its keys begin with in Redis. It has no character that a pattern would read.
     pub(super) fn prefix(&self) -> &str {
         &self.0

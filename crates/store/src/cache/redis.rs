@@ -245,6 +245,7 @@ fn ttl(answer: i64) -> Ttl {
 fn read_info(text: &str, database: i64) -> Info {
     let lines: HashMap<&str, &str> = text.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let number = |key: &str| lines.get(key).and_then(|value| value.parse().ok()).unwrap_or(0_u64);
+    let decimal = |key: &str| lines.get(key).and_then(|value| value.parse().ok()).unwrap_or(0.0_f64);
     let keys = lines.get(format!("db{database}").as_str()).copied().unwrap_or_default();
     let keys: HashMap<&str, u64> = keys
         .split(',')
@@ -257,8 +258,16 @@ fn read_info(text: &str, database: i64) -> Info {
         version: lines.get("redis_version").copied().map(short).unwrap_or_default().to_owned(),
         uptime: Duration::from_secs(number("uptime_in_seconds")),
         connected_clients: number("connected_clients"),
+        blocked_clients: number("blocked_clients"),
+        connections: number("total_connections_received"),
         used_memory_bytes: number("used_memory"),
+        peak_memory_bytes: number("used_memory_peak"),
+        fragmentation: decimal("mem_fragmentation_ratio"),
         commands: number("total_commands_processed"),
+        commands_per_second: decimal("instantaneous_ops_per_sec"),
+        hits: number("keyspace_hits"),
+        misses: number("keyspace_misses"),
+        database: format!("db{database}"),
         keys: of("keys"),
         expires: of("expires"),
         average_ttl: Some(of("avg_ttl")).filter(|left| *left > 0).map(Duration::from_millis),
@@ -272,11 +281,13 @@ mod tests {
     #[test]
     fn info_is_read_for_the_database_that_is_used() {
         let text = "# Server\r\nredis_version:7.0.15\r\nuptime_in_seconds:90000\r\n# Clients\r\nconnected_clients:3\r\n\
-                    used_memory:1048576\r\ntotal_commands_processed:42\r\n# Keyspace\r\n\
+                    used_memory:1048576\r\nmem_fragmentation_ratio:1.25\r\ntotal_commands_processed:42\r\nkeyspace_hits:7\r\n\
+                    # Keyspace\r\n\
                     db0:keys=9,expires=9,avg_ttl=9\r\ndb2:keys=5,expires=2,avg_ttl=1500\r\n";
         let info = read_info(text, 2);
         assert_eq!((info.version.as_str(), info.uptime.as_secs(), info.connected_clients), ("7.0.15", 90_000, 3));
         assert_eq!((info.used_memory_bytes, info.commands, info.keys, info.expires), (1 << 20, 42, 5, 2));
+        assert_eq!((info.fragmentation, info.hits, info.misses), (1.25, 7, 0));
         assert_eq!(info.average_ttl, Some(Duration::from_millis(1500)));
         assert_eq!(read_info("garbage", 0).keys, 0);
     }

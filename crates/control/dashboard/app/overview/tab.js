@@ -2,8 +2,9 @@
 import { html } from '../html.js';
 import { href } from '../route.js';
 import { topics, useLive } from '../store.js';
+import { useNow } from '../ui/clock.js';
 import { bytes, count, duration, millis, percent, tone, words } from '../ui/format.js';
-import { Loading, StaleNote } from '../ui/parts.js';
+import { StaleNote, Waiting } from '../ui/parts.js';
 import { Attention } from './attention.js';
 import { Charts } from './charts.js';
 
@@ -12,7 +13,7 @@ export function Tab() {
   useLive('overview');
   const overview = topics.overview?.value;
   return html`<div class="page-head"><h1>Overview</h1><${StaleNote} /></div>
-    ${overview ? html`<div class="stack"><${Cards} overview=${overview} /><${Attention} rows=${overview.attention ?? []} /><${Charts} /></div>` : html`<${Loading} rows=${8} />`}`;
+    ${overview ? html`<div class="stack"><${Cards} overview=${overview} /><${Attention} rows=${overview.attention ?? []} /><${Charts} /></div>` : html`<${Waiting} rows=${8} />`}`;
 }
 
 /** @param {{overview: any}} props */
@@ -35,8 +36,15 @@ function Cards({ overview }) {
     <${Card} title="Breakers" value=${String(open.length)} unit="open" tone=${open.length ? 'bad' : ''} note=${open.length ? open.join(', ') : 'all servers take calls'} />
     <${Card} title="Cache" value=${percent(cache?.hits + cache?.misses > 0 ? cache.hit_rate : null)} unit="hits" tone=${cache?.connected === false ? 'bad' : ''} note=${cacheNote(cache)} />
     <${Card} title="Disk" value=${bytes(disk?.free_bytes)} unit="free" tone=${disk && disk.free_bytes / disk.total_bytes < 0.05 ? 'bad' : ''} note=${disk ? `of ${bytes(disk.total_bytes)}` : 'of the data folder'} />
-    <${Card} title="Switchboard" value=${bytes(overview.memory_bytes)} unit="memory" note=${`${overview.cpu_percent === null || overview.cpu_percent === undefined ? '' : `${count(overview.cpu_percent)} % CPU, `}up ${duration(overview.uptime_ms)}`} />
+    <${Card} title="Switchboard" value=${bytes(overview.memory_bytes)} unit="memory" note=${html`<${Own} overview=${overview} />`} />
   </div>`;
+}
+
+/** The part of CPU, and how long it has been up, counted here. @param {{overview: any}} props */
+function Own({ overview }) {
+  const now = useNow();
+  const { cpu_percent: cpu, uptime_ms: uptime, at } = overview;
+  return html`${cpu === null || cpu === undefined ? '' : `${count(cpu)} % CPU, `}up ${duration(uptime + Math.max(0, now - Date.parse(at)))}`;
 }
 
 /** @param {any} cache */
@@ -47,12 +55,12 @@ function cacheNote(cache) {
   return parts.filter(Boolean).join(', ');
 }
 
-/** @param {{title: string, value: string, unit: string, note?: string, tone?: string, to?: string, wide?: boolean, children?: any}} props */
+/** @param {{title: string, value: string, unit: string, note?: any, tone?: string, to?: string, wide?: boolean, children?: any}} props */
 function Card({ title, value, unit, note, tone: look, to, wide, children }) {
   return html`<div class=${`panel card ${wide ? 'wide' : ''}`} data-tone=${look || undefined}>
     <h2>${to ? html`<a href=${to}>${title}</a>` : title}</h2>
     <p class="figure"><b>${value}</b> <span>${unit}</span></p>
-    ${note && html`<p class="note clip" title=${note}>${note}</p>`}
+    ${note && html`<p class="note clip" title=${typeof note === 'string' ? note : undefined}>${note}</p>`}
     ${children}
   </div>`;
 }

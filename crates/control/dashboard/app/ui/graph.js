@@ -109,11 +109,11 @@ const titleOf = (nodes, id) => nodes.find((node) => node.id === id)?.title ?? id
 /** @param {{node: any}} props */
 function Box({ node }) {
   const inside = html`<g class=${`graph-node ${node.critical ? 'critical' : ''} ${node.dashed ? 'dashed' : ''}`} data-tone=${tone(node.word)} transform=${`translate(${node.x - node.width / 2} ${node.y - node.height / 2})`}>
-    <title>${`${node.title}${node.note ? `: ${node.note}` : ''}`}</title>
+    ${node.title.length > 28 && html`<title>${node.title}</title>`}
     <rect width=${node.width} height=${node.height} rx="7" />
     <circle cx="14" cy=${node.note ? 17 : 22} r="4" />
     <text x="26" y=${node.note ? 21 : 26}>${cut(node.title, 28)}</text>
     ${node.note && html`<text class="note" x="26" y="36">${cut(node.note, 32)}</text>`}
   </g>`;
-  return node.href ? html`<a href=${node.href} aria-label=${`${node.title}${node.note ? `, ${node.note}` : ''}`}>${inside}</a>` : inside;
+  return node.href ? html`<a href=${node.href}>${inside}</a>` : inside;
 }

@@ -51,6 +51,12 @@ export function Loading({ rows = 3 }) {
   </div>`;
 }
 
+/** What has not come yet, and why it may not come. @param {{rows?: number}} props */
+export function Waiting({ rows = 6 }) {
+  if (connection.value.state !== 'stale') return html`<${Loading} rows=${rows} />`;
+  return html`<${Empty} title="The switchboard does not answer">This page tries again by itself. In a terminal: <${Command} text="switchboard status" /><//>`;
+}
+
 /** What went wrong, and the next step. @param {{problem: any, retry?: () => void}} props */
 export function Failure({ problem, retry }) {
   return html`<div class="failure" role="alert">
@@ -62,7 +68,9 @@ export function Failure({ problem, retry }) {
 
 /** A box with a heading. @param {{title?: string, aside?: any, children?: any, class?: string, label?: string}} props */
 export function Panel({ title, aside, children, class: look, label }) {
-  return html`<section class=${`panel ${look ?? ''}`} aria-label=${title ?? label}>
+  // What scrolls must be reached by the keyboard, too.
+  const scrolls = look?.includes('scroll');
+  return html`<section class=${`panel ${look ?? ''}`} aria-label=${title ?? label} tabindex=${scrolls ? 0 : undefined}>
     ${title && html`<header class="panel-head"><h2>${title}</h2>${aside && html`<div class="row">${aside}</div>`}</header>`}
     ${children}
   </section>`;
@@ -108,6 +116,6 @@ export function Search({ label, value, onInput }) {
 /** Says that what is shown may be old; nothing while it is live. */
 export function StaleNote() {
   const { state, since } = connection.value;
-  if (state === 'live' || state === 'connecting') return null;
+  if (state !== 'polling' && state !== 'stale') return null;
   return html`<span class="stale-note">as of ${clock(since)}</span>`;
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 const DIGITS_MAX: usize = 15;
 
 /// What is kept of a value: a text as it is, everything else as JSON.
-pub(super) fn written(value: Value) -> String {
+#[must_use]
+pub fn written(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
@@ -16,7 +17,8 @@ pub(super) fn written(value: Value) -> String {
 
 /// What a kept text means. A JSON string stays the text with its quotes, since that is what was kept;
 /// so does JSON with a number that has more digits than would come back.
-pub(super) fn read(text: String) -> Value {
+#[must_use]
+pub fn read(text: String) -> Value {
     match serde_json::from_str::<Value>(&text) {
         Ok(Value::String(_)) | Err(_) => Value::String(text),
         Ok(_) if !is_exact(&text) => Value::String(text),

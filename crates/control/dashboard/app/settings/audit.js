@@ -1,0 +1,43 @@
+/** @file What people did, the newest first. */
+import { html, useState } from '../html.js';
+import { get, query, useGet } from '../api.js';
+import { moment, words } from '../ui/format.js';
+import { Act, Empty, Failure, Loading, Panel } from '../ui/parts.js';
+import { doing } from '../ui/toasts.js';
+
+/** Events that are asked for at once. */
+const PAGE = 50;
+
+/** Members that have columns of their own. */
+const COLUMNS = ['at', 'who', 'principal', 'act', 'what', 'subject', 'id', 'seq', 'hash', 'previous'];
+
+/** What else an event says. @param {any} event */
+export function details(event) {
+  const rest = Object.entries(event).filter(([name, value]) => !COLUMNS.includes(name) && value !== null && !(typeof value === 'object' && Object.keys(value).length === 0));
+  return rest.map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`).join(', ');
+}
+
+/** The list. */
+export function Audit() {
+  const { data, problem, reload } = useGet(`/api/audit${query({ limit: PAGE })}`);
+  const [more, setMore] = useState(/** @type {{events: any[], next: string|null}|null} */ (null));
+  if (problem) return html`<${Failure} problem=${problem} retry=${reload} />`;
+  if (!data) return html`<${Panel} label="Audit"><${Loading} rows=${8} /><//>`;
+  const events = [...data.events, ...(more?.events ?? [])];
+  const next = more ? more.next : data.next;
+  const load = () =>
+    doing('Older events are shown', async () => {
+      const page = await get(`/api/audit${query({ limit: PAGE, before: next })}`);
+      setMore({ events: [...(more?.events ?? []), ...page.events], next: page.next });
+    });
+  return html`<${Panel} title="What people did" aside=${html`<button class="small" onClick=${() => (setMore(null), reload())}>Refresh</button>`} class="scroll">
+    ${events.length
+      ? html`<table><thead><tr><th>When</th><th>Who</th><th>Did</th><th>To</th><th>Details</th></tr></thead>
+          <tbody>${events.map((event, index) => html`<tr key=${event.id ?? index}>
+            <td class="mono">${moment(event.at)}</td><td>${event.who ?? event.principal}</td><td>${words(event.act)}</td>
+            <td>${event.what ?? event.subject ?? ''}</td><td class="dim">${details(event)}</td>
+          </tr>`)}</tbody></table>`
+      : html`<${Empty} title="Nobody has done anything yet" />`}
+    ${next && html`<div class="panel-body"><${Act} onClick=${load}>Load older events<//></div>`}
+  <//>`;
+}
