@@ -50,6 +50,9 @@ pub(super) struct Sizes {
     /// How many values are kept for each figure of the cache
     #[arg(long, default_value_t = 200_000)]
     cache_calls: u64,
+    /// How many requests each operation of REST gets
+    #[arg(long, default_value_t = 200)]
+    examples: u64,
 }
 
 /// Runs tests of `tests/e2e` on a release build; gives what they say in lines that begin with `mark`.
@@ -103,6 +106,10 @@ pub(super) fn fleet(root: &Path, sizes: &Sizes) -> Result<String> {
 
 pub(super) fn cache_speed(root: &Path, sizes: &Sizes) -> Result<String> {
     one(root, &[("SWITCHBOARD_LAB_CACHE", sizes.cache_calls)], "lab::cache", "cache-speed: ")
+}
+
+pub(super) fn schemathesis(root: &Path, sizes: &Sizes) -> Result<String> {
+    one(root, &[("SWITCHBOARD_LAB_SCHEMATHESIS", sizes.examples)], "lab::schemathesis", "schemathesis: ")
 }
 
 /// Has a table of its own besides its line.

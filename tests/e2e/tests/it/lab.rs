@@ -7,6 +7,7 @@ mod crowd;
 mod cycles;
 mod fleet;
 mod hostile;
+mod schemathesis;
 mod soak;
 
 use std::time::{Duration, Instant};
