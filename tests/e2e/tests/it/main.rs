@@ -42,6 +42,7 @@ mod real_life;
 mod real_transports;
 mod redis;
 mod reload;
+mod rest;
 mod rounds;
 mod sign_in;
 mod sockets;
