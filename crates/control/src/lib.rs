@@ -19,6 +19,8 @@ pub use deed::{AUDIT_STREAM, Act, Deed, Deeds};
 
 mod find;
 
+mod tokens;
+
 mod access;
 pub use access::Tokens;
 
@@ -57,7 +59,7 @@ mod predecessors;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get};
+use axum::routing::any;
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;

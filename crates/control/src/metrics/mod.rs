@@ -13,7 +13,7 @@ mod sheet;
 mod table;
 pub use table::{METRICS, Metric, MetricKind};
 
-use crate::{Control, Problem};
+use crate::{Control, Problem, tokens};
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName};
@@ -31,8 +31,6 @@ use utoipa_axum::routes;
 /// How the two formats are called.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Bytes of a definition that are about one token.
-const BYTES_PER_TOKEN: usize = 4;
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<Control> {
@@ -126,9 +124,8 @@ fn of_server(sheet: &mut Sheet, snapshot: &Snapshot, server: &Server) {
     sheet.number("switchboard_server_noise_lines_total", [name], count(&server.counters.noise_lines));
     let Some(view) = snapshot.catalog.single.get(&server.entry.reduced) else { return };
     let tools = view.list(Kind::Tools);
-    let bytes: usize = tools.pages.iter().map(|page| page.as_bytes().len()).sum();
     sheet.number("switchboard_catalog_tools", [name], tools.count as f64);
-    sheet.number("switchboard_catalog_tokens", [name], (bytes / BYTES_PER_TOKEN) as f64);
+    sheet.number("switchboard_catalog_tokens", [name], tokens::of_server(snapshot, server) as f64);
 }
 
 async fn of_cache(sheet: &mut Sheet, gateway: &Gateway, server: &Server) {
