@@ -26,7 +26,7 @@ pub(super) enum Event {
     /// The daemon, or what is known of it.
     News(News),
     /// A page that was asked for.
-    Page(Subject, Result<Vec<Line>, String>),
+    Page(Subject, Made),
     /// What came of something that was done.
     Done(Result<String, String>),
     /// Nothing can be typed any more.
@@ -135,7 +135,7 @@ pub(super) struct State {
     pub(super) flash: Option<Flash>,
     pub(super) sort: Sort,
     /// The page that was asked for and what came, if it came.
-    page: Option<(Subject, Option<Result<Vec<Line>, String>>)>,
+    page: Option<(Subject, Option<Made>)>,
     /// Which log is read, under which number.
     followed: Option<Followed>,
     log: u64,
@@ -144,6 +144,8 @@ pub(super) struct State {
     pub(super) height: usize,
 }
 
+/// A page, or why there is none.
+type Made = Result<Vec<Line>, String>;
 /// A log that is read: of one server, or of these.
 type Followed = (Option<String>, Vec<String>);
 
