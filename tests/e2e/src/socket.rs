@@ -38,7 +38,7 @@ impl WebSocket {
             Ok(socket) => socket,
             Err(answer) => {
                 let status = answer.status;
-                panic!("expected a WebSocket at {path}, got {status}: {}", answer.text())
+                panic!("expected a WebSocket at {path}, got {status}: {}", answer.text());
             }
         }
     }
