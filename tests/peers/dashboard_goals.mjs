@@ -31,6 +31,7 @@ async function move(page) {
   await column('pending').getByRole('button', { name: 'Build it' }).focus();
   await page.keyboard.press('Alt+ArrowRight');
   await column('in progress').getByText('Build it').waitFor();
+  await page.waitForFunction(() => document.activeElement?.textContent === 'Build it');
   const done = await task('TASK-0001');
   expect(done.status === 'completed' && done.priority === 'high', `the command line to see it done, not ${JSON.stringify(done)}`);
   const next = await task('TASK-0002');

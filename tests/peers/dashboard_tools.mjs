@@ -1,7 +1,7 @@
 // Runs real tools through their forms and copies the calls; finds the calls in the tab Calls and opens where
 // their time went. Says what was copied, so that it can be run elsewhere.
 
-import { accessible, base, expect, given, openPage, scenario, shot, visit } from './dashboard.mjs';
+import { accessible, base, expect, given, openPage, scenario, server, shot, visit } from './dashboard.mjs';
 import { looks } from './dashboard_looks.mjs';
 
 async function copied(page, label) {
@@ -63,6 +63,22 @@ async function destroy(page) {
   expect((await page.locator('[data-outcome]').count()) === 0, 'nothing to be destroyed without a yes');
 }
 
+/** A definition that came later waits until a person has seen it. */
+async function approve(page) {
+  await visit(page, 'tools/fixture.test_trigger_tool_change');
+  await run(page);
+  await page.locator('[data-outcome="ok"]').waitFor();
+  await page.getByRole('link', { name: '1 tool waits' }).click();
+  await page.locator('.diff-new', { hasText: 'test_extra' }).first().waitFor();
+  await accessible(page, 'a changed definition');
+  await shot(page, 'changed-definition');
+  expect((await server('fixture')).changed_tools.join() === 'test_extra', 'the command line to see it wait');
+  await page.getByRole('button', { name: 'Approve 1 definition' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
+  await page.getByText('Nothing waits').waitFor();
+  expect(!(await server('fixture')).changed_tools, 'the command line to see it approved');
+}
+
 async function calls(page) {
   await visit(page, 'calls');
   const list = page.getByRole('navigation', { name: 'Calls' });
@@ -103,6 +119,7 @@ await scenario(async (browser) => {
   await mend(page);
   await image(page);
   await destroy(page);
+  await approve(page);
   await calls(page);
   await pause(page);
   await looks(browser, [

@@ -98,9 +98,9 @@ function Filters({ filter, names, calls }) {
     <input type="text" list=${`calls-${name}`} aria-label=${label} placeholder=${label} value=${filter[name] ?? ''} autocomplete="off"
       onChange=${(/** @type {any} */ event) => set({ [name]: event.currentTarget.value })} />
     <datalist id=${`calls-${name}`}>${seen(of).map((value) => html`<option value=${value}></option>`)}</datalist>`;
-  return html`<div class="filters" role="search">
+  return html`<div class="finder" role="search">
     <${Search} label="Search calls" value=${filter.q ?? ''} onInput=${(/** @type {string} */ q) => set({ q })} />
-    <div class="filters-row">
+    <div class="finder-row">
       <select aria-label="Server" value=${filter.server ?? ''} onChange=${(/** @type {any} */ event) => set({ server: event.currentTarget.value })}>
         <option value="">all servers</option>
         ${[...new Set([...names, ...(filter.server ? [filter.server] : [])])].map((name) => html`<option value=${name}>${name}</option>`)}

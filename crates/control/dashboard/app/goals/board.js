@@ -1,13 +1,15 @@
 /** @file The board: a column per status, a card per task. A card is moved by its list of statuses, by keys,
  * or by dragging. It deliberately moves nothing before the server has said yes. */
 
-import { html } from '../html.js';
+import { html, useEffect, useRef } from '../html.js';
 import { StatusChoice } from './status_choice.js';
 import { beside, choicesFrom, columns, inWords, toneOf } from './plan.js';
 
 /** @typedef {import('./plan.js').Task} Task */
 /** Cards of a column that are drawn; the list has all. */
 const CARDS_MAX = 100;
+/** The card that keys moved: the focus goes with it into its new column. */
+let moved = '';
 /** What a dragged card is called. */
 const KIND = 'application/x-switchboard-task';
 
@@ -42,15 +44,23 @@ export function Board({ tasks, setStatus, pick, chosen }) {
  * @param {{task: Task, setStatus: (task: Task, status: string) => void, pick: (id: string) => void, chosen: boolean}} props
  */
 function Card({ task, setStatus, pick, chosen }) {
+  const title = useRef(/** @type {HTMLElement|null} */ (null));
+  useEffect(() => {
+    if (moved !== task.id) return;
+    moved = '';
+    title.current?.focus();
+  }, []);
   const key = (/** @type {KeyboardEvent} */ event) => {
     if (!event.altKey || (event.key !== 'ArrowRight' && event.key !== 'ArrowLeft')) return;
     event.preventDefault();
     const to = beside(task.status, event.key === 'ArrowRight' ? 1 : -1);
-    if (to) setStatus(task, to);
+    if (!to) return;
+    moved = task.id;
+    setStatus(task, to);
   };
   const drag = (/** @type {DragEvent} */ event) => event.dataTransfer?.setData(KIND, task.id);
   return html`<li class="task-card" draggable="true" onDragStart=${drag} onKeyDown=${key} data-priority=${task.priority} data-chosen=${String(chosen)}>
-    <button class="link task-title" aria-expanded=${String(chosen)} title="Alt and an arrow move it" onClick=${() => pick(task.id)}>${task.description}</button>
+    <button class="link task-title" ref=${title} aria-expanded=${String(chosen)} title="Alt and an arrow move it" onClick=${() => pick(task.id)}>${task.description}</button>
     <p class="task-about dim">
       <span class="mono">${task.id}</span>${task.estimated_effort ? html` · ${task.estimated_effort}` : ''}${waits(task)}${task.claim ? html` · ${task.claim.holder}` : ''}
     </p>

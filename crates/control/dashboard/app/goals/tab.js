@@ -56,7 +56,7 @@ function List({ goals, at, query, reload }) {
   /** @type {[string, string][]} */
   const statuses = [['', 'all'], ...GOAL_STATUSES.filter((one) => count(one) > 0 || one === status).map((one) => /** @type {[string, string]} */ ([one, `${inWords(one)} ${count(one)}`]))];
   return html`
-    <div class="filters">
+    <div class="finder">
       <div class="row">
         <${Search} label="Search goals" value=${q} onInput=${(/** @type {string} */ value) => set({ q: value })} />
         <button class=${open ? '' : 'primary'} aria-expanded=${String(open)} onClick=${() => setOpen(!open)}>${open ? 'Close' : 'New goal'}</button>

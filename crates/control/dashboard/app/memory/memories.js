@@ -34,13 +34,13 @@ const REST_MS = 200;
 export function Memories({ query }) {
   useLive('memory');
   const version = topics.memory?.value?.version;
-  const q = query.q ?? '';
+  const { q = '', kind = '' } = query;
   const [typed, setTyped] = useState(q);
   useEffect(() => {
-    const timer = setTimeout(() => typed !== q && setQuery({ q: typed }), REST_MS);
+    const timer = setTimeout(() => typed !== q && setQuery({ q: typed, kind }), REST_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const path = `/api/memory${queryOf({ q, limit: PAGE })}`;
+  const path = `/api/memory${queryOf({ q, kind, limit: PAGE })}`;
   const said = useGet(path, version);
   const [more, setMore] = useState(/** @type {{of: any, memories: Memory[], next: string|null}} */ ({ of: null, memories: [], next: null }));
   const fresh = more.of === said.data;
@@ -48,28 +48,29 @@ export function Memories({ query }) {
   const memories = [...(said.data?.memories ?? []), ...(fresh ? more.memories : [])];
   const next = fresh && more.of ? more.next : said.data?.next;
   const load = async () => {
-    const page = await get(`/api/memory${queryOf({ q, limit: PAGE, before: next })}`);
+    const page = await get(`/api/memory${queryOf({ q, kind, limit: PAGE, before: next })}`);
     setMore({ of: said.data, memories: fresh ? [...more.memories, ...page.memories] : page.memories, next: page.next });
   };
   return html`<div class="kept-columns">
     <div>
-      <div class="row"><${Search} label="Search memories" value=${typed} onInput=${setTyped} /><${StaleNote} /></div>
+      <div class="row"><${Search} label="Search memories" value=${typed} onInput=${setTyped} />
+        ${kind && html`<button class="tag" title="Show all tags" onClick=${() => setQuery({ q })}>${kind} ✕</button>`}<${StaleNote} /></div>
       ${said.problem && !said.data && html`<${Failure} problem=${said.problem} retry=${said.reload} />`}
       ${said.loading && !said.data && html`<${Loading} rows=${5} />`}
-      ${said.data && memories.length === 0 && html`<${Empty} title=${q ? 'Nothing is remembered with these words' : 'Nothing is remembered yet'}>
-        <p>${q ? 'Try fewer words.' : 'Clients save memories with the tools of the server memory; you can write one here.'}</p><//>`}
+      ${said.data && memories.length === 0 && html`<${Empty} title=${q || kind ? `Nothing is remembered with ${q ? 'these words' : 'this tag'}` : 'Nothing is remembered yet'}>
+        <p>${q || kind ? 'Try fewer words, or all tags.' : 'Clients save memories with the tools of the server memory; you can write one here.'}</p><//>`}
       <ul class="memories" aria-label="Memories">
-        ${memories.map((memory) => html`<${One} key=${memory.id} memory=${memory} done=${said.reload} />`)}
+        ${memories.map((memory) => html`<${One} key=${memory.id} memory=${memory} query=${query} done=${said.reload} />`)}
       </ul>
       ${next && html`<${Act} onClick=${load}>Load more<//>`}
-      ${said.data && memories.length > 0 && html`<p class="dim" role="status">${plural(memories.length, 'memory', 'memories')}${said.data.total > memories.length && !q ? ` of ${said.data.total}` : ''}</p>`}
+      ${said.data && memories.length > 0 && html`<p class="dim" role="status">${plural(memories.length, 'memory', 'memories')}${said.data.total > memories.length && !q && !kind ? ` of ${said.data.total}` : ''}</p>`}
     </div>
     <${NewMemory} done=${said.reload} />
   </div>`;
 }
 
-/** @param {{memory: Memory, done: () => void}} props */
-function One({ memory, done }) {
+/** @param {{memory: Memory, query: Record<string, string>, done: () => void}} props */
+function One({ memory, query, done }) {
   const remove = async () => {
     if (!(await confirm({ title: 'Forget this memory?', text: memory.text.slice(0, 200), action: 'Forget it', danger: true }))) return;
     await doing('Forgotten', () => send('DELETE', `/api/memory/${encodeURIComponent(memory.id)}`));
@@ -80,7 +81,7 @@ function One({ memory, done }) {
     <p class="memory-text">${memory.text}${memory.truncated ? ' …' : ''}</p>
     ${links.length > 0 && html`<p class="dim">${links.map((link) => `${link.kind}: ${link.text}`).join('; ')}</p>`}
     <p class="row">
-      ${memory.tags?.map((tag) => html`<button class="tag" key=${tag} title="Search for it" onClick=${() => setQuery({ q: tag })}>${tag}</button>`)}
+      ${memory.tags?.map((tag) => html`<button class="tag" key=${tag} title="Only those with this tag" onClick=${() => setQuery({ ...query, kind: tag })}>${tag}</button>`)}
       ${memory.expires_at && html`<${Tag} text=${`until ${moment(memory.expires_at)}`} />`}
       <span class="dim">${moment(memory.created_at)}${source?.principal ? ` · ${source.principal}${source.client ? ` with ${source.client}` : ''}` : ''}</span>
       <span class="grow"></span>

@@ -73,12 +73,12 @@ function Picker({ list, prices, total, query, at, waiting }) {
   const fits = useMemo(() => found(list, { text, server, only }), [list, text, server, only]);
   const servers = [...new Set(list.map((tool) => tool.server))];
   return html`
-    <div class="filters" role="search">
+    <div class="finder" role="search">
       <${Search} label="Search tools" value=${text} onInput=${(/** @type {string} */ q) => {
         setText(q);
         set({ q });
       }} />
-      <div class="filters-row">
+      <div class="finder-row">
         <select aria-label="Server" value=${server} onChange=${(/** @type {any} */ event) => set({ server: event.currentTarget.value })}>
           <option value="">all servers</option>
           ${servers.map((name) => html`<option value=${name}>${name}</option>`)}
