@@ -77,7 +77,7 @@ pub struct Cache(Arc<Place>);
 
 #[derive(Debug)]
 enum Place {
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
     Redis(Box<Redis>),
 }
 
@@ -217,7 +217,7 @@ impl Cache {
     /// A URL that cannot be used.
     pub fn open(settings: &CacheSettings) -> Result<Self, CacheError> {
         let place = match &settings.url {
-            None => Place::Embedded(Embedded::new(settings.clone())),
+            None => Place::Embedded(Box::new(Embedded::new(settings.clone()))),
             Some(url) => Place::Redis(Box::new(Redis::new(url.expose_secret(), settings.timeout)?)),
         };
         Ok(Self(Arc::new(place)))
