@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { problemOf, query } from '../../crates/control/dashboard/app/api.js';
-import { asText, matcher, selected } from '../../crates/control/dashboard/app/logs/select.js';
+import { asText, matcher, merged, selected } from '../../crates/control/dashboard/app/logs/select.js';
 import { split } from '../../crates/control/dashboard/app/overview/attention.js';
 import { joined } from '../../crates/control/dashboard/app/overview/charts.js';
 import { href, parseRoute } from '../../crates/control/dashboard/app/route.js';
@@ -62,6 +62,7 @@ test('lines of logs are chosen by server, level, text and time', () => {
   assert.deepEqual(texts({ after: '2' }), ['three']);
   assert.ok(matcher('/(/').problem);
   assert.equal(asText(lines.slice(0, 1)), '1 a info one\n');
+  assert.deepEqual(merged([lines[2], lines[0]], [lines[1], lines[0]]), lines);
 });
 
 test('a log goes on where it was asked for', () => {
@@ -92,7 +93,7 @@ test('a graph holds what depends and what is needed', () => {
 
 test('a configuration is flat, and an event says the rest', () => {
   assert.deepEqual(flat({ a: { b: 1, c: [] }, d: null }), [{ key: 'a.b', value: '1' }, { key: 'a.c', value: '[]' }, { key: 'd', value: 'null' }]);
-  assert.equal(details({ at: 'x', who: 'local', act: 'started', what: 'a', details: {}, outcome: 'ok' }), 'outcome: ok');
+  assert.equal(details({ tools: ['a'], none: null }), 'tools: ["a"]');
 });
 
 test('points of a chart have gaps where nothing was told', () => {

@@ -71,7 +71,7 @@ async function settings(page) {
   // Signed out, the page looks and changes nothing, and says what to do.
   await visit(page, 'settings');
   await page.getByRole('button', { name: 'Sign out' }).click();
-  await page.getByText('View only').waitFor();
+  await page.locator('.bar').getByText('View only').waitFor();
   await visit(page, 'servers');
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn install(root: &Path) -> Result<()> {
     let source = root.join("tests/peers");
     let target = root.join("target/peers");
     let wanted = fingerprint(&source)?;
+    install_schemathesis(&source, &target)?;
     let stamp = target.join("installed");
     if fs::read_to_string(&stamp).is_ok_and(|found| found.trim() == wanted) {
         return Ok(());
@@ -90,14 +91,31 @@ fn install_npm(source: &Path, target: &Path) -> Result<()> {
 }
 
 fn install_pypi(source: &Path, target: &Path) -> Result<()> {
-    let venv = target.join("venv");
+    install_venv(&target.join("venv"), &source.join("requirements.txt"))
+}
+
+/// Schemathesis in an environment of its own, with a stamp of its own: a new one of it is no reason to make
+/// everything anew.
+fn install_schemathesis(source: &Path, target: &Path) -> Result<()> {
+    let (folder, list) = (target.join("schemathesis"), source.join("schemathesis.txt"));
+    let wanted = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
+    let stamp = folder.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    fs::create_dir_all(target).with_context(|| format!("cannot make {}", target.display()))?;
+    install_venv(&folder, &list)?;
+    fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+fn install_venv(venv: &Path, requirements: &Path) -> Result<()> {
     let mut create = tool("python3");
-    create.args(["-m", "venv", "--clear"]).arg(&venv);
+    create.args(["-m", "venv", "--clear"]).arg(venv);
     run(create, "install Python 3.10 or newer with venv (Debian: apt-get install python3-venv)")?;
     let mut pip = tool(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .arg("--requirement")
-        .arg(source.join("requirements.txt"));
+        .arg(requirements);
     run(pip, "the package index must be reachable once; later runs work offline")
 }
 

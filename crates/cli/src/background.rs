@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::data_folder::{DataFolder, create_private};
 use crate::printer::harmless;
 use crate::report::Report;
-use config::Loaded;
+use config::{Loaded, Log};
 use control::said::Status;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -19,9 +19,6 @@ use std::time::{Duration, Instant};
 const LISTEN_MAX: Duration = Duration::from_secs(60);
 /// How often it is looked whether it listens.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// A longer log of earlier daemons is put aside.
-const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
-const LOG_FILES_MAX: u32 = 3;
 /// How much of its log is shown when it fails.
 const LAST_WORDS_BYTES_MAX: u64 = 4096;
 
@@ -50,7 +47,7 @@ pub(crate) fn ensure(context: &Context) -> Result<Running, Report> {
     let Loaded { config, .. } = context.load()?;
     client.data.create()?;
     let data = client.data.clone();
-    let (child, begin) = spawn(context, &data)?;
+    let (child, begin) = spawn(context, &data, &config.log)?;
     let own = child.id();
     let status =
         context.block_on(context.printer.progress("starting the daemon", listening(&client, child, &data, begin)))?;
@@ -58,12 +55,13 @@ pub(crate) fn ensure(context: &Context) -> Result<Running, Report> {
 }
 
 /// Starts it; gives where its words begin in the log.
-fn spawn(context: &Context, data: &DataFolder) -> Result<(Child, u64), Report> {
+fn spawn(context: &Context, data: &DataFolder, said: &Log) -> Result<(Child, u64), Report> {
     let failed = |error: std::io::Error| Report::failed("the daemon cannot be started").cause(error);
     create_private(&data.logs()).map_err(failed)?;
     let path = data.daemon_log();
-    if std::fs::metadata(&path).is_ok_and(|log| log.len() > LOG_BYTES_MAX) {
-        supervisor::rotate(&path, LOG_FILES_MAX).map_err(failed)?;
+    // A long log of earlier daemons is put aside.
+    if std::fs::metadata(&path).is_ok_and(|log| log.len() > said.file_bytes_max as u64) {
+        supervisor::rotate(&path, u32::try_from(said.files_max).unwrap_or(u32::MAX)).map_err(failed)?;
     }
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path).map_err(failed)?;
     let begin = log.metadata().map_err(failed)?.len();

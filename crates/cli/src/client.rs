@@ -58,6 +58,15 @@ impl Client {
         document(&whole(response).await?)
     }
 
+    /// Tells the daemon what something is from now on.
+    ///
+    /// # Errors
+    /// Without a daemon, and what the daemon refuses.
+    pub(crate) async fn put<T: DeserializeOwned>(&self, path: &str, body: Bytes) -> Result<T, Report> {
+        let response = self.send(Method::PUT, path, body).await?;
+        document(&whole(response).await?)
+    }
+
     /// Asks for lines that come one after the other.
     ///
     /// # Errors

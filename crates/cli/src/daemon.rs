@@ -32,11 +32,12 @@ mod finder;
 use crate::audit;
 use crate::commands::dashboard;
 use crate::context::Context;
+use crate::daemon_logs::DaemonLogs;
 use crate::data_folder::{Lock, Sockets};
 use crate::printer::count;
 use crate::report::Report;
 use crate::state::State;
-use crate::{env_vars, log_format, store_files};
+use crate::{env_vars, store_files};
 use config::Loaded;
 use control::Command;
 use control::{Control, Problem, Tokens, Web};
@@ -58,7 +59,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::Level;
 
 /// Worker threads at most: more of them share less cache and cost memory when idle.
 const WORKERS_MAX: usize = 4;
@@ -82,7 +82,7 @@ pub(crate) fn run(context: &Context, serves: Serves, detached: bool) -> Result<(
     let loaded = context.load()?;
     // Before there are threads.
     let guard = launch_guard(&loaded.config)?;
-    log_format::start(&context.printer, context.settings.verbose, Level::INFO);
+    let log = DaemonLogs::start(context, &loaded.config.log, detached)?;
     let data = context.data_folder()?;
     data.create()?;
     let lock = data.lock()?;
@@ -90,11 +90,12 @@ pub(crate) fn run(context: &Context, serves: Serves, detached: bool) -> Result<(
     sockets.remove();
     let runtime = runtime()?;
     let ended: Result<Ending, Report> = runtime.block_on(Box::pin(async {
-        let daemon = Daemon::start(context, (serves, guard), loaded, sockets, lock).await?;
+        let daemon = Daemon::start(context, (serves, guard, log.clone()), loaded, sockets, lock).await?;
         Ok(daemon.serve(context, detached).await)
     }));
     // A server that was reading from a dead disk must not keep us.
     runtime.shutdown_background();
+    log.flush();
     match ended? {
         Ending::Stop => Ok(()),
         Ending::Restart => Err(again::begin()),
@@ -148,6 +149,7 @@ struct Daemon {
     token: Option<SecretString>,
     /// What is wrong with the configuration on disk.
     refused: watch::Sender<Option<String>>,
+    log: Arc<DaemonLogs>,
     _lock: Lock,
 }
 
@@ -169,7 +171,7 @@ enum Wake {
 impl Daemon {
     async fn start(
         context: &Context,
-        (serves, guard): (Serves, Option<GuardProcess>),
+        (serves, guard, log): (Serves, Option<GuardProcess>, Arc<DaemonLogs>),
         loaded: Loaded,
         sockets: Sockets,
         lock: Lock,
@@ -198,8 +200,13 @@ impl Daemon {
         let (found, refused) = (watch::Sender::default(), watch::Sender::default());
         let said = (sender, found.subscribe(), refused.subscribe());
         let tokens = Tokens { own: store_files::token(&data)?, listen: token };
-        let (address, listeners) =
-            listeners(&engine, (socket, api, mcp, streams), said, (cache, tokens.clone(), serves), &shutdown)?;
+        let (address, listeners) = listeners(
+            &engine,
+            (socket, api, mcp, streams),
+            said,
+            (cache, tokens.clone(), serves, log.clone()),
+            &shutdown,
+        )?;
         if let Err(error) = store_files::write_listen(&data, address, tcp_address, own.as_deref()) {
             tracing::warn!(%error, "{} cannot be written: {error}", data.listen().display());
         }
@@ -219,6 +226,7 @@ impl Daemon {
             found,
             token: serves.dashboard.then_some(tokens.own),
             refused,
+            log,
             _lock: lock,
         })
     }
@@ -254,6 +262,7 @@ impl Daemon {
             };
             self.notifier.reloading("reads its configuration");
             let done = self.reloader.reload(&self.engine.gateway, asked).await;
+            self.log.reconfigure(&self.engine.gateway.snapshot().config.log);
             finder.again.notify_one();
             self.refused.send_replace(done.refused.clone());
             if let Some(deed) = audit::of_reload(&done.result, asked) {
@@ -367,7 +376,7 @@ fn listeners(
     engine: &Engine,
     (socket, api, mcp, streams): Bound,
     (commands, found, refused): Said,
-    (cache, tokens, serves): (Cache, Tokens, Serves),
+    (cache, tokens, serves, log): (Cache, Tokens, Serves, Arc<DaemonLogs>),
     shutdown: &CancellationToken,
 ) -> Result<(SocketAddr, Vec<JoinHandle<()>>), Report> {
     let gateway = &engine.gateway;
@@ -385,6 +394,7 @@ fn listeners(
         found,
         refused,
         figures: engine.figures.clone(),
+        log,
         deeds: engine.auditor.deeds(),
         store: engine.state.shared.clone(),
         cache,

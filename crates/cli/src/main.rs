@@ -25,13 +25,16 @@ mod background;
 mod backup;
 mod browser;
 mod daemon;
+mod daemon_logs;
 mod doctor;
 mod inside;
 mod log_format;
+mod log_output;
 mod preflight;
 mod programs;
 mod records;
 mod tools_inside;
+mod traces;
 
 mod reference;
 

@@ -4,6 +4,7 @@
 //!
 //! A store that fails loses records, which are counted; it never holds up a call.
 
+use crate::traces::Traces;
 use config::Records as Keeping;
 use control::HistoryKeeper;
 use control::metrics::Figures;
@@ -102,6 +103,8 @@ pub(crate) struct Counted {
     pub(crate) history: HistoryKeeper,
     /// For metrics.
     pub(crate) figures: Arc<Figures>,
+    /// For a collector of traces.
+    pub(crate) traces: Traces,
 }
 
 /// What is in the store, and what is to be.
@@ -136,12 +139,7 @@ impl RecordWriter {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(
-        gateway: Arc<Gateway>,
-        store: Store,
-        counted: Counted,
-        runtime: Handle,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(gateway: Arc<Gateway>, store: Store, counted: Counted, runtime: Handle) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
         let mut pages = Pages::new(gateway, store, counted);
@@ -242,6 +240,7 @@ impl Pages {
     async fn add(&mut self, batch: &[Record]) {
         self.counted.history.observe(batch);
         self.counted.figures.add(batch);
+        self.counted.traces.tell(batch);
         for record in batch {
             let at_ms = milliseconds(record.at);
             let gathered = self.gathered.get_or_insert_with(|| Gathered {

@@ -275,15 +275,15 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn log_level(&mut self) -> LogDirectives {
-        let Some((document, text)) = self.text("log", "level") else { return LogDirectives::default() };
-        let Some(expanded) = self.expand(document, &text, "log.level") else { return LogDirectives::default() };
-        LogDirectives::parse(&expanded).unwrap_or_else(|problem| {
+    fn log_level(&mut self) -> Option<LogDirectives> {
+        let (document, text) = self.text("log", "level")?;
+        let expanded = self.expand(document, &text, "log.level")?;
+        let read = LogDirectives::parse(&expanded).map_err(|problem| {
             self.report
                 .error(&document.source, text.span, format!("`log.level`: {problem}"))
                 .hint("such as info, or info,gateway=debug");
-            LogDirectives::default()
-        })
+        });
+        read.ok()
     }
 
     fn roots(&mut self) -> Vec<String> {

@@ -135,7 +135,7 @@ pub fn to_json(config: &Config) -> Value {
         },
         "log": {
             "format": config.log.format.as_str(),
-            "level": config.log.level.to_string(),
+            "level": config.log.level.clone().unwrap_or_default().to_string(),
             "file": config.log.file.map_or("auto", |on| if on { "on" } else { "off" }),
             "file_bytes_max": show_bytes(config.log.file_bytes_max as u64),
             "files_max": config.log.files_max,

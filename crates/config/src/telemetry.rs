@@ -39,7 +39,7 @@ pub(crate) const LOG_KEYS: &[Key] = &[
     text(
         "level",
         Some("info"),
-        "From which level on: error, warn, info, debug, trace or off; for single parts too, such as \"info,gateway=debug\". -q and -v are stronger.",
+        "From which level on: error, warn, info, debug, trace or off; for single parts too, such as \"info,gateway=debug\". -v is stronger, -q is not.",
     ),
     key(
         "file",
@@ -72,8 +72,8 @@ pub struct Telemetry {
 pub struct Log {
     /// How.
     pub format: LogFormat,
-    /// What.
-    pub level: LogDirectives,
+    /// What, where somebody says so; `info` where nobody does.
+    pub level: Option<LogDirectives>,
     /// Whether to a file; none: where it runs in the background.
     pub file: Option<bool>,
     /// Bytes at which the file is rotated.
@@ -130,7 +130,7 @@ impl Telemetry {
 // === impl Log ===
 
 impl Log {
-    pub(crate) fn of(settings: &Settings, level: LogDirectives) -> Self {
+    pub(crate) fn of(settings: &Settings, level: Option<LogDirectives>) -> Self {
         let word = |name| settings.get("log", name).and_then(|(_, field)| text_of(Some(field)));
         Self {
             format: match word("format").is_some_and(|word| word.text == "json") {

@@ -19,6 +19,8 @@ pub use deed::{AUDIT_STREAM, Act, Deed, Deeds};
 
 mod find;
 
+mod tokens;
+
 mod access;
 pub use access::Tokens;
 
@@ -46,6 +48,9 @@ pub use routes::dashboard;
 
 pub mod metrics;
 
+mod daemon_log;
+pub use daemon_log::{DaemonLog, LogFilterSaid};
+
 mod document;
 pub use document::openapi_json;
 
@@ -54,7 +59,7 @@ mod predecessors;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get};
+use axum::routing::any;
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
@@ -109,6 +114,8 @@ pub struct Parts {
     pub refused: watch::Receiver<Option<String>>,
     /// What is counted of calls, for `/metrics`.
     pub figures: Arc<metrics::Figures>,
+    /// The daemon's own log.
+    pub log: Arc<dyn DaemonLog>,
     /// What people did is told here.
     pub deeds: Deeds,
     /// What lasts: records of calls, the audit.
@@ -146,7 +153,6 @@ fn api(control: &Control) -> Router {
     let body_bytes_max = control.parts.gateway.snapshot().config.limits.body_bytes_max;
     let (router, _) = routes::router().split_for_parts();
     router
-        .route("/metrics", get(metrics::show))
         .route("/api/{*path}", any(routes::nothing_here))
         .method_not_allowed_fallback(routes::not_so)
         .layer(from_fn(etag::etag))

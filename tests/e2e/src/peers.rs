@@ -90,6 +90,20 @@ impl Peers {
         self.root.join("venv/bin").join(program)
     }
 
+    /// Schemathesis, in an environment of its own; nothing, with a line that says so, where it is missing.
+    ///
+    /// # Panics
+    /// It is missing in CI, where a skipped test would be a lie.
+    pub fn schemathesis(&self) -> Option<PathBuf> {
+        let program = self.root.join("schemathesis/bin/schemathesis");
+        if program.is_file() {
+            return Some(program);
+        }
+        assert!(std::env::var_os("CI").is_none(), "no schemathesis in CI: run `cargo xtask peers` first");
+        tell("SKIPPED: no schemathesis in target/peers; install it with `cargo xtask peers`");
+        None
+    }
+
     /// A script of `tests/peers`.
     pub fn script(&self, name: &str) -> PathBuf {
         self.scripts.join(name)

@@ -36,7 +36,10 @@ impl WebSocket {
     pub fn open(address: SocketAddr, path: &str, token: Option<&str>) -> Self {
         match Self::try_open(address, path, token) {
             Ok(socket) => socket,
-            Err(answer) => panic!("expected a WebSocket at {path}, got {}: {}", answer.status, answer.text()),
+            Err(answer) => {
+                let status = answer.status;
+                panic!("expected a WebSocket at {path}, got {status}: {}", answer.text())
+            }
         }
     }
 

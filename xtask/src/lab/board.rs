@@ -56,6 +56,9 @@ pub(super) struct Sizes {
     /// How many values are kept for each figure of the cache
     #[arg(long, default_value_t = 200_000)]
     cache_calls: u64,
+    /// How many requests each operation of REST gets
+    #[arg(long, default_value_t = 200)]
+    examples: u64,
 }
 
 /// Runs tests of `tests/e2e` on a release build; gives what they say in lines that begin with `mark`.
@@ -115,6 +118,10 @@ pub(super) fn live(root: &Path, sizes: &Sizes) -> Result<String> {
     let idle = ("SWITCHBOARD_LAB_LIVE_IDLE", sizes.idle_seconds);
     let seconds = ("SWITCHBOARD_LAB_LIVE_SECONDS", sizes.live_seconds);
     one(root, &[("SWITCHBOARD_LAB_LIVE", sizes.live_readers), seconds, idle], "lab::live", "live: ")
+}
+
+pub(super) fn schemathesis(root: &Path, sizes: &Sizes) -> Result<String> {
+    one(root, &[("SWITCHBOARD_LAB_SCHEMATHESIS", sizes.examples)], "lab::schemathesis", "schemathesis: ")
 }
 
 /// Has a table of its own besides its line.

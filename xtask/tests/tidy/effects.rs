@@ -120,6 +120,31 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("servers.replicas", "tests/e2e/tests/it/life.rs", "one_of_three_dies_and_nobody_else_notices"),
     ("servers.pin", "tests/e2e/tests/it/life.rs", "a_pinned_caller_stays_where_it_is"),
     ("servers.watch", "tests/e2e/tests/it/life.rs", "a_changed_file_starts_it_anew"),
+    (
+        "telemetry.otlp_url",
+        "tests/e2e/tests/it/traces.rs",
+        "a_call_is_the_child_of_its_client_and_the_parent_of_its_server",
+    ),
+    (
+        "telemetry.otlp_headers",
+        "tests/e2e/tests/it/traces.rs",
+        "a_call_is_the_child_of_its_client_and_the_parent_of_its_server",
+    ),
+    (
+        "telemetry.service_name",
+        "tests/e2e/tests/it/traces.rs",
+        "a_call_is_the_child_of_its_client_and_the_parent_of_its_server",
+    ),
+    (
+        "telemetry.sample",
+        "tests/e2e/tests/it/traces.rs",
+        "as_many_are_traced_as_asked_for_and_the_client_decides_for_its_own",
+    ),
+    ("log.format", "tests/e2e/tests/it/daemon_log.rs", "with_a_file_every_event_is_a_line_of_json_in_it"),
+    ("log.file", "tests/e2e/tests/it/daemon_log.rs", "without_a_file_there_is_none_and_a_started_daemon_has_one"),
+    ("log.level", "tests/e2e/tests/it/daemon_log.rs", "the_level_is_changed_while_it_runs"),
+    ("log.file_bytes_max", "tests/e2e/tests/it/daemon_log.rs", "the_file_is_rotated_and_few_are_kept"),
+    ("log.files_max", "tests/e2e/tests/it/daemon_log.rs", "the_file_is_rotated_and_few_are_kept"),
     ("records.keep", "tests/e2e/tests/it/state.rs", "records_go_when_they_are_older_than_keep_says"),
     (
         "servers.data",

@@ -56,6 +56,8 @@ mod config;
 
 mod limits;
 
+mod log_level;
+
 mod why;
 
 mod doctor;
@@ -130,6 +132,7 @@ pub(crate) enum Command {
     Disable(change::DisableArgs),
     Config(config::Args),
     Limits(limits::Args),
+    LogLevel(log_level::Args),
     Why(why::Args),
     Doctor(doctor::Args),
     Reload(reload::Args),
@@ -195,6 +198,7 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Disable(args) => change::disable(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Limits(args) => limits::run(&args, context),
+        Command::LogLevel(args) => log_level::run(&args, context),
         Command::Why(args) => why::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::Reload(args) => reload::run(&args, context),

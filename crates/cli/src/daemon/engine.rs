@@ -11,6 +11,7 @@ use crate::records::{Counted, RecordWriter};
 use crate::report::Report;
 use crate::state::{self, State};
 use crate::store_files;
+use crate::traces::{Exporter, Traces};
 use config::{Config, Environment};
 use control::metrics::Figures;
 use control::{History, HistoryKeeper};
@@ -35,6 +36,8 @@ pub(crate) struct Engine {
     pub(crate) figures: Arc<Figures>,
     guard: LazyGuard,
     records: RecordWriter,
+    /// Sends traces of calls.
+    exporter: Exporter,
     /// Writes what is learnt of servers, and what people want of them.
     keeper: JoinHandle<()>,
     /// Ends the keeper.
@@ -85,12 +88,13 @@ impl Engine {
         })?;
         inside.attach(&gateway);
         let (history, figures) = (History::new(state.local.clone()), Arc::<Figures>::default());
-        let counted = Counted { history: HistoryKeeper::new(history.clone()), figures: figures.clone() };
+        let (traces, exporter) = Traces::start(gateway.clone(), figures.clone());
+        let counted = Counted { history: HistoryKeeper::new(history.clone()), figures: figures.clone(), traces };
         let records = RecordWriter::start(gateway.clone(), state.shared.clone(), counted, Handle::current());
         let records = records.map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
-        Ok(Self { gateway, logs, data, state, auditor, history, figures, guard, records, keeper, ended })
+        Ok(Self { gateway, logs, data, state, auditor, history, figures, exporter, guard, records, keeper, ended })
     }
 
     /// Ends every server and writes what must last.
@@ -107,6 +111,8 @@ impl Engine {
             logs.flush();
         });
         let _ = flushing.await;
+        // The writer of records, which told it of calls, has ended.
+        self.exporter.finish().await;
         self.state.close().await;
     }
 }

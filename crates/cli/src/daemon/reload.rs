@@ -4,7 +4,7 @@ use crate::commands::change;
 use crate::context::Context;
 use crate::printer::count;
 use crate::state;
-use config::{Config, Diagnostic, Limits, Listen, Loaded, Severity, Sources, Watcher};
+use config::{Config, Diagnostic, Limits, Listen, Loaded, Log, Severity, Sources, Watcher};
 use control::Problem;
 use control::said::Reloaded;
 use gateway::Gateway;
@@ -49,6 +49,7 @@ pub(super) struct Reloader {
     limits: Limits,
     container_engine: Option<String>,
     state: config::State,
+    log: Log,
 }
 
 /// What a reload did.
@@ -65,6 +66,7 @@ impl Reloader {
         Self {
             reading: Reading::new(context, store),
             state: config.state.clone(),
+            log: config.log.clone(),
             listen: config.listen.clone(),
             limits: config.limits.clone(),
             container_engine: config.container_engine.clone(),
@@ -178,6 +180,10 @@ impl Reloader {
         }
         if !same_secret(self.state.url.as_ref(), config.state.url.as_ref()) {
             keys.push("state.url".to_owned());
+        }
+        // The level is another one at once.
+        if (Log { level: config.log.level.clone(), ..self.log.clone() }) != config.log {
+            keys.push("log".to_owned());
         }
         let rows = self.limits.table().into_iter().zip(config.limits.table());
         keys.extend(rows.filter(|(old, new)| old != new).map(|(_, new)| format!("limits.{}", new.name)));

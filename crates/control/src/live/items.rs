@@ -4,7 +4,7 @@
 use super::frame::{json, list};
 use super::topic::Sight;
 use crate::LogLevel;
-use gateway::record::{Record, RecordId};
+use gateway::record::{Record, RecordId, Stretch};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ struct Call<'a> {
     bytes_out: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     total_us: u64,
     stages: Vec<Stage>,
 }
@@ -90,7 +92,8 @@ impl Item {
             bytes_out: record.bytes_out,
             cause: record.cause.as_deref(),
             total_us: record.total_us,
-            stages: stages(record),
+            trace_id: record.trace.as_ref().map(|trace| trace.id_text()),
+            stages: record.stages().into_iter().map(Stage::of).collect(),
         };
         Self {
             principal: record.principal.as_str().into(),
@@ -123,18 +126,12 @@ impl Item {
     }
 }
 
-/// The parts of a call that happened, in their order (DESIGN.md section 5).
-fn stages(record: &Record) -> Vec<Stage> {
-    let ends = [("route", record.routed_us), ("upstream", record.answered_us), ("finish", record.total_us)];
-    let mut from_us = 0;
-    let mut stages = Vec::new();
-    for (stage, to_us) in ends {
-        if to_us > from_us {
-            stages.push(Stage { stage, from_us, to_us });
-            from_us = to_us;
-        }
+// === impl Stage ===
+
+impl Stage {
+    fn of(stretch: Stretch) -> Self {
+        Self { stage: stretch.stage.as_str(), from_us: stretch.from_us, to_us: stretch.to_us }
     }
-    stages
 }
 
 // === impl Items ===

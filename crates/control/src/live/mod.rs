@@ -23,6 +23,7 @@ mod items;
 mod logs;
 mod overview;
 mod picture;
+mod predecessor;
 mod process;
 mod socket;
 mod topic;
@@ -45,6 +46,7 @@ pub(crate) struct Live {
     places: Places,
     tickets: Arc<Semaphore>,
     clients_max: usize,
+    feeds: predecessor::Feeds,
 }
 
 /// That a reader may be there.
@@ -54,7 +56,11 @@ struct Ticket {
 
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(socket::live)).routes(routes!(events::events)).routes(routes!(history::charted))
+    OpenApiRouter::new()
+        .routes(routes!(socket::live))
+        .routes(routes!(events::events))
+        .routes(routes!(history::charted))
+        .routes(routes!(predecessor::ws))
 }
 
 // === impl Live ===
@@ -63,7 +69,8 @@ impl Live {
     /// Starts what tells. Must be called inside a runtime.
     pub(crate) fn start(parts: &Arc<Parts>) -> Self {
         let clients_max = parts.gateway.snapshot().config.limits.live_clients_max;
-        Self { places: Places::start(parts), tickets: Arc::new(Semaphore::new(clients_max)), clients_max }
+        let tickets = Arc::new(Semaphore::new(clients_max));
+        Self { places: Places::start(parts), tickets, clients_max, feeds: predecessor::Feeds::default() }
     }
 
     fn ticket(&self) -> Result<Ticket, Problem> {

@@ -7,7 +7,7 @@ use super::frame::json;
 use super::history::now_ms;
 use super::overview::{CatalogSize, Overview, Own};
 use crate::routes::servers::describe_with;
-use crate::{Parts, said};
+use crate::{Parts, said, tokens};
 use gateway::Snapshot;
 use gateway::catalog::Kind;
 use gateway::server::Server;
@@ -16,9 +16,6 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
-
-/// Bytes of a definition for a token, roughly.
-const BYTES_PER_TOKEN: usize = 4;
 
 /// Servers and the overview, as they were told.
 #[derive(Debug, Default)]
@@ -159,7 +156,6 @@ fn members<T: Serialize>(value: &T) -> Members {
 
 /// What the definitions of all tools that are offered cost, by their size.
 fn catalog_size(snapshot: &Snapshot) -> CatalogSize {
-    let listing = snapshot.catalog.all.list(Kind::Tools);
-    let bytes: usize = listing.pages.iter().map(|page| page.as_str().len()).sum();
-    CatalogSize { tools: listing.count, tokens: bytes / BYTES_PER_TOKEN, estimated: true }
+    let tokens = snapshot.servers.values().map(|server| tokens::of_server(snapshot, server)).sum();
+    CatalogSize { tools: snapshot.catalog.all.list(Kind::Tools).count, tokens, estimated: true }
 }

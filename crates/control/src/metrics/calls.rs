@@ -33,8 +33,6 @@ pub struct Figures {
     pub spans_sent: AtomicU64,
     /// Spans that were lost.
     pub spans_dropped: AtomicU64,
-    /// Events of the daemon's own log that were lost.
-    pub log_events_dropped: AtomicU64,
 }
 
 /// What calls add up to.

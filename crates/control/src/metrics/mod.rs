@@ -13,8 +13,7 @@ mod sheet;
 mod table;
 pub use table::{METRICS, Metric, MetricKind};
 
-use crate::routes::guards::cache_of;
-use crate::{Control, Problem};
+use crate::{Control, Problem, tokens};
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName};
@@ -26,14 +25,23 @@ use protocol::ErrorKind;
 use sheet::Sheet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// How the two formats are called.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Bytes of a definition that are about one token.
-const BYTES_PER_TOKEN: usize = 4;
 
-pub(crate) async fn show(
+/// The routes of this file.
+pub(crate) fn router() -> OpenApiRouter<Control> {
+    OpenApiRouter::new().routes(routes!(show))
+}
+
+/// Everything that is counted, for Prometheus.
+///
+/// In OpenMetrics 1.0 for whoever accepts `application/openmetrics-text`, else in the text format.
+#[utoipa::path(get, path = "/metrics", responses((status = OK, description = "Metrics; see docs/metrics.md", body = String, content_type = "text/plain")))]
+async fn show(
     State(control): State<Control>,
     headers: HeaderMap,
 ) -> Result<([(HeaderName, &'static str); 2], String), Problem> {
@@ -65,7 +73,7 @@ async fn gather(control: &Control) -> Sheet {
         ("switchboard_subscriptions", listens as f64),
         ("switchboard_records_dropped_total", gateway.records.dropped() as f64),
         ("switchboard_log_lines_dropped_total", parts.logs.dropped_lines() as f64),
-        ("switchboard_log_events_dropped_total", read(&parts.figures.log_events_dropped)),
+        ("switchboard_log_events_dropped_total", parts.log.dropped() as f64),
         ("switchboard_spans_sent_total", read(&parts.figures.spans_sent)),
         ("switchboard_spans_dropped_total", read(&parts.figures.spans_dropped)),
         ("switchboard_uptime_seconds", gateway.uptime().as_secs_f64()),
@@ -116,13 +124,12 @@ fn of_server(sheet: &mut Sheet, snapshot: &Snapshot, server: &Server) {
     sheet.number("switchboard_server_noise_lines_total", [name], count(&server.counters.noise_lines));
     let Some(view) = snapshot.catalog.single.get(&server.entry.reduced) else { return };
     let tools = view.list(Kind::Tools);
-    let bytes: usize = tools.pages.iter().map(|page| page.as_bytes().len()).sum();
     sheet.number("switchboard_catalog_tools", [name], tools.count as f64);
-    sheet.number("switchboard_catalog_tokens", [name], (bytes / BYTES_PER_TOKEN) as f64);
+    sheet.number("switchboard_catalog_tokens", [name], tokens::of_server(snapshot, server) as f64);
 }
 
 async fn of_cache(sheet: &mut Sheet, gateway: &Gateway, server: &Server) {
-    let Some(cache) = cache_of(gateway, server).await else { return };
+    let Some(cache) = gateway.cache_figures(server).await else { return };
     sheet.number("switchboard_cache_hits_total", [&server.name], cache.hits as f64);
     sheet.number("switchboard_cache_misses_total", [&server.name], cache.misses as f64);
 }

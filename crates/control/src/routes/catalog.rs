@@ -2,8 +2,8 @@
 //! tools, what it costs to read it, and how much of it need not be asked again.
 
 use super::servers::describe_all;
-use crate::said::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts, ToolTokens};
-use crate::{Control, find, said};
+use crate::said::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts};
+use crate::{Control, find, said, tokens as cost};
 use axum::Json;
 use axum::extract::State;
 use protocol::Raw;
@@ -12,9 +12,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// Bytes of ten tokens, roughly: what definitions of tools have with the vocabulary o200k.
-const BYTES_OF_TEN_TOKENS: usize = 42;
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<Control> {
@@ -48,12 +45,7 @@ async fn tokens(State(control): State<Control>) -> Json<TokenCosts> {
     let snapshot = gateway.snapshot();
     let mut servers = Vec::new();
     for server in snapshot.servers.values() {
-        let Some(view) = snapshot.catalog.single.get(&server.entry.reduced) else { continue };
-        let mut tools = Vec::new();
-        for definition in &server.catalog().tools {
-            let Some(own) = find::own_name(definition).filter(|own| view.tool(own).is_some()) else { continue };
-            tools.push(ToolTokens { name: own.to_string(), tokens: estimated(definition.as_bytes().len()) });
-        }
+        let mut tools = cost::of_tools(&snapshot, server);
         if tools.is_empty() {
             continue;
         }
@@ -74,9 +66,4 @@ async fn cache(State(control): State<Control>) -> Json<CacheStats> {
     let servers: BTreeMap<_, _> = servers.filter_map(|server| Some((server.name, server.cache?))).collect();
     let all = servers.values().copied().fold(said::Cache::default(), said::Cache::and);
     Json(CacheStats { all, servers })
-}
-
-/// Tokens of so many bytes of a definition, roughly.
-pub(crate) fn estimated(bytes: usize) -> usize {
-    (bytes * 10).div_ceil(BYTES_OF_TEN_TOKENS)
 }

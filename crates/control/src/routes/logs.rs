@@ -3,7 +3,7 @@
 //! brings are not followed: whoever wants them asks again.
 
 use crate::asked::{Path, Query};
-use crate::{Control, LogFilter, Problem, find, said};
+use crate::{Control, LogFilter, LogLevel, Problem, find, said};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use protocol::ErrorKind;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -45,6 +45,14 @@ struct Lines {
     level: Option<String>,
     /// Lines that hold this text, in any case.
     grep: Option<String>,
+}
+
+/// A line with how bad it looks, as `/api/live` tells it.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    line: said::LogLine,
+    level: &'static str,
 }
 
 /// A log, and whose it is where several are shown.
@@ -138,8 +146,9 @@ impl Following {
 fn written(server: Option<&Arc<str>>, line: &Line) -> Vec<u8> {
     let server = server.map(|server| server.to_string());
     let (at, stream, text) = (supervisor::utc(line.at), line.stream.to_string(), line.shown());
-    // Writing four strings to memory cannot fail.
-    let mut written = serde_json::to_vec(&said::LogLine { at, server, stream, text }).unwrap_or_default();
+    let told = Told { level: LogLevel::of(&text).as_str(), line: said::LogLine { at, server, stream, text } };
+    // Writing five strings to memory cannot fail.
+    let mut written = serde_json::to_vec(&told).unwrap_or_default();
     written.push(b'\n');
     written
 }

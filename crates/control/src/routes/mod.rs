@@ -39,7 +39,7 @@ mod why;
 
 mod memory;
 
-use crate::{Control, Problem, document};
+use crate::{Control, Problem, daemon_log, document, metrics};
 use axum::http::{Method, Uri};
 use protocol::ErrorKind;
 use utoipa_axum::router::OpenApiRouter;
@@ -65,6 +65,8 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     why::router,
     settings::router,
     process::router,
+    daemon_log::router,
+    metrics::router,
     crate::live::router,
     crate::predecessors::router,
 ];

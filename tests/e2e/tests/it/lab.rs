@@ -8,6 +8,7 @@ mod cycles;
 mod fleet;
 mod hostile;
 mod live;
+mod schemathesis;
 mod soak;
 
 use std::time::{Duration, Instant};

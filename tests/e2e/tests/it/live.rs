@@ -45,7 +45,8 @@ fn call(board: &Switchboard, tool: &str, arguments: Value) {
     let body = json!({ "name": tool, "arguments": arguments }).to_string();
     let kind = [("Content-Type", "application/json")];
     let answer = send(board.address(), "POST", "/api/call", &headers(board, &kind), body.as_bytes());
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    let (status, text) = (answer.status, answer.text());
+    assert_eq!(status, 200, "{text}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ const OPEN: &str = "application/openmetrics-text; version=1.0.0";
 fn board() -> Switchboard {
     let good = misbehave("good", "ok", "dual");
     Switchboard::start(&format!(
-        "{good}\ncache.tools = [\"echo\"]\n{}",
+        "{good}\ncache.tools = [\"echo\"]\ntools.safe = [\"echo\"]\n{}",
         entry_of("gone", Path::new("/nothing/here"), &[])
     ))
 }
@@ -54,7 +54,7 @@ fn others_read_both_formats_and_find_what_was_called() {
     for text in ["a", "a", "b"] {
         client.call("good__echo", json!({ "text": text }));
     }
-    client.call("good__nothing", json!({}));
+    client.request("tools/call", json!({"name": "good__nothing"}));
     let parsed = |format: &str, accept: &str| -> Value {
         let mut parser = peers.script_command("prometheus_text.py");
         parser.arg(format);

@@ -24,7 +24,7 @@ impl Rest {
     fn new(redis: Option<&Redis>) -> Self {
         let cache = redis.map(|redis| format!("[cache]\nurl = \"{}\"\n", redis.url())).unwrap_or_default();
         let said = "echo \"ERROR disk is full\" >&2; echo \"level=warn msg=error\" >&2; echo \"INFO no error\" >&2";
-        let kept = "tools.safe = [\"pid\", \"count\"]\ncache = { tools = [\"pid\"], ttl = \"90s\" }\n";
+        let kept = "tools.safe = [\"pid\", \"count\"]\ncache = { tools = [\"pid\"], ttl = \"90s\" }\nhealth = { interval = \"1s\" }\n";
         let env = format!("env = {{ API_KEY = \"{SECRET}\", EMPTY = \"\" }}\ninherit_env = [\"NOT_SET\"]\n");
         let config = [
             cache,

@@ -43,6 +43,20 @@ export function selected(lines, { server, level, fits, after }) {
   return lines.filter((line) => (!server || line.server === server) && weight(line.level) >= least && line.at > after && fits(line.text));
 }
 
+/**
+ * Older lines of two lists in their order, each once.
+ * @param {any[]} some
+ * @param {any[]} others
+ */
+export function merged(some, others) {
+  const seen = new Set();
+  const all = [...some, ...others].filter((line) => {
+    const name = `${line.at} ${line.server} ${line.text}`;
+    return !seen.has(name) && seen.add(name);
+  });
+  return all.sort((left, right) => (left.at < right.at ? -1 : Number(left.at > right.at)));
+}
+
 /** Lines as text, one a line. @param {any[]} lines */
 export function asText(lines) {
   return lines.map((line) => `${line.at} ${line.server ?? ''} ${line.level ?? line.stream} ${line.text}\n`).join('');

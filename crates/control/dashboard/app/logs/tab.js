@@ -8,7 +8,7 @@ import { plural } from '../ui/format.js';
 import { Act, Choice, Panel, Search, StaleNote, Waiting } from '../ui/parts.js';
 import { doing } from '../ui/toasts.js';
 import { LogRows } from './rows.js';
-import { asText, matcher, selected } from './select.js';
+import { asText, matcher, merged, selected } from './select.js';
 
 /** Lines that are asked for at once. */
 const PAGE = 500;
@@ -27,10 +27,11 @@ export function Tab({ query }) {
   const search = useMemo(() => matcher(text), [text]);
   const live = topics.logs?.value?.items;
   const all = [...older, ...(held ?? live ?? [])];
+  const ofServer = server ? all.filter((line) => line.server === server) : all;
   const rows = selected(all, { server, level, fits: search.fits, after });
   const waiting = held ? (live?.length ?? 0) - held.length : 0;
   return html`<div class="page-head"><h1>Logs</h1><${StaleNote} /></div>
-    <div class="row filters">
+    <div class="row above">
       <${Search} label="Search, or /pattern/" value=${text} onInput=${setText} />
       <select aria-label="Server" value=${server} onChange=${(/** @type {any} */ event) => setQuery({ server: event.currentTarget.value })}>
         <option value="">all servers</option>
@@ -45,20 +46,23 @@ export function Tab({ query }) {
     ${search.problem && html`<p class="failure" role="alert">The pattern cannot be read: ${search.problem}</p>`}
     <${Panel} label="Log">
       ${live
-        ? html`<${LogRows} rows=${rows} label="Log of all servers" hold=${!!held} more=${!after && html`<${Older} first=${all[0]} server=${server} held=${older.length} add=${(/** @type {any[]} */ found) => setOlder([...found, ...older].slice(0, OLDER_MAX))} />`} empty=${all.length ? 'No line fits what is chosen' : 'No server has said anything yet'} />`
+        ? html`<${LogRows} rows=${rows} label="Log of all servers" hold=${!!held} more=${!after && html`<${Older} key=${server} first=${ofServer[0]} server=${server} count=${ofServer.length} held=${older.length} add=${(/** @type {any[]} */ found) => setOlder(merged(found, older).slice(-OLDER_MAX))} />`} empty=${all.length ? 'No line fits what is chosen' : 'No server has said anything yet'} />`
         : html`<${Waiting} rows=${10} />`}
     <//>
     <p class="dim log-count" role="status">${plural(rows.length, 'line')}${topics.logs?.value?.missed ? `, ${topics.logs.value.missed} were too fast to be shown` : ''}</p>`;
 }
 
-/** Asks for what came before. @param {{first: any, server: string, held: number, add: (lines: any[]) => void}} props */
-function Older({ first, server, held, add }) {
+/** Asks for what came before: for more of the last lines than there are here. `count`: how many those are.
+ * @param {{first: any, server: string, count: number, held: number, add: (lines: any[]) => void}} props */
+function Older({ first, server, count, held, add }) {
   const [done, setDone] = useState(false);
   if (!first || done || held >= OLDER_MAX) return html`<p class="log-note">${first ? 'Nothing older is held here' : ''}</p>`;
   const load = () =>
     doing('Older lines are shown', async () => {
-      const found = lines(await get(`/api/log${asked({ n: PAGE, before: first.at, server })}`, { text: true })).filter((line) => line.at < first.at);
-      if (found.length < PAGE) setDone(true);
+      const path = server ? `/api/logs/${encodeURIComponent(server)}` : '/api/log';
+      const last = lines(await get(`${path}${asked({ n: count + PAGE })}`, { text: true }));
+      const found = last.filter((line) => line.at < first.at).map((line) => ({ server, ...line }));
+      if (!found.length) setDone(true);
       add(found);
     });
   return html`<p class="log-note"><${Act} class="small" onClick=${load}>Load older lines<//></p>`;

@@ -11,7 +11,7 @@ import { doing } from '../ui/toasts.js';
 /** @param {{rows: any[]}} props */
 export function Attention({ rows }) {
   if (!rows.length) {
-    return html`<section class="panel calm" aria-label="Needs a person"><span class="state" data-tone="ok">Nothing needs you</span><span class="dim">Every server that is in use works, and nothing waits for an approval.</span></section>`;
+    return html`<section class="panel calm" aria-label="Needs a person"><span class="state" data-tone="ok">Nothing needs you</span><span class="dim">Nothing waits for an approval, a sign-in or a repair by hand.</span></section>`;
   }
   return html`<${Panel} title=${`Needs a person (${rows.length})`}>
     <ul class="attention">${rows.map((row, index) => html`<${Row} key=${`${row.kind} ${row.server ?? index}`} row=${row} />`)}</ul>

@@ -28,7 +28,7 @@ export function Detail({ name, query }) {
       <div class="row"><h1>${server.name}</h1><${State} word=${server.state} /><${StaleNote} /></div>
       <${Actions} server=${server} />
     </div>
-    <div class="row filters"><${Choice} label="Part" value=${view} options=${VIEWS} onChange=${(/** @type {string} */ to) => go(href('servers', name, { view: to }))} /></div>
+    <div class="row above"><${Choice} label="Part" value=${view} options=${VIEWS} onChange=${(/** @type {string} */ to) => go(href('servers', name, { view: to }))} /></div>
     ${part(view, server)}`;
 }
 
@@ -78,7 +78,7 @@ function Summary({ server }) {
     <${Panel} title="What it is">
       <div class="panel-body"><${Facts} rows=${[
         ['What for', server.description],
-        ['Runs', html`<code>${server.target}</code>`],
+        ['Runs', html`<code>${server.target}</code>`, true],
         ['Speaks', `${server.transport}${server.era ? `, ${server.era}` : ''}`],
         ['Offers', offered.join(', ')],
         ['Own endpoint', html`<code>/mcp/${server.public}</code>`],

@@ -52,7 +52,7 @@ function All({ query }) {
       <span class="grow"></span>
       <${Everyone} />
     </div>
-    <div class="row filters">
+    <div class="row above">
       <${Search} label="Filter servers" value=${text} onInput=${setText} />
       <select aria-label="State" value=${state} onChange=${(/** @type {any} */ event) => change({ state: event.currentTarget.value })}>
         <option value="">every state</option>

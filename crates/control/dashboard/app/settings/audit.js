@@ -1,20 +1,24 @@
 /** @file What people did, the newest first. */
 import { html, useState } from '../html.js';
 import { get, query, useGet } from '../api.js';
-import { moment, words } from '../ui/format.js';
+import { moment, plural, words } from '../ui/format.js';
 import { Act, Empty, Failure, Loading, Panel } from '../ui/parts.js';
-import { doing } from '../ui/toasts.js';
+import { doing, toast } from '../ui/toasts.js';
 
 /** Events that are asked for at once. */
 const PAGE = 50;
 
-/** Members that have columns of their own. */
-const COLUMNS = ['at', 'who', 'principal', 'act', 'what', 'subject', 'id', 'seq', 'hash', 'previous'];
-
-/** What else an event says. @param {any} event */
-export function details(event) {
-  const rest = Object.entries(event).filter(([name, value]) => !COLUMNS.includes(name) && value !== null && !(typeof value === 'object' && Object.keys(value).length === 0));
+/** What else an event says. @param {any} said */
+export function details(said) {
+  if (said === null || typeof said !== 'object') return String(said ?? '');
+  const rest = Object.entries(said).filter(([, value]) => value !== null && !(typeof value === 'object' && Object.keys(value).length === 0));
   return rest.map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`).join(', ');
+}
+
+/** Asks whether an entry was changed or taken out afterwards. */
+async function verify() {
+  const done = await doing('The audit was verified', () => get('/api/audit/verify'));
+  if (done) toast(done.whole ? 'ok' : 'bad', done.whole ? `Whole: ${plural(done.entries ?? 0, 'entry', 'entries')}` : `Entry ${done.broken} is not right`, done.why);
 }
 
 /** The list. */
@@ -30,12 +34,12 @@ export function Audit() {
       const page = await get(`/api/audit${query({ limit: PAGE, before: next })}`);
       setMore({ events: [...(more?.events ?? []), ...page.events], next: page.next });
     });
-  return html`<${Panel} title="What people did" aside=${html`<button class="small" onClick=${() => (setMore(null), reload())}>Refresh</button>`} class="scroll">
+  return html`<${Panel} title="What people did" aside=${html`<${Act} class="small" onClick=${verify}>Verify<//><button class="small" onClick=${() => (setMore(null), reload())}>Refresh</button>`} class="scroll">
     ${events.length
       ? html`<table><thead><tr><th>When</th><th>Who</th><th>Did</th><th>To</th><th>Details</th></tr></thead>
-          <tbody>${events.map((event, index) => html`<tr key=${event.id ?? index}>
-            <td class="mono">${moment(event.at)}</td><td>${event.who ?? event.principal}</td><td>${words(event.act)}</td>
-            <td>${event.what ?? event.subject ?? ''}</td><td class="dim">${details(event)}</td>
+          <tbody>${events.map((event) => html`<tr key=${event.entry}>
+            <td class="mono">${moment(event.at)}</td><td>${event.who}</td><td>${words(event.what)}</td>
+            <td>${event.on}</td><td class="dim">${details(event.details)}</td>
           </tr>`)}</tbody></table>`
       : html`<${Empty} title="Nobody has done anything yet" />`}
     ${next && html`<div class="panel-body"><${Act} onClick=${load}>Load older events<//></div>`}

@@ -16,6 +16,6 @@ export function Tab({ query }) {
   const parts = /** @type {Record<string, any>} */ ({ config: Configuration, limits: Limits, audit: Audit });
   const Part = parts[view];
   return html`<div class="page-head"><h1>Settings</h1></div>
-    <div class="row filters"><${Choice} label="Part" value=${view} options=${VIEWS} onChange=${(/** @type {string} */ to) => go(href('settings', { view: to }))} /></div>
+    <div class="row above"><${Choice} label="Part" value=${view} options=${VIEWS} onChange=${(/** @type {string} */ to) => go(href('settings', { view: to }))} /></div>
     ${Part ? html`<${Part} />` : html`<div class="stack"><${Browser} /><${Process} /></div>`}`;
 }

@@ -91,10 +91,10 @@ export function Command({ text }) {
   return html`<span class="command"><code>${text}</code><button class="quiet" aria-label=${`Copy: ${text}`} title="Copy" onClick=${copy}><${Icon} path=${COPY} /></button></span>`;
 }
 
-/** Names and values. @param {{rows: [string, any][]}} props */
+/** Names and values; a third member makes room for a long one. @param {{rows: [string, any, boolean?][]}} props */
 export function Facts({ rows }) {
   const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== '');
-  return html`<dl class="facts">${known.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
+  return html`<dl class="facts">${known.map(([name, value, wide]) => html`<div key=${name} class=${wide ? 'wide' : undefined}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
 /** One choice of several, as buttons. @param {{label: string, value: string, options: [string, string][], onChange: (value: string) => void}} props */
