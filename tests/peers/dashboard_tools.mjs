@@ -1,7 +1,7 @@
 // Runs real tools through their forms and copies the calls; finds the calls in the tab Calls and opens where
 // their time went. Says what was copied, so that it can be run elsewhere.
 
-import { accessible, base, expect, given, openPage, scenario, server, shot, visit } from './dashboard.mjs';
+import { accessible, base, expect, given, openPage, scenario, server, shot, until, visit } from './dashboard.mjs';
 import { looks } from './dashboard_looks.mjs';
 
 async function copied(page, label) {
@@ -112,6 +112,24 @@ async function pause(page) {
   await page.getByText('No call fits').waitFor();
 }
 
+/** More calls than are shown at once: older ones come when they are asked for, each once and in order. */
+async function older(page) {
+  const headers = { authorization: `Bearer ${given.token}` };
+  const call = () => page.request.post(`${base}/api/call`, { data: { name: 'cache.cache_ping', arguments: {} }, headers });
+  for (let round = 0; round < 15; round += 1) await Promise.all(Array.from({ length: 20 }, call));
+  await visit(page, 'calls?tool=cache_ping');
+  const rows = page.getByRole('navigation', { name: 'Calls' }).getByRole('link');
+  await until('a list that is full', async () => (await rows.count()) >= 50);
+  const more = page.getByRole('button', { name: 'Load more' });
+  await until('all 300 calls', async () => {
+    if ((await rows.count()) >= 300) return true;
+    if (await more.isEnabled().catch(() => false)) await more.click({ timeout: 1000 }).catch(() => undefined);
+    return false;
+  });
+  const ids = await rows.evaluateAll((links) => links.map((link) => link.hash.split(/[/?]/)[2]));
+  expect(new Set(ids).size === 300, `each call once, not ${new Set(ids).size} of ${ids.length}`);
+}
+
 await scenario(async (browser) => {
   const page = await openPage(browser);
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: base });
@@ -122,6 +140,7 @@ await scenario(async (browser) => {
   await approve(page);
   await calls(page);
   await pause(page);
+  await older(page);
   await looks(browser, [
     ['tool', 'tools/goals.break_down_goal', '.runner'],
     ['changes', 'tools/changes', '.split-detail .empty'],

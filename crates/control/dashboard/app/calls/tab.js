@@ -15,7 +15,7 @@ import { tookText } from './timeline.js';
 const PAGE = 50;
 /** Calls of the largest page that the switchboard gives. */
 const PAGE_MAX = 500;
-/** Calls that stay while others come in. */
+/** Calls that stay while others come in, unless somebody asked for more. */
 const TAIL_MAX = 200;
 /** Calls that are shown at most; older ones are found with the filter. */
 const SHOWN_MAX = 2000;
@@ -52,7 +52,10 @@ export function Tab({ rest, query }) {
   </div>`;
 }
 
-/** @typedef {{key: string, calls: Call[], next: string|null|undefined, cut: boolean}} Shown */
+/**
+ * What is shown of a filter: at most `most`; `cut`, where something was pushed out.
+ * @typedef {{key: string, calls: Call[], next: string|null|undefined, cut: boolean, most: number}} Shown
+ */
 
 /**
  * What is stored and fits the filter, with what comes in.
@@ -63,24 +66,23 @@ function useCalls(filter, paused) {
   useLive('calls');
   const key = String(asked(filter));
   const first = useGet(`/api/records?${key ? `${key}&` : ''}limit=${PAGE}`);
-  const [last, setShown] = useState(/** @type {Shown} */ ({ key: '', calls: [], next: undefined, cut: false }));
-  const shown = last.key === key ? last : { key, calls: [], next: undefined, cut: false };
+  const [last, setShown] = useState(/** @type {Shown} */ ({ key: '', calls: [], next: undefined, cut: false, most: TAIL_MAX }));
+  const shown = last.key === key ? last : { key, calls: [], next: undefined, cut: false, most: TAIL_MAX };
   const live = topics.calls?.value?.items;
   const fresh = useMemo(() => (live ?? []).filter((/** @type {Call} */ call) => fits(call, filter)), [live, key]);
   useEffect(() => {
     const stored = merged(shown.calls, first.data?.records ?? []);
     const all = paused ? stored : merged(stored, fresh);
     if (all === shown.calls && last.key === key) return;
-    // Who asked for older ones keeps them; else what comes in pushes the oldest out.
-    const most = Math.max(TAIL_MAX, shown.calls.length);
-    setShown({ ...shown, calls: all.slice(0, most), cut: shown.cut || all.length > most });
+    // What comes in pushes the oldest out.
+    setShown({ ...shown, calls: all.slice(0, shown.most), cut: shown.cut || all.length > shown.most });
   }, [fresh, first.data, paused, key]);
   const next = shown.cut ? 'newest' : shown.next === undefined ? first.data?.next : shown.next;
   const more = async () => {
     // Where something was pushed out, the cursor is beyond a gap: begin again, with a large page.
     const page = shown.cut ? { limit: PAGE_MAX } : { limit: PAGE, before: next };
     const said = await get(`/api/records${queryOf({ ...Object.fromEntries(asked(filter)), ...page })}`);
-    setShown((/** @type {Shown} */ now) => ({ key, calls: merged(now.key === key ? now.calls : [], said.records).slice(0, SHOWN_MAX), next: said.next, cut: false }));
+    setShown((/** @type {Shown} */ now) => ({ key, calls: merged(now.key === key ? now.calls : [], said.records).slice(0, SHOWN_MAX), next: said.next, cut: false, most: SHOWN_MAX }));
   };
   const held = paused ? merged(shown.calls, fresh).length - shown.calls.length : 0;
   const full = shown.calls.length >= SHOWN_MAX;

@@ -24,9 +24,12 @@ export function Tab({ rest, query }) {
   const at = rest[0] ?? '';
   /** @type {Goal[]} */
   const goals = said.data?.goals ?? [];
-  if (said.problem && !said.data) return html`<${Failure} problem=${said.problem} retry=${said.reload} />`;
-  if (said.loading && !said.data) return html`<${Loading} rows=${6} />`;
-  return html`<div class="page-head"><h1>Goals</h1></div>
+  const head = html`<div class="page-head"><h1>Goals</h1></div>`;
+  if (!said.data) {
+    if (said.problem?.status === 404) return html`${head}<${Empty} title="No server for goals"><p>${said.problem.message}: ${said.problem.hint}</p><//>`;
+    return html`${head}${said.problem ? html`<${Failure} problem=${said.problem} retry=${said.reload} />` : html`<${Loading} rows=${6} />`}`;
+  }
+  return html`${head}
   <div class=${`split ${at ? 'split-open' : ''}`}>
     <div class="split-list">
       <${List} goals=${goals} at=${at} query=${query} reload=${said.reload} />

@@ -55,7 +55,8 @@ export function Memories({ query }) {
     <div>
       <div class="row"><${Search} label="Search memories" value=${typed} onInput=${setTyped} />
         ${kind && html`<button class="tag" title="Show all tags" onClick=${() => setQuery({ q })}>${kind} ✕</button>`}<${StaleNote} /></div>
-      ${said.problem && !said.data && html`<${Failure} problem=${said.problem} retry=${said.reload} />`}
+      ${said.problem?.status === 404 && !said.data && html`<${Empty} title="No server for memories"><p>${said.problem.message}: ${said.problem.hint}</p><//>`}
+      ${said.problem && said.problem.status !== 404 && !said.data && html`<${Failure} problem=${said.problem} retry=${said.reload} />`}
       ${said.loading && !said.data && html`<${Loading} rows=${5} />`}
       ${said.data && memories.length === 0 && html`<${Empty} title=${q || kind ? `Nothing is remembered with ${q ? 'these words' : 'this tag'}` : 'Nothing is remembered yet'}>
         <p>${q || kind ? 'Try fewer words, or all tags.' : 'Clients save memories with the tools of the server memory; you can write one here.'}</p><//>`}
@@ -65,7 +66,7 @@ export function Memories({ query }) {
       ${next && html`<${Act} onClick=${load}>Load more<//>`}
       ${said.data && memories.length > 0 && html`<p class="dim" role="status">${plural(memories.length, 'memory', 'memories')}${said.data.total > memories.length && !q && !kind ? ` of ${said.data.total}` : ''}</p>`}
     </div>
-    <${NewMemory} done=${said.reload} />
+    ${(said.data || said.problem?.status !== 404) && html`<${NewMemory} done=${said.reload} />`}
   </div>`;
 }
 

@@ -26,10 +26,12 @@ export function Tab({ rest, query }) {
   const prices = useMemo(() => pricesOf(tokens.data), [tokens.data]);
   const at = rest.join('/');
   const tool = list.find((/** @type {any} */ one) => keyOf(one) === at || one.name === at);
-  if (tools.problem && list.length === 0) return html`<${Failure} problem=${tools.problem} retry=${tools.reload} />`;
-  if (tools.loading && list.length === 0) return html`<${Loading} rows=${8} />`;
+  const head = html`<div class="page-head"><h1>Tools</h1></div>`;
+  if (!tools.data) {
+    return html`${head}${tools.problem ? html`<${Failure} problem=${tools.problem} retry=${tools.reload} />` : html`<${Loading} rows=${8} />`}`;
+  }
   const waiting = list.filter((/** @type {any} */ one) => one.unapproved);
-  return html`<div class="page-head"><h1>Tools</h1></div>
+  return html`${head}
   <div class=${`split ${at ? 'split-open' : ''}`}>
     <div class="split-list">
       <${Picker} list=${list} prices=${prices} total=${tokens.data} query=${query} at=${at} waiting=${waiting.length} />
@@ -98,14 +100,15 @@ function Picker({ list, prices, total, query, at, waiting }) {
     </div>
     ${waiting > 0 &&
     html`<a class="banner" data-tone="warn" href=${href('tools', 'changes')}>${waiting === 1 ? '1 tool waits' : `${waiting} tools wait`} for approval: see what changed</a>`}
-    <${List} fits=${fits} prices=${prices} at=${at} query=${query} />
+    <${List} fits=${fits} none=${list.length === 0} prices=${prices} at=${at} query=${query} />
   `;
 }
 
 /**
- * @param {{fits: import('./find.js').Tool[], prices: Map<string, number>, at: string, query: Record<string, string>}} props
+ * @param {{fits: import('./find.js').Tool[], none: boolean, prices: Map<string, number>, at: string, query: Record<string, string>}} props
  */
-function List({ fits, prices, at, query }) {
+function List({ fits, none, prices, at, query }) {
+  if (fits.length === 0 && none) return html`<${Empty} title="No tools yet"><p>Servers offer tools once they run. <a href=${href('servers')}>See the servers</a></p><//>`;
   if (fits.length === 0) return html`<${Empty} title="No tool fits"><p>Try fewer words, or another server.</p><//>`;
   const shown = fits.slice(0, SHOWN_MAX);
   const { server, only, q } = query;
