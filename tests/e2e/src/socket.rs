@@ -62,12 +62,10 @@ impl WebSocket {
     ///
     /// # Errors
     /// The answer, where it is not a WebSocket.
-    #[expect(clippy::result_large_err, reason = "tests look at it")]
     pub fn try_open(address: SocketAddr, path: &str, token: Option<&str>) -> Result<Self, Answer> {
         Self::opened(exchange(address, request(address, path, token).as_bytes()))
     }
 
-    #[expect(clippy::result_large_err, reason = "tests look at it")]
     fn opened(answer: Answer) -> Result<Self, Answer> {
         if answer.status != 101 {
             return Err(answer);
@@ -148,7 +146,7 @@ impl WebSocket {
     /// # Panics
     /// When none came soon, or it is no JSON.
     #[track_caller]
-    pub fn next(&mut self) -> Option<Value> {
+    pub fn message(&mut self) -> Option<Value> {
         self.patience(SOON);
         let text = self.try_next().expect("expected a message over a WebSocket")?;
         Some(serde_json::from_str(&text).expect("expected JSON in a message"))
@@ -161,7 +159,7 @@ impl WebSocket {
     #[track_caller]
     pub fn that(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Vec::new();
-        while let Some(message) = self.next() {
+        while let Some(message) = self.message() {
             if fits(&message) {
                 return message;
             }

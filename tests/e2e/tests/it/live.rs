@@ -14,7 +14,7 @@ fn open(board: &Switchboard) -> WebSocket {
 
 fn subscribe(socket: &mut WebSocket, topics: &[&str]) -> Vec<Value> {
     socket.say(&json!({ "type": "subscribe", "topics": topics }));
-    let snapshots: Vec<Value> = topics.iter().map(|_| socket.next().unwrap()).collect();
+    let snapshots: Vec<Value> = topics.iter().map(|_| socket.message().unwrap()).collect();
     for (topic, snapshot) in topics.iter().zip(&snapshots) {
         assert_eq!((&snapshot["type"], &snapshot["topic"]), (&json!("snapshot"), &json!(topic)), "{snapshot}");
     }
@@ -89,7 +89,7 @@ fn looking_is_no_change_and_filters_hold() {
     let mut socket = open(&board);
     let filter = json!({ "server": ["one"], "level": "warn" });
     socket.say(&json!({ "type": "subscribe", "topics": ["servers", "logs", "catalog"], "filter": filter }));
-    let snapshot = socket.next().unwrap();
+    let snapshot = socket.message().unwrap();
     assert_eq!(snapshot["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["one"]);
     for path in ["/api/servers", "/api/overview", "/api/log?n=10", "/api/history", "/api/why"] {
         get(&board, path);
@@ -100,7 +100,7 @@ fn looking_is_no_change_and_filters_hold() {
         board.server_in(server, state);
     }
     // Of all that, what concerns `one`, and nothing for having been looked at.
-    let frames: Vec<Value> = std::iter::from_fn(|| socket.next())
+    let frames: Vec<Value> = std::iter::from_fn(|| socket.message())
         .scan(false, |done, frame| {
             let last = std::mem::replace(done, is_state("one", "stopped")(&frame));
             (!last).then_some(frame)
@@ -128,7 +128,7 @@ fn s_24_nobody_sees_the_calls_of_another_and_nobody_their_arguments() {
     let until_the_end = |socket: &mut WebSocket| {
         let mut seen = Vec::new();
         loop {
-            let frame = socket.next().unwrap();
+            let frame = socket.message().unwrap();
             seen.push(frame.to_string());
             if is_state("two", "stopped")(&frame) {
                 return seen;
@@ -177,7 +177,7 @@ fn a_stream_of_events_goes_on_where_it_was_left_and_begins_anew_after_a_restart(
     let mut socket = open(&board);
     subscribe(&mut socket, &["servers"]);
     let board = board.restart();
-    assert!(stream.next_event().is_none() && socket.next().is_none(), "expected the end of both");
+    assert!(stream.next_event().is_none() && socket.message().is_none(), "expected the end of both");
     let again = events(&board, Some(&last)).next_event().unwrap();
     assert_eq!((&again["type"], &again["resync"]), (&json!("snapshot"), &json!(true)));
     assert!(again["seq"].as_u64() > stopped["seq"].as_u64(), "{again}");
@@ -201,7 +201,7 @@ fn a_reader_that_does_not_read_holds_up_nobody_and_gets_a_snapshot() {
     // Many more frames than the socket of the slow one and its place in the queue hold.
     let mut frames = 0;
     while frames < 150 {
-        frames += usize::from(quick.next().unwrap()["topic"] == "calls");
+        frames += usize::from(quick.message().unwrap()["topic"] == "calls");
     }
     let (calls, failures) = load.stop();
     assert!(failures.is_empty() && calls > 100, "{calls} {failures:?}");

@@ -123,7 +123,7 @@ fn without_a_collector_nothing_is_traced_and_the_environment_may_name_one() {
     run.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", collector.address()));
     run.env("OTEL_EXPORTER_OTLP_HEADERS", "x-from=environment").env("OTEL_SERVICE_NAME", "named");
     let mut child = run.spawn().unwrap();
-    let called = await_some(LONG, "a call through it", || {
+    await_some(LONG, "a call through it", || {
         let ended = home.cli(&["call", "good__echo", "{\"text\":\"a\"}"]);
         (ended.code == Some(0)).then_some(())
     });

@@ -78,7 +78,7 @@ async fn with_browser(login: Login, place: &Place, no_browser: bool, context: &C
     let wanted = if scopes.is_empty() { String::new() } else { format!(", for {scopes}") };
     let printer = &context.printer;
     printer.complain(&format!("sign in to {} at {issuer}{wanted}; open this page:\n{}", place.name, pending.url()));
-    if !no_browser && !browser::open(pending.url().as_ref(), context) {
+    if !no_browser && !browser::open(pending.url(), context) {
         printer.complain("no browser could be opened here; the page must be opened on this machine");
     }
     let waited = tokio::time::timeout(WAIT_MAX, landing.wait(&pending)).await;

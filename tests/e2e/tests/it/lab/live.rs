@@ -30,7 +30,7 @@ impl Readers {
             let mut socket = WebSocket::open(board.address(), "/api/live", Some(&board.token()));
             socket.say(&json!({ "type": "subscribe", "topics": TOPICS }));
             for _ in TOPICS {
-                assert_eq!(socket.next().unwrap()["type"], "snapshot");
+                assert_eq!(socket.message().unwrap()["type"], "snapshot");
             }
             let (frames, end) = (frames.clone(), end.clone());
             thread::Builder::new().stack_size(128 * 1024).spawn(move || read(&mut socket, &frames, &end)).unwrap()
