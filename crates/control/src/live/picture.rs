@@ -120,7 +120,9 @@ impl Picture {
         let now = members(&overview);
         let changed = differ::changed(&self.overview, &now);
         differ::apply(&mut self.overview, &changed);
-        // A snapshot says when it was made.
+        // A snapshot has members that are not known too, and says when it was made.
+        self.overview
+            .extend(now.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| (name.clone(), Value::Null)));
         self.overview
             .extend(["at", "uptime_ms"].map(|name| (name.to_owned(), now.get(name).cloned().unwrap_or_default())));
         changed
