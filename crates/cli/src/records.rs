@@ -139,12 +139,7 @@ impl RecordWriter {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(
-        gateway: Arc<Gateway>,
-        store: Store,
-        counted: Counted,
-        runtime: Handle,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(gateway: Arc<Gateway>, store: Store, counted: Counted, runtime: Handle) -> io::Result<Self> {
         let end = CancellationToken::new();
         let ended = end.clone();
         let mut pages = Pages::new(gateway, store, counted);

@@ -57,7 +57,7 @@ mod predecessors;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get};
+use axum::routing::any;
 use gateway::Gateway;
 use gateway::listener::SessionCount;
 use std::net::SocketAddr;
