@@ -90,7 +90,11 @@ fn the_level_is_changed_while_it_runs() {
     let put = |body: &str, headers: &[(String, String)]| {
         send(board.address(), "PUT", "/api/log-level", headers, body.as_bytes()).status
     };
-    assert_eq!(put("{\"filter\":\"error\"}", std::slice::from_ref(&json_body)), 401, "who brings no token changes nothing");
+    assert_eq!(
+        put("{\"filter\":\"error\"}", std::slice::from_ref(&json_body)),
+        401,
+        "who brings no token changes nothing"
+    );
     let headers = [bearer, json_body];
     assert_eq!(put("{\"filter\":\"loud\"}", &headers), 400);
     assert_eq!(shown(&board), "off,gateway=info", "what is no filter changes nothing");
