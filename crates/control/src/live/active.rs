@@ -235,9 +235,10 @@ impl Active {
     /// When figures are told next. Those who count calls do so a moment later: they are asked again.
     fn plan(&mut self, now: Instant, by_calls: bool) {
         if self.todo.figures {
-            self.due = Some(self.figures_told + FIGURES_PAUSE);
-        }
-        if by_calls {
+            // Facts are not held up by that.
+            let next = self.figures_told + FIGURES_PAUSE;
+            self.again = Some(self.again.map_or(next, |again| again.min(next)));
+        } else if by_calls {
             self.again = Some(now + FIGURES_PAUSE);
         } else if self.again.is_none() && self.wanted.has(Topic::Overview) && self.picture.decays() {
             self.again = Some(now + DECAY);

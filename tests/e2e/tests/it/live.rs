@@ -142,7 +142,7 @@ fn s_24_nobody_sees_the_calls_of_another_and_nobody_their_arguments() {
     assert!(mine.iter().all(|frame| !frame.contains("hunter2")), "{mine:?}");
     // Who comes later sees no more of it.
     let late = subscribe(&mut WebSocket::open(board.address(), "/api/live", None), &["calls"]);
-    assert_eq!(late[0]["data"]["items"], json!([]));
+    assert!(!late[0].to_string().contains("\"token\""), "{late:?}");
     let mut own = WebSocket::open(board.address(), "/api/live", None);
     subscribe(&mut own, &["calls"]);
     board.modern().call("one__echo", json!({ "text": "mine" }));
@@ -214,6 +214,9 @@ fn a_reader_that_does_not_read_holds_up_nobody_and_gets_a_snapshot() {
 fn readers_have_a_limit_with_a_name() {
     let board = Home::new("[limits]\nlive_clients_max = 1\n").start();
     let token = board.token();
+    // A request that does not become a reader takes no place.
+    let (status, problem) = send(board.address(), "GET", "/api/live", &[], b"").last();
+    assert_eq!(status, 426, "{problem}");
     let first = open(&board);
     let refused = WebSocket::try_open(board.address(), "/api/live", Some(&token)).err().unwrap();
     let (status, problem) = refused.last();
@@ -221,8 +224,6 @@ fn readers_have_a_limit_with_a_name() {
     assert!(problem["title"].as_str().unwrap().contains("live_clients_max"), "{problem}");
     drop(first);
     await_some(SOON, "the place of who left", || WebSocket::try_open(board.address(), "/api/live", Some(&token)).ok());
-    let (status, problem) = send(board.address(), "GET", "/api/live", &[], b"").last();
-    assert_eq!(status, 426, "{problem}");
 }
 
 #[test]
