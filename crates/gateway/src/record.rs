@@ -8,10 +8,10 @@ pub use stages::{Marks, Stage, Stretch, Whole};
 
 use crate::changes::Changes;
 use crate::trace::Trace;
-use protocol::{CallContext, Came, ErrorKind, Principal, Raw, Text, method};
+use protocol::{CallContext, Came, Entered, ErrorKind, Principal, Raw, Text, method};
 use std::fmt;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -277,19 +277,19 @@ impl Open {
     }
 
     /// It goes to its server. One that is not up tells when the call need not wait for it any more.
-    pub(crate) fn goes(&mut self, is_up: bool, context: &mut CallContext) -> Option<Arc<OnceLock<std::time::Instant>>> {
+    pub(crate) fn goes(&mut self, is_up: bool, context: &mut CallContext) -> Option<Arc<Entered>> {
         if is_up {
             return None;
         }
         self.waits();
-        let entered = Arc::new(OnceLock::new());
+        let entered = Arc::new(Entered::new());
         context.came.entered = Some(entered.clone());
         Some(entered)
     }
 
     /// It is back, with whatever answer.
-    pub(crate) fn back(&mut self, entered: Option<Arc<OnceLock<std::time::Instant>>>) {
-        match entered.as_deref().map(OnceLock::get) {
+    pub(crate) fn back(&mut self, entered: Option<Arc<Entered>>) {
+        match entered.as_deref().map(Entered::get) {
             // It never came to the server.
             Some(None) => return,
             Some(Some(at)) => {

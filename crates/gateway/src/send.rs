@@ -80,9 +80,7 @@ impl Gateway {
         let kept = action == Action::CallTool && call.context.manner.kept && server.guards.keeps(&own);
         let era = server.catalog().era.map_or("-", protocol::Era::as_str);
         record.routed(&server.name, own, era);
-        if server.entry.record_arguments {
-            record.note(|record| record.arguments = call.params.get("arguments").map(crate::redact::redact));
-        }
+        note_arguments(&server, &call, record);
         let (method, context) = (call.method.clone(), call.context.clone());
         let asks = method::find(&method).is_some_and(|row| row.may_ask);
         let asked = Asked { principal: &context.principal, method: &method, name: public, server: "" };
@@ -168,6 +166,13 @@ impl Gateway {
             Box::pin(async move { tasks::call(&called, call, Some(asker)).await })
         };
         parked(Box::pin(self.parking.call(call, kinds, start)).await, kinds)
+    }
+}
+
+/// Keeps the arguments where the server's entry asks for them.
+fn note_arguments(server: &Server, call: &Call, record: &mut Open) {
+    if server.entry.record_arguments {
+        record.note(|record| record.arguments = call.params.get("arguments").map(crate::redact::redact));
     }
 }
 

@@ -56,8 +56,11 @@ pub struct Came {
     /// as servers are to be told.
     pub trace: Option<Arc<TraceHeaders>>,
     /// Where it is noted when it need not wait for its server any more, if it had to.
-    pub entered: Option<Arc<OnceLock<Instant>>>,
+    pub entered: Option<Arc<Entered>>,
 }
+
+/// When a call need not wait for its server any more; nothing while it does.
+pub type Entered = OnceLock<Instant>;
 
 /// `traceparent` and `tracestate` (W3C Trace Context level 1).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,7 @@ mod error;
 pub use error::{Delivery, Error, ErrorKind, Fault, Row};
 
 mod context;
-pub use context::{CallContext, Came, Client, LogLevel, Manner, Notifier, Principal, TraceHeaders};
+pub use context::{CallContext, Came, Client, Entered, LogLevel, Manner, Notifier, Principal, TraceHeaders};
 
 mod service;
 pub use service::{Call, Reply, ReplyFuture, Service};

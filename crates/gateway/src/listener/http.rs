@@ -23,9 +23,9 @@ use protocol::{Came, Error, ErrorKind, ParseLimits, Principal, Service, TraceHea
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -241,12 +241,12 @@ impl Shared {
 
     /// How a call comes in whose request came `at` this moment and has just been let in.
     fn came(&self, at: Instant, headers: &HeaderMap) -> Came {
-        let admitted = Some(Instant::now());
+        let admitted = Some(Instant::now().into_std());
         let is_traced = self.gateway.as_ref().is_some_and(|gateway| gateway.tracing.is_on());
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let trace = if is_traced { text(trace::PARENT) } else { None };
         let trace = trace.map(|parent| Arc::new(TraceHeaders { parent, state: text(trace::STATE) }));
-        Came { at: Some(at), admitted, trace, entered: None }
+        Came { at: Some(at.into_std()), admitted, trace, entered: None }
     }
 
     fn health(&self) -> Answer {
