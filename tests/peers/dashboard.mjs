@@ -20,7 +20,7 @@ const QUIET = [
   '--disable-gpu', '--no-first-run', '--force-color-profile=srgb',
 ];
 
-/** `{address, token, chromium, shots, cli: [words]}` */
+/** `{address, note, token, chromium, shots, cli: [words], servers: [names]}`; `note`: the file with its address */
 export const given = JSON.parse(process.argv[2]);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const problems = [];
@@ -119,11 +119,11 @@ export async function shot(page, name) {
   await page.screenshot({ path: path.join(given.shots, `${name}.png`) });
 }
 
-/** A wire to the switchboard that can be cut and mended. */
+/** A wire to the switchboard that can be cut and mended. It finds one that began again at another port. */
 export async function wire() {
-  const [host, port] = given.address.split(':');
   const ends = new Set();
   const listener = net.createServer((near) => {
+    const [host, port] = JSON.parse(readFileSync(given.note, 'utf8')).address.split(':');
     const far = net.connect(Number(port), host);
     for (const [one, other] of [[near, far], [far, near]]) {
       ends.add(one);

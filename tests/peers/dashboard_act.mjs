@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { base, cli, expect, given, openPage, scenario, server, until, visit } from './dashboard.mjs';
 
-const [name] = given.servers;
+const [name, other] = given.servers;
 
 async function stopAndStart(page) {
   await visit(page, 'servers');
@@ -20,6 +20,16 @@ async function stopAndStart(page) {
   await row.locator('.state', { hasText: 'stopped' }).first().waitFor();
   await cli('start', name);
   await row.locator('.state', { hasText: 'ready' }).first().waitFor();
+}
+
+async function disableAndEnable(page) {
+  await visit(page, `servers/${other}`);
+  await page.getByRole('button', { name: `Disable ${other}` }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
+  await page.locator('.page-head .state', { hasText: 'disabled' }).waitFor();
+  expect((await server(other)).state === 'disabled', 'the command line to see it disabled');
+  await page.getByRole('button', { name: `Enable ${other}` }).click();
+  await page.locator('.page-head .state', { hasText: 'ready' }).waitFor();
 }
 
 async function withTheKeyboard(page) {
@@ -68,6 +78,11 @@ async function settings(page) {
   await page.getByText('The configuration was read again').waitFor();
   await visit(page, 'settings?view=config');
   await page.getByText('listen.address', { exact: true }).waitFor();
+  // What was done above was written down.
+  await visit(page, 'settings?view=audit');
+  await page.getByRole('row').filter({ hasText: 'stopped' }).filter({ hasText: name }).first().waitFor();
+  await page.getByRole('button', { name: 'Verify' }).click();
+  await page.getByText(/^Whole: \d/).waitFor();
   // Signed out, the page looks and changes nothing, and says what to do.
   await visit(page, 'settings');
   await page.getByRole('button', { name: 'Sign out' }).click();
@@ -87,6 +102,7 @@ await scenario(async (browser) => {
   const page = await openPage(browser);
   expect(page.url() === `${base}/` || page.url().startsWith(`${base}/#/`), `the token out of the address, not ${page.url()}`);
   await stopAndStart(page);
+  await disableAndEnable(page);
   await withTheKeyboard(page);
   await logs(page);
   await settings(page);

@@ -29,7 +29,7 @@ await scenario(async (browser) => {
   await page.getByRole('button', { name: `Start ${name}` }).click();
   await page.locator(`[data-server="${name}"] .state`, { hasText: 'ready' }).first().waitFor();
 
-  const direct = await openPage(browser, { away: true });
+  const direct = await openPage(browser, { at: cable.at, away: true });
   await now(direct, 'live');
   await visit(direct, 'settings');
   const before = await cli('status');

@@ -22,18 +22,18 @@ const PLACES = {
   ...given.places,
 };
 
-/** What is said above, and every other tab. */
-async function places(page) {
+/** Every tab; where `all` is wanted, with the parts above. */
+async function places(page, all) {
   const links = await page.locator('nav li a').evaluateAll((found) => found.map((link) => link.hash.slice(2)));
-  const known = new Set(Object.values(PLACES));
-  return [...Object.entries(PLACES), ...links.filter((place) => !known.has(place)).map((place) => [place, place])];
+  const tabs = links.map((place) => [Object.keys(PLACES).find((called) => PLACES[called] === place) ?? place, place]);
+  return all ? [...Object.entries(PLACES), ...tabs.filter(([called]) => !(called in PLACES))] : tabs;
 }
 
 await scenario(async (browser) => {
-  const looks = [[1920, 1080, 'dark'], [1920, 1080, 'light'], [375, 812, 'light'], [375, 812, 'dark']];
-  for (const [width, height, scheme] of looks) {
+  const looks = [[1920, 1080, 'dark', true], [375, 812, 'light', true], [1920, 1080, 'light', false], [375, 812, 'dark', false]];
+  for (const [width, height, scheme, all] of looks) {
     const page = await openPage(browser, { width, height, scheme });
-    for (const [called, place] of await places(page)) {
+    for (const [called, place] of await places(page, all)) {
       await visit(page, place);
       await accessible(page, `${called} ${width} ${scheme}`);
       await shot(page, `${called}-${width}-${scheme}`);

@@ -41,6 +41,7 @@ fn start() -> Switchboard {
 pub(crate) fn play(peers: &Peers, chromium: &Path, board: &Switchboard, name: &str) -> Value {
     let given = json!({
         "address": board.address().to_string(),
+        "note": board.data().join("listen.json"),
         "token": board.token(),
         "chromium": chromium,
         "shots": house().join("target/screenshots"),
