@@ -98,7 +98,7 @@ function Head({ goal, again }) {
  * @param {{tasks: Task[], setStatus: (task: Task, status: string) => void, pick: (id: string) => void, chosen: string}} props
  */
 function Rows({ tasks, setStatus, pick, chosen }) {
-  return html`<div class="panel table-scroll" tabindex="0" role="region" aria-label="Tasks"><table>
+  return html`<div class="panel table-scroll" tabindex="0" role="region" aria-label="Tasks"><table class="tasks">
     <thead><tr><th scope="col">Task</th><th scope="col">Status</th><th scope="col">Priority</th><th scope="col">Effort</th><th scope="col">After</th></tr></thead>
     <tbody>
       ${tasks.map(

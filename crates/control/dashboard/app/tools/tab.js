@@ -100,7 +100,7 @@ function Picker({ list, prices, total, query, at, waiting }) {
     </div>
     ${waiting > 0 &&
     html`<a class="banner" data-tone="warn" href=${href('tools', 'changes')}>${waiting === 1 ? '1 tool waits' : `${waiting} tools wait`} for approval: see what changed</a>`}
-    <${List} fits=${fits} none=${list.length === 0} prices=${prices} at=${at} query=${query} />
+    <${List} fits=${fits} none=${list.length === 0} prices=${prices} at=${at} query=${{ ...query, q: text }} />
   `;
 }
 
