@@ -1,7 +1,8 @@
 //! What this process uses, from `/proc`. Elsewhere than on Linux nothing is said.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Clock ticks per second in `/proc/*/stat`: 100 on every architecture (`USER_HZ`).
 const TICKS_PER_SECOND: u64 = 100;
