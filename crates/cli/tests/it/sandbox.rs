@@ -204,6 +204,7 @@ macro_rules! snapshot {
             prepend_module_to_snapshot => false,
             filters => vec![
                 (r"127\.0\.0\.1:\d+", "[ADDR]"),
+                (r"#token=[0-9a-f]{64}", "#token=[TOKEN]"),
                 (r"process \d+", "process [PID]"),
                 (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[TIME]"),
                 (r"memory [\d.]+ MiB \(guard [\d.]+ MiB\)", "memory [SIZE] (guard [SIZE])"),

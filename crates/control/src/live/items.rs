@@ -202,8 +202,7 @@ mod tests {
     use protocol::{Principal, Raw, Text};
     use std::time::SystemTime;
 
-    fn record(principal: &str) -> Record {
-        let records = Records::new(1);
+    fn called(records: &Arc<Records>, principal: &str) -> Record {
         let mut open = records.open(&Text::from_static("tools/call"), &Principal::new(principal), "modern", 1);
         open.note(|record| record.arguments = Some(Raw::from_static("{\"key\":\"hunter2\"}")));
         open.ended("ok", 1);
@@ -213,7 +212,8 @@ mod tests {
 
     #[test]
     fn a_call_is_told_once_to_who_may_see_it_and_never_what_it_was_about() {
-        let (mine, theirs) = (record("b"), record("a"));
+        let records = Records::new(1);
+        let (mine, theirs) = (called(&records, "b"), called(&records, "a"));
         let mut items = Items::of([Item::call(&mine)]);
         items.add(Item::call(&mine));
         assert!(!items.has_news());

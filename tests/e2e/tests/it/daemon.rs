@@ -443,12 +443,12 @@ fn the_old_names_do_what_they_did_and_more() {
     well(&["mcpctl", "restart", "memory"], "restart memory", "memory is ready");
     well(&["mcpctl", "logs", "memory", "-n", "5"], "logs memory -n 5", "ready");
     well(&["mcpctl", "start", "--check-only"], "preflight", "the daemon on");
+    well(&["mcpctl", "dashboard"], "dashboard", "#token=");
     well(&["mcp"], "list", "memory");
     well(&["mcp", "mem", "stop"], "stop mem", "memory is stopped");
     well(&["mcp", "mem"], "start mem", "memory is ready");
     for (words, why) in [
         (&["mcp-router", "analyze", "x"][..], "later release"),
-        (&["mcpctl", "dashboard"], "not there yet"),
         (&["mcp", "all", "status"], "not supported"),
     ] {
         let ended = old(home, words);
