@@ -61,9 +61,9 @@ export async function until(what, look) {
 
 /**
  * A page of its own in a browser context of its own.
- * `away`: errors of a network that was cut on purpose are none.
+ * `away`: errors of a network that was cut on purpose are none. `before`: a function that runs in the page first.
  */
-export async function openPage(browser, { width = 1280, height = 800, scheme = 'light', token = true, at = base, away = false } = {}) {
+export async function openPage(browser, { width = 1280, height = 800, scheme = 'light', token = true, at = base, away = false, before } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
@@ -81,6 +81,7 @@ export async function openPage(browser, { width = 1280, height = 800, scheme = '
   page.on('websocket', (socket) => {
     if (new URL(socket.url()).host !== new URL(at).host) problems.push(`socket to another host: ${socket.url()}`);
   });
+  if (before) await page.addInitScript(before);
   // Every state of the connection, also those that pass in a moment.
   await page.addInitScript(() => {
     globalThis.seenStates = [];

@@ -36,18 +36,36 @@ fn start() -> Switchboard {
     board
 }
 
+/// What a scenario is told of a switchboard.
+pub(crate) struct Given(Value);
+
+impl Given {
+    pub(crate) fn of(board: &Switchboard) -> Self {
+        Self(json!({
+            "address": board.address().to_string(),
+            "note": board.data().join("listen.json"),
+            "token": board.token(),
+            "shots": house().join("target/screenshots"),
+            "cli": board.home().words(&[]),
+            "servers": ["alpha", "beta"],
+        }))
+    }
+}
+
 /// Plays a scenario; gives what it says.
 #[track_caller]
 pub(crate) fn play(peers: &Peers, chromium: &Path, board: &Switchboard, name: &str) -> Value {
-    let given = json!({
-        "address": board.address().to_string(),
-        "note": board.data().join("listen.json"),
-        "token": board.token(),
-        "chromium": chromium,
-        "shots": house().join("target/screenshots"),
-        "cli": board.home().words(&[]),
-        "servers": ["alpha", "beta"],
-    });
+    play_with(peers, chromium, &Given::of(board), name, &json!({}))
+}
+
+/// The same with more words for the scenario, which are stronger than ours.
+#[track_caller]
+pub(crate) fn play_with(peers: &Peers, chromium: &Path, given: &Given, name: &str, more: &Value) -> Value {
+    let mut given = given.0.clone();
+    given["chromium"] = json!(chromium);
+    for (key, value) in more.as_object().into_iter().flatten() {
+        given[key] = value.clone();
+    }
     let mut script = peers.script_command(&format!("dashboard_{name}.mjs"));
     let ended = run(script.arg(given.to_string()), PLAY);
     assert_eq!(ended.code, Some(0), "the scenario `{name}` failed:\n{}{}", ended.stderr, ended.stdout);
@@ -76,6 +94,12 @@ fn a_broken_connection_is_said_and_mended() {
 fn the_first_load_is_small() {
     let Some((peers, chromium)) = require_peers().zip(require_program("chromium")) else { return };
     tell(&format!("first load: {}", play(&peers, &chromium, &start(), "fast")));
+}
+
+#[test]
+fn what_happens_is_painted_at_once() {
+    let Some((peers, chromium)) = require_peers().zip(require_program("chromium")) else { return };
+    tell(&format!("change to paint: {}", play(&peers, &chromium, &start(), "late")));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! daemon, and what all of them cost while nothing happens.
 
 use super::{count, leave_alone, ms};
-use e2e::{Burden, Client, Switchboard, WebSocket, misbehave, tell};
+use crate::dashboard::{Given, play_with};
+use e2e::{Burden, Client, Switchboard, WebSocket, misbehave, require_peers, require_program, tell};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -97,6 +98,14 @@ fn calls(board: &Switchboard, time: Duration) -> u32 {
     calls
 }
 
+/// A browser that looks on, where there is one; gives what it says of how late it was.
+fn page(board: &Switchboard, time: Duration) -> Option<JoinHandle<String>> {
+    let (peers, chromium) = require_peers().zip(require_program("chromium"))?;
+    let given = Given::of(board);
+    let more = json!({ "calls": 0, "seconds": time.as_secs().saturating_sub(5), "servers": ["s0"] });
+    Some(thread::spawn(move || play_with(&peers, &chromium, &given, "late", &more).to_string()))
+}
+
 fn share(before: Burden, after: Burden, time: Duration) -> f64 {
     100.0 * (after.busy - before.busy).as_secs_f64() / time.as_secs_f64()
 }
@@ -125,8 +134,10 @@ fn live() {
     let (idle_share, idle_frames) = (share(before, burden(), idle), all.frames() - frames);
     assert!(!is_lab || idle_frames == 0, "{idle_frames} frames while nothing happened");
     let (before, frames) = (burden(), all.frames());
+    let painted = is_lab.then(|| page(&board, time)).flatten();
     let made = calls(&board, time);
     let after = burden();
+    let painted = painted.map_or_else(|| "no browser".to_owned(), |page| page.join().unwrap());
     leave_alone(Duration::from_millis(500));
     let frames = all.frames() - frames;
     let late = all.stop();
@@ -136,7 +147,7 @@ fn live() {
     let busy = share(before, after, time);
     let without = share(alone, called, time / 4);
     tell(&format!(
-        "live: {readers} readers, {made} calls in {} s: change to reader p50 {}, p99 {}, most {} ({frames} frames); daemon {busy:.1} % of a core ({without:.1} % without readers), {:.3} % for each reader; RSS {:.1} MiB, most {:.1} MiB; idle for {} s: {idle_frames} frames, {idle_share:.2} % of a core ({quiet:.2} % without readers)",
+        "live: {readers} readers, {made} calls in {} s: change to reader p50 {}, p99 {}, most {} ({frames} frames); change to paint in Chromium beside them: {painted}; daemon {busy:.1} % of a core ({without:.1} % without readers), {:.3} % for each reader; RSS {:.1} MiB, most {:.1} MiB; idle for {} s: {idle_frames} frames, {idle_share:.2} % of a core ({quiet:.2} % without readers)",
         time.as_secs(),
         ms(at(0.5)),
         ms(at(0.99)),
