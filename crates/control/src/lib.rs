@@ -57,14 +57,16 @@ pub use document::openapi_json;
 mod predecessors;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
 use gateway::Gateway;
 use gateway::listener::SessionCount;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::Store;
 use store::cache::Cache;
 use supervisor::{HostMeter, LogWriter};
@@ -167,6 +169,15 @@ fn api(control: &Control) -> Router {
 /// Those of the system when connections cannot be accepted any more.
 pub async fn serve(listener: UnixListener, control: &Control) -> std::io::Result<()> {
     let shutdown = control.parts.shutdown.clone();
-    let router = api(control).layer(from_fn(access::socket_door));
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    let (control, made) = (control.clone(), Arc::<OnceLock<_>>::default());
+    // Made for the first request, as over HTTP.
+    let first = move |request: Request| {
+        let (control, made) = (control.clone(), made.clone());
+        async move {
+            let make = || TowerToHyperService::new(api(&control).layer(from_fn(access::socket_door)));
+            let Ok(answer) = made.get_or_init(make).call(request).await;
+            answer
+        }
+    };
+    axum::serve(listener, Router::new().fallback(first)).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }

@@ -21,7 +21,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a page of ours may do: load from us, talk to us, show images that it was given. No script of a
 /// text, no frame around it (threats.md S-42).
@@ -36,8 +36,13 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// Everything that is served beside MCP.
-pub struct Web(TowerToHyperService<Router>);
+/// Everything that is served beside MCP. It is made for the first request: with a hundred described
+/// routes it takes memory that who looks at nothing should not pay for.
+pub struct Web {
+    control: Control,
+    tokens: Arc<Tokens>,
+    made: OnceLock<TowerToHyperService<Router>>,
+}
 
 // === impl Web ===
 
@@ -45,15 +50,19 @@ impl Web {
     /// All routes, open to who brings one of `tokens`.
     #[must_use]
     pub fn new(control: &Control, tokens: Tokens) -> Self {
-        let api = api(control).layer(from_fn_with_state(Arc::new(tokens), access::http_door));
+        Self { control: control.clone(), tokens: Arc::new(tokens), made: OnceLock::new() }
+    }
+
+    fn service(&self) -> TowerToHyperService<Router> {
+        let api = api(&self.control).layer(from_fn_with_state(self.tokens.clone(), access::http_door));
         let pages = Router::new().route("/", get(assets::index)).route("/{*path}", get(assets::asset));
-        Self(TowerToHyperService::new(pages.merge(api).layer(from_fn(headers))))
+        TowerToHyperService::new(pages.merge(api).layer(from_fn(headers)))
     }
 }
 
 impl Beside for Web {
     fn answer(&self, request: hyper::Request<Incoming>) -> BesideAnswer {
-        let answer = self.0.call(request.map(Body::new));
+        let answer = self.made.get_or_init(|| self.service()).call(request.map(Body::new));
         Box::pin(async move {
             let Ok(answer) = answer.await;
             answer.map(|body| body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync())

@@ -67,7 +67,9 @@ fn looking_is_free_on_loopback_and_changing_needs_the_token() {
 #[test]
 fn behind_a_token_of_the_listener_nothing_is_shown_without_it() {
     let board = guarded();
-    for path in ["/api/overview", "/api/servers", "/api/logs", "/api/why", "/api/nothing", "/metrics", "/ws", "/api/live"] {
+    for path in
+        ["/api/overview", "/api/servers", "/api/logs", "/api/why", "/api/nothing", "/metrics", "/ws", "/api/live"]
+    {
         let answer = send(board.address(), "GET", path, &[], b"");
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")), "{path}");
         let (status, said) = ask(&board, "GET", path, &[bearer(LISTEN_TOKEN)], "");
