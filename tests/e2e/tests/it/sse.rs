@@ -173,7 +173,6 @@ fn what_is_wrong_gets_the_status_it_deserves() {
         ("GET", &own, &Vec::new(), "", 405),
         ("POST", "/sse", &json_headers(), "{}", 405),
         ("GET", "/sse/nobody", &Vec::new(), "", 404),
-        ("GET", "/ssence", &Vec::new(), "", 404),
         ("POST", &own, &text, "{}", 400),
         ("POST", &own, &json_headers(), "", 400),
         ("POST", &own, &json_headers(), "hello", 400),
