@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filterOf, fits, merged, query, toneOf } from '../../crates/control/dashboard/app/calls/filters.js';
+import { filterOf, fits, gaping, merged, query, toneOf } from '../../crates/control/dashboard/app/calls/filters.js';
 import { timeline, tookText } from '../../crates/control/dashboard/app/calls/timeline.js';
 import { TASK_STATUSES, beside, choicesFrom, columns, pictured, progressOf, tasksOf, workText } from '../../crates/control/dashboard/app/goals/plan.js';
 import { patternOf, secondsOf, tagsOf, ttlText } from '../../crates/control/dashboard/app/memory/keep.js';
@@ -51,6 +51,8 @@ test('new calls come before those that are there, each once', () => {
   assert.deepEqual(merged(there, [call('c', '3'), call('b', '2')]).map((one) => one.id), ['c', 'b', 'a']);
   assert.deepEqual(merged(there, [call('d', '2')]).map((one) => one.id), ['d', 'b', 'a']);
   assert.equal(merged(there, [call('a', '1')]), there);
+  const many = Array.from({ length: 50 }, (_, at) => call(`m${at}`, '5'));
+  assert.ok(gaping(there, many) && !gaping(there, many.slice(1)) && !gaping([many[7]], many));
 });
 
 test('outcomes are fine, to be looked at, or bad', () => {

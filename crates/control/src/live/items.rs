@@ -10,8 +10,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use supervisor::Line;
 
-/// Items of a snapshot, and of one frame, at most.
+/// Items that are kept, and of one frame, at most.
 pub(crate) const ITEMS_MAX: usize = 200;
+/// Items of a snapshot: what was before is asked of REST. A socket keeps a buffer of the size of the
+/// greatest frame that it sent, so this is what a reader costs in memory.
+const SNAPSHOT_ITEMS_MAX: usize = 50;
 
 /// Something that happened once.
 #[derive(Debug, Clone)]
@@ -183,8 +186,9 @@ impl Items {
 
     /// The data of a snapshot for this sight.
     pub(crate) fn snapshot(&self, sight: &Sight) -> String {
-        let seen = self.last.iter().filter(|item| item.is_seen(sight)).map(|item| &*item.json);
-        format!(r#"{{"items":{},"missed":0}}"#, list(seen))
+        let seen = self.last.iter().rev().filter(|item| item.is_seen(sight)).map(|item| &*item.json);
+        let newest: Vec<&str> = seen.take(SNAPSHOT_ITEMS_MAX).collect();
+        format!(r#"{{"items":{},"missed":0}}"#, list(newest.into_iter().rev()))
     }
 }
 

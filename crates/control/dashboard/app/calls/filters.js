@@ -97,6 +97,21 @@ export function merged(there, fresh) {
   return [...news, ...there].sort((one, other) => newer(one.at, other.at) || newer(one.id, other.id));
 }
 
+/** Calls of a live snapshot at most: with so many, there may have been more before them. */
+const SNAPSHOT_MAX = 50;
+
+/**
+ * Whether calls may be missing between those that are there and the fresh ones, which are stored a moment
+ * after they are told.
+ * @param {Call[]} there
+ * @param {Call[]} fresh In any order.
+ */
+export function gaping(there, fresh) {
+  if (fresh.length < SNAPSHOT_MAX) return false;
+  const known = new Set(there.map((call) => call.id));
+  return !fresh.some((call) => known.has(call.id));
+}
+
 /** @param {string} one @param {string} other */
 function newer(one, other) {
   return one < other ? 1 : one > other ? -1 : 0;

@@ -7,7 +7,7 @@ import { go, href, setQuery } from '../route.js';
 import { topics, useLive } from '../store.js';
 import { bytes, clockMs, plural } from '../ui/format.js';
 import { Act, Empty, Failure, Loading, Search, StaleNote } from '../ui/parts.js';
-import { filterOf, fits, merged, query as asked, toneOf } from './filters.js';
+import { filterOf, fits, gaping, merged, query as asked, toneOf } from './filters.js';
 import { Opened } from './opened.js';
 import { tookText } from './timeline.js';
 
@@ -74,8 +74,9 @@ function useCalls(filter, paused) {
     const stored = merged(shown.calls, first.data?.records ?? []);
     const all = paused ? stored : merged(stored, fresh);
     if (all === shown.calls && last.key === key) return;
-    // What comes in pushes the oldest out.
-    setShown({ ...shown, calls: all.slice(0, shown.most), cut: shown.cut || all.length > shown.most });
+    // What comes in pushes the oldest out; and what came in faster than it was stored may leave a gap.
+    const gap = !paused && gaping(stored, fresh);
+    setShown({ ...shown, calls: all.slice(0, shown.most), cut: shown.cut || gap || all.length > shown.most });
   }, [fresh, first.data, paused, key]);
   const next = shown.cut ? 'newest' : shown.next === undefined ? first.data?.next : shown.next;
   const more = async () => {
