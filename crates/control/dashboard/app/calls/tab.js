@@ -83,7 +83,10 @@ function useCalls(filter, paused) {
     // Where something was pushed out, the cursor is beyond a gap: begin again, with a large page.
     const page = shown.cut ? { limit: PAGE_MAX } : { limit: PAGE, before: next };
     const said = await get(`/api/records${queryOf({ ...Object.fromEntries(asked(filter)), ...page })}`);
-    setShown((/** @type {Shown} */ now) => ({ key, calls: merged(now.key === key ? now.calls : [], said.records).slice(0, SHOWN_MAX), next: said.next, cut: false, most: SHOWN_MAX }));
+    // What is stored may still be behind what came in: then there is more to ask for in a moment.
+    const came = (topics.calls?.value?.items ?? []).filter((/** @type {Call} */ call) => fits(call, filter));
+    const cut = shown.cut && gaping(said.records, came);
+    setShown((/** @type {Shown} */ now) => ({ key, calls: merged(now.key === key ? now.calls : [], said.records).slice(0, SHOWN_MAX), next: said.next, cut, most: SHOWN_MAX }));
   };
   const held = paused ? merged(shown.calls, fresh).length - shown.calls.length : 0;
   const full = shown.calls.length >= SHOWN_MAX;
