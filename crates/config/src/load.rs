@@ -138,6 +138,7 @@ pub fn load(sources: &Sources) -> Loaded {
     join(sources, &settings, &mut documents, &mut raws, &mut report);
     files.extend(documents.iter().filter(|one| one.layer == Layer::Found).map(|one| one.file.clone()));
     let services = crate::services::take(&mut raws, &documents);
+    let profiles = crate::profiles::take(&mut raws, &documents, &mut report);
     let mut declared = merge(raws, &documents, &sources.approvals, &mut report);
     let builtins = crate::inside::declare(sources, &settings, &mut documents, &mut declared, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
@@ -176,6 +177,7 @@ pub fn load(sources: &Sources) -> Loaded {
     crate::services::approve_needed(&mut config);
     check_depends(&mut config, &declared, &services, &documents, &mut report);
     crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
+    crate::profiles::check_profiles(&profiles, &mut config, &documents, &mut report);
     drop_guesses(&mut report.diagnostics, read_so_far, &broken);
     sort_by_place(&mut report.diagnostics, &documents);
     files.sort();
