@@ -24,6 +24,7 @@ mod life;
 mod predecessors;
 mod reload;
 mod schema;
+mod search;
 mod secrets;
 mod servers;
 mod services;
