@@ -321,6 +321,7 @@ const NOT_OF_PROJECTS: &[&str] = &[
     "cache",
     "telemetry",
     "log",
+    "search",
 ];
 
 /// Later layers win, one setting at a time.
