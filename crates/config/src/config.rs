@@ -14,6 +14,7 @@ use crate::host::{Program, Resources, SecretWords};
 use crate::inside::{CacheStore, Options, State};
 use crate::limits::Limits;
 use crate::origin::{Layer, Origin, RawExtra};
+use crate::profiles::Profile;
 use crate::search::SearchSettings;
 use crate::service::{Container, ContainerEndpoint, Service};
 use crate::telemetry::{Log, Telemetry};
@@ -37,6 +38,8 @@ pub struct Config {
     pub servers: BTreeMap<String, Server>,
     /// What servers need beside themselves, by declared name; pending ones included.
     pub services: BTreeMap<String, Service>,
+    /// What clients are shown, by name: views of everything that is offered.
+    pub profiles: BTreeMap<String, Profile>,
     /// Socket of the engine that runs containers, where the configuration names one.
     pub container_engine: Option<String>,
     /// Servers inside this program that are offered without an entry.

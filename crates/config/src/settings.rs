@@ -61,6 +61,7 @@ pub(crate) fn check_settings(
         roots,
         servers: BTreeMap::new(),
         services: BTreeMap::new(),
+        profiles: BTreeMap::new(),
         container_engine,
         builtins: Vec::new(),
         records: Records {

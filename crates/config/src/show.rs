@@ -42,6 +42,18 @@ pub fn show(config: &Config) -> String {
             line(&mut text, key, value, "");
         }
     }
+    for (name, shown) in members(&value["profiles"]) {
+        let origin = config.profiles.get(name).map(|profile| format!("  # {}", profile.origin)).unwrap_or_default();
+        let header = format!("profiles.{}", quoted_key(name));
+        text.push_str(&format!("\n[{header}]{origin}\n"));
+        for (key, value) in filled(shown).filter(|(key, _)| *key != "tools") {
+            line(&mut text, key, value, "");
+        }
+        for (tool, texts) in members(&shown["tools"]) {
+            text.push_str(&format!("\n[{header}.tools.{}]\n", quoted_key(tool)));
+            members(texts).for_each(|(key, value)| line(&mut text, key, value, ""));
+        }
+    }
     for server in config.servers.values() {
         let header = format!("servers.{}", quoted_key(&server.name));
         text.push_str(&format!("\n[{header}]  # {}", server.origin));
@@ -157,6 +169,7 @@ pub fn to_json(config: &Config) -> Value {
         "container_engine": config.container_engine,
         "servers": servers,
         "services": crate::show_services::services(config),
+        "profiles": crate::profiles::shown(config),
         "origins": origins,
     })
 }

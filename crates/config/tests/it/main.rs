@@ -22,6 +22,7 @@ mod inside;
 mod layers;
 mod life;
 mod predecessors;
+mod profiles;
 mod reload;
 mod schema;
 mod search;
