@@ -68,6 +68,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     arguments: Option<&'a Raw>,
@@ -365,6 +367,7 @@ fn line(record: &Record) -> Line<'_> {
         bytes_in: record.bytes_in,
         bytes_out: record.bytes_out,
         cached: record.cached,
+        via: record.via,
         cause: record.cause.as_deref(),
         arguments: record.arguments.as_ref(),
         result: record.result.as_ref(),
