@@ -2,7 +2,6 @@
 //! here reads a file or the environment, and nothing here knows what runs.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +14,8 @@ use crate::host::{Program, Resources, SecretWords};
 use crate::inside::{CacheStore, Options, State};
 use crate::limits::Limits;
 use crate::origin::{Layer, Origin, RawExtra};
+use crate::profiles::Profile;
+use crate::search::SearchSettings;
 use crate::service::{Container, ContainerEndpoint, Service};
 use crate::telemetry::{Log, Telemetry};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub servers: BTreeMap<String, Server>,
     /// What servers need beside themselves, by declared name; pending ones included.
     pub services: BTreeMap<String, Service>,
+    /// What clients are shown, by name: views of everything that is offered.
+    pub profiles: BTreeMap<String, Profile>,
     /// Socket of the engine that runs containers, where the configuration names one.
     pub container_engine: Option<String>,
     /// Servers inside this program that are offered without an entry.
@@ -51,6 +54,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What the daemon says of itself.
     pub log: Log,
+    /// What people say about which server is for what.
+    pub search: SearchSettings,
     /// Where each setting that is not a default came from, by dotted key (`listen.address`).
     pub origins: BTreeMap<String, Origin>,
 }
@@ -433,67 +438,6 @@ impl Server {
             (Approval::Pending, lines) => {
                 Some(format!("waits for approval: it is not what was approved\n  {}", lines.join("\n  ")))
             }
-        }
-    }
-}
-
-// === impl Reach ===
-
-impl Reach {
-    /// The name of the transport, as `type` has it.
-    #[must_use]
-    pub fn transport(&self) -> &'static str {
-        match self {
-            Reach::Stdio { .. } => "stdio",
-            Reach::Http { dialect: HttpDialect::Sse, .. } => "sse",
-            Reach::Http { .. } => "http",
-            Reach::WebSocket { .. } => "websocket",
-            Reach::Tcp { .. } => "tcp",
-            Reach::Unix { .. } => "unix",
-            Reach::Builtin { .. } => "in-process",
-            Reach::Container { endpoint: None, .. } => "stdio",
-            Reach::Container { .. } => "http",
-        }
-    }
-
-    /// The URL that a sign-in to it is for: that of the endpoint, as HTTP has it. `None` where
-    /// nothing asks for one.
-    #[must_use]
-    pub fn sign_in_url(&self) -> Option<String> {
-        match self {
-            Reach::Http { url, .. } => Some(url.clone()),
-            // A WebSocket begins as a request of HTTP, to an `http` or `https` URL.
-            Reach::WebSocket { url, .. } => Some(format!("http{}", url.get(2..)?)),
-            Reach::Stdio { .. }
-            | Reach::Tcp { .. }
-            | Reach::Unix { .. }
-            | Reach::Builtin { .. }
-            | Reach::Container { .. } => None,
-        }
-    }
-}
-
-impl fmt::Debug for Reach {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reach::Stdio { command, args, env, cwd, inherit_env } => formatter
-                .debug_struct("Stdio")
-                .field("command", command)
-                .field("args", &format_args!("[{} hidden]", args.len()))
-                .field("env", &env.keys())
-                .field("cwd", cwd)
-                .field("inherit_env", inherit_env)
-                .finish(),
-            Reach::Http { url, headers, .. } | Reach::WebSocket { url, headers } => {
-                let host = url.parse::<http::Uri>().ok();
-                let host = host.as_ref().and_then(http::Uri::host);
-                let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-                formatter.debug_struct(self.transport()).field("host", &host).field("headers", &names).finish()
-            }
-            Reach::Tcp { address } => formatter.debug_struct("tcp").field("address", address).finish(),
-            Reach::Unix { path } => formatter.debug_struct("unix").field("path", path).finish(),
-            Reach::Builtin { builtin, .. } => formatter.debug_struct("builtin").field("name", builtin).finish(),
-            Reach::Container { container, .. } => container.fmt(formatter),
         }
     }
 }

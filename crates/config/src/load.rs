@@ -138,6 +138,7 @@ pub fn load(sources: &Sources) -> Loaded {
     join(sources, &settings, &mut documents, &mut raws, &mut report);
     files.extend(documents.iter().filter(|one| one.layer == Layer::Found).map(|one| one.file.clone()));
     let services = crate::services::take(&mut raws, &documents);
+    let profiles = crate::profiles::take(&mut raws, &documents, &mut report);
     let mut declared = merge(raws, &documents, &sources.approvals, &mut report);
     let builtins = crate::inside::declare(sources, &settings, &mut documents, &mut declared, &mut report);
     let mut config = check_settings(&settings, &documents, sources, &dotenv, &mut report, &mut files);
@@ -176,11 +177,17 @@ pub fn load(sources: &Sources) -> Loaded {
     crate::services::approve_needed(&mut config);
     check_depends(&mut config, &declared, &services, &documents, &mut report);
     crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
-    drop_guesses(&mut report.diagnostics, read_so_far, &broken);
-    sort_by_place(&mut report.diagnostics, &documents);
+    crate::profiles::check_profiles(&profiles, &mut config, &documents, &mut report);
+    order(&mut report.diagnostics, read_so_far, &broken, &documents);
     files.sort();
     files.dedup();
     Loaded { config, diagnostics: report.diagnostics, files }
+}
+
+/// Leaves out what may only follow from other problems; the rest in the order of the files.
+fn order(diagnostics: &mut Vec<Diagnostic>, read_so_far: usize, broken: &[PathBuf], documents: &[Document]) {
+    drop_guesses(diagnostics, read_so_far, broken);
+    sort_by_place(diagnostics, documents);
 }
 
 /// In a file with syntax errors, what is missing may only not have been understood.
@@ -319,6 +326,7 @@ const NOT_OF_PROJECTS: &[&str] = &[
     "cache",
     "telemetry",
     "log",
+    "search",
 ];
 
 /// Later layers win, one setting at a time.

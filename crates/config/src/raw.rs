@@ -15,6 +15,7 @@ pub(crate) struct RawConfig {
     pub(crate) settings: Vec<((&'static str, &'static str), Field)>,
     pub(crate) servers: Vec<RawServer>,
     pub(crate) services: Vec<RawServer>,
+    pub(crate) profiles: Vec<crate::profiles::RawProfile>,
     /// Whether there were syntax errors, so that what was read is partly a guess.
     pub(crate) broken: bool,
 }
@@ -128,8 +129,9 @@ pub(crate) fn read_found(source: &Source, servers: Vec<Entry>, report: &mut Repo
 
 fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
     let entries = tree.entries();
-    let is_ours =
-        |one: &Entry| matches!(one.key.as_str(), "servers" | "services") || find(TOP_KEYS, &one.key).is_some();
+    let is_ours = |one: &Entry| {
+        matches!(one.key.as_str(), "servers" | "services" | "profiles") || find(TOP_KEYS, &one.key).is_some()
+    };
     let codex = entries.iter().any(|one| FOREIGN_TABLES.contains(&one.key.as_str()))
         && !entries.iter().any(is_ours)
         && source.path.file_name().is_none_or(|name| name != "switchboard.toml");
@@ -139,6 +141,7 @@ fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
         match (one.key.as_str(), find(TOP_KEYS, &one.key)) {
             ("servers", _) => read_servers(source, one, Manner::Own, &mut raw, &mut notes, report),
             ("services", _) => crate::services::read_services(source, one, &mut raw, report),
+            ("profiles", _) => crate::profiles::read_profiles(source, one, &mut raw, report),
             (table, _) if FOREIGN_TABLES.contains(&table) => {
                 read_servers(source, one, Manner::Foreign, &mut raw, &mut notes, report);
             }
@@ -146,7 +149,7 @@ fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
             (_, None) if codex => notes.push((format!("`{}`", one.key), one.key_span)),
             (_, None) => {
                 let known = TOP_KEYS.iter().map(|key| key.name);
-                unknown_key(source, one, "", known.chain(["servers", "services", "mcpServers"]), report);
+                unknown_key(source, one, "", known.chain(["servers", "services", "profiles", "mcpServers"]), report);
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::keys::{Key, SERVER_KEYS, Shape, TOP_KEYS, is_default};
+use crate::profile_keys::{OVERRIDE_KEYS, PROFILE_KEYS};
 use crate::quantity::{show_bytes, show_duration};
 use crate::service_keys::SERVICE_KEYS;
 
@@ -23,6 +24,17 @@ pub fn json_schema() -> Value {
         "type": "object",
         "additionalProperties": { "$ref": "#/$defs/service" },
     });
+    schema["properties"]["profiles"] = json!({
+        "description": "Named views of what the servers offer, each at /mcp/p/NAME; `default` is what /mcp shows.",
+        "type": "object",
+        "additionalProperties": { "$ref": "#/$defs/profile" },
+    });
+    let mut profile = table(PROFILE_KEYS);
+    profile["properties"]["tools"] = json!({
+        "description": "Other names and texts for tools, by public name.",
+        "type": "object",
+        "additionalProperties": table(OVERRIDE_KEYS),
+    });
     for name in ["mcpServers", "mcp_servers"] {
         schema["properties"][name] = json!({
             "description": "Servers as other tools write them; keys that are not known are kept.",
@@ -30,7 +42,7 @@ pub fn json_schema() -> Value {
             "additionalProperties": { "type": "object" },
         });
     }
-    schema["$defs"] = json!({ "server": server, "service": table(SERVICE_KEYS) });
+    schema["$defs"] = json!({ "server": server, "service": table(SERVICE_KEYS), "profile": profile });
     schema
 }
 

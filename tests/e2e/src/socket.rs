@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Kinds of frames (section 5.2).
+const MORE: u8 = 0;
 const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -111,6 +112,7 @@ impl WebSocket {
     /// # Errors
     /// Those of the connection: also when nothing came in time.
     pub fn try_next(&mut self) -> io::Result<Option<String>> {
+        let mut text = Vec::new();
         loop {
             let mut head = [0; 2];
             if self.stream.read(&mut head[..1])? == 0 {
@@ -133,7 +135,12 @@ impl WebSocket {
             let mut payload = vec![0; usize::try_from(length).map_err(io::Error::other)?];
             self.stream.read_exact(&mut payload)?;
             match head[0] & 0x0f {
-                TEXT => return String::from_utf8(payload).map(Some).map_err(io::Error::other),
+                MORE | TEXT => {
+                    text.extend(payload);
+                    if head[0] & 0x80 != 0 {
+                        return String::from_utf8(text).map(Some).map_err(io::Error::other);
+                    }
+                }
                 CLOSE => return Ok(None),
                 PING => self.send(PONG, &payload)?,
                 _ => {}

@@ -25,6 +25,7 @@ const SPECIAL: &[(&str, &str, &str)] = &[
     ("request_timeout_max", "\"20m\"", "command = \"x\""),
     ("container_engine", "\"unix:///x\"", ""),
     ("services", "{ s = { command = \"x\" } }", ""),
+    ("profiles", "{ p = { exposure = \"search\" } }", ""),
     ("state.url", "\"postgres://h/d\"", ""),
     ("cache.url", "\"redis://h/0\"", ""),
     ("telemetry.otlp_url", "\"http://h\"", ""),

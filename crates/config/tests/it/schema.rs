@@ -16,7 +16,7 @@ fn each_key_of_the_schema_is_read() {
     let mut lines = Vec::new();
     for (name, property) in properties(&schema) {
         match name.as_str() {
-            "servers" | "services" | "mcpServers" | "mcp_servers" => {}
+            "servers" | "services" | "profiles" | "mcpServers" | "mcp_servers" => {}
             _ => keys(name, property, &mut lines),
         }
     }

@@ -19,7 +19,8 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as Piece;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,10 @@ const PINGS_MAX: u32 = 2;
 const STUCK_MAX: Duration = Duration::from_secs(60);
 /// How long the goodbye may take.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// What is larger goes in pieces of this size (RFC 6455 section 5.4): a socket keeps a buffer of the
+/// largest that it ever sent, and there are many sockets.
+const PIECE_BYTES: usize = 3 * 1024;
 
 /// What a reader says.
 #[derive(Deserialize)]
@@ -172,7 +177,9 @@ impl Reader {
 
     async fn write(&mut self, texts: impl IntoIterator<Item = Utf8Bytes> + Send) -> Option<()> {
         for text in texts {
-            timeout(STUCK_MAX, self.socket.feed(Message::Text(text))).await.ok()?.ok()?;
+            for piece in pieces(text) {
+                timeout(STUCK_MAX, self.socket.feed(piece)).await.ok()?.ok()?;
+            }
         }
         self.flush().await
     }
@@ -188,5 +195,41 @@ impl Reader {
             return None;
         }
         timeout(STUCK_MAX, self.socket.send(Message::Ping(bytes::Bytes::new()))).await.ok()?.ok()
+    }
+}
+
+/// A text in one frame, or in several where it is large. A piece may end inside a character.
+fn pieces(text: Utf8Bytes) -> impl Iterator<Item = Message> + Send {
+    let mut rest = bytes::Bytes::from(text);
+    let mut opcode = Some(Data::Text);
+    std::iter::from_fn(move || {
+        let data = opcode?;
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        opcode = (!rest.is_empty()).then_some(Data::Continue);
+        Some(Message::Frame(Piece::message(piece, OpCode::Data(data), rest.is_empty())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_large_goes_in_pieces_and_an_empty_text_in_one() {
+        for length in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES] {
+            let text = "x".repeat(length);
+            let frames: Vec<_> = pieces(text.clone().into()).collect();
+            assert_eq!(frames.len(), length.div_ceil(PIECE_BYTES).max(1));
+            let heads = frames.iter().enumerate().map(|(at, frame)| match frame {
+                Message::Frame(piece) => {
+                    let header = piece.header();
+                    let data = if at == 0 { Data::Text } else { Data::Continue };
+                    assert_eq!((header.is_final, header.opcode), (at + 1 == frames.len(), OpCode::Data(data)));
+                    piece.payload().to_vec()
+                }
+                other => panic!("{other:?} is no frame"),
+            });
+            assert_eq!(heads.flatten().collect::<Vec<u8>>(), text.as_bytes());
+        }
     }
 }

@@ -248,3 +248,26 @@ fn charts_survive_a_restart() {
     let (status, problem) = send(board.address(), "GET", "/api/history?window=1y", &headers(&board, &[]), b"").last();
     assert_eq!(status, 400, "{problem}");
 }
+
+#[test]
+fn the_predecessors_socket_tells_all_at_first_and_then_what_changed() {
+    let board = board();
+    let mut socket = WebSocket::open(board.address(), "/ws", Some(&board.token()));
+    let state = |frame: &Value, name: &str| {
+        let servers = frame["data"]["servers"]["servers"].as_array().cloned().unwrap_or_default();
+        servers.iter().find(|server| server["name"] == name).map(|server| server["status"].clone())
+    };
+    let first = socket.message().unwrap();
+    assert!(first["type"] == "initial" && first["timestamp"].is_string(), "{first}");
+    for part in ["status", "servers", "goals", "logs"] {
+        assert!(!first["data"][part].is_null(), "{part} is missing: {first}");
+    }
+    assert_eq!(state(&first, "two"), Some(json!("running")), "{first}");
+    assert!(board.cli(&["stop", "two"]).code == Some(0));
+    let stopped = |frame: &Value| frame["type"] == "update" && state(frame, "two") == Some(json!("stopped"));
+    socket.that("an update with the server that stopped", stopped);
+    // Who has lost something asks, and gets all of it though nothing changed.
+    socket.say(&json!({ "type": "refresh" }));
+    let again = socket.that("what was asked for", |frame| frame["type"] == "update");
+    assert_eq!(state(&again, "two"), Some(json!("stopped")));
+}
