@@ -200,10 +200,11 @@ impl<'a> Ranking<'a> {
         if !ranking.parts.is_empty() {
             part_of = vec![0; fits.len()];
             for (at, part) in ranking.parts.iter().enumerate() {
-                for (slot, score) in index.scores(part).fused.into_iter().enumerate() {
-                    if score > fits[slot] {
-                        (fits[slot], part_of[slot]) = (score, at as u8 + 1);
-                    }
+                let number = at as u8 + 1;
+                for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(index.scores(part).fused) {
+                    // Without branches, since this is done for every tool.
+                    *part_of = if score > *fit { number } else { *part_of };
+                    *fit = fit.max(score);
                 }
             }
             for (fit, whole) in fits.iter_mut().zip(&ranking.scores.fused) {
