@@ -1,17 +1,17 @@
 //! How tools are ranked for a text: words and meaning for each tool, fused, then what is known
 //! outside of texts (names written out, rules, uses).
 
-use crate::band::{OfText, Signs, band};
 use crate::answer::{Answer, Band, Hit, LIMIT_MAX, Query, Reason};
-use crate::entry::{Entry, K1, Row, exact_key, row};
+use crate::band;
+use crate::entry::{Entry, K1, Narrow, Row, exact_key, row};
 use crate::index::{BLOCK, Index};
 use crate::parts;
 use crate::rules::Ruled;
 use crate::servers;
-use crate::table;
+use crate::table::{self, DIM};
 use crate::thesaurus;
 use crate::uses::Used;
-use crate::vector::{TEXT_BYTES_MAX, Wide, dot, embed, head};
+use crate::vector::{TEXT_BYTES_MAX, Wide, dot, embed, head, widened};
 use crate::words::{Stems, Term, plain_name};
 
 /// How much words and meaning count. Fitted on sets other than the one that judged.
@@ -22,8 +22,10 @@ const MEANING_SHARE: f32 = 0.86;
 const ADDED_WORD: f32 = 0.3;
 const ADDED_MEANING: f32 = 0.2;
 
-/// How much the steps of a text count beside the text.
-const STEP_SHARE: f32 = 0.4;
+/// How much the best step of a text counts beside the whole text, and what the best tool of a step
+/// gains: a task of several steps needs a tool for each.
+const STEP_SHARE: f32 = 0.3;
+const STEP_BONUS: f32 = 0.12;
 
 /// What puts a tool whose name is written out before all others.
 const NAMED: f32 = 16.0;
@@ -41,6 +43,8 @@ const MATCH_MIN: f32 = 0.15;
 pub(crate) struct Gist {
     /// Each with the word it comes from and how much it tells.
     pub(crate) terms: Vec<Asked>,
+    /// Its meaning, without and (as a row) with what the thesaurus adds.
+    meaning: [f32; DIM],
     row: Row,
 }
 
@@ -64,10 +68,10 @@ pub(crate) struct Scores {
 /// A tool that may be part of the answer.
 pub(crate) struct Candidate<'a> {
     pub(crate) entry: &'a Entry,
-    pub(crate) slot: usize,
     /// The name that the text has in full.
     exact: Option<String>,
-    pub(crate) score: f32,
+    /// How well it fits, above 0; a named one has [`NAMED`] more.
+    pub(crate) fit: f32,
     /// The step it fits best, when that beats the whole text.
     pub(crate) part: Option<usize>,
     used: Option<Used>,
@@ -81,7 +85,8 @@ impl Gist {
                 terms.push(Asked { term, word: word.to_owned(), tells: index.idf(term) });
             }
         });
-        let mut values = table::embed(text);
+        let meaning = table::embed(text);
+        let mut values = meaning;
         let added = thesaurus::added(text, stems);
         if !added.is_empty() {
             let words: Vec<&str> = added.iter().map(|(_, word)| word.as_str()).collect();
@@ -92,14 +97,19 @@ impl Gist {
         }
         let more = added.into_iter().map(|(term, word)| Asked { term, word, tells: ADDED_WORD * index.idf(term) });
         terms.extend(more);
-        Self { terms, row: row(&values) }
+        Self { terms, meaning, row: row(&values) }
     }
 
     fn is_empty(&self) -> bool {
         self.terms.is_empty() && self.row.1 <= 0.0
     }
 
-    pub(crate) fn nearness(&self, row: &Wide, step: f32) -> f32 {
+    /// How near a tool's own text is, -1 to 1.
+    fn cosine(&self, (told, step): &Narrow) -> f32 {
+        self.nearness(&widened(told), *step).clamp(-1.0, 1.0)
+    }
+
+    fn nearness(&self, row: &Wide, step: f32) -> f32 {
         dot(&self.row.0, row) as f32 * self.row.1 * step
     }
 }
@@ -119,12 +129,12 @@ impl Index {
             return Answer { band: Band::Nothing, tools: Vec::new(), servers, parts: Vec::new() };
         }
         let gists: Vec<Gist> = steps.iter().map(|step| Gist::of(step, self, &mut stems)).collect();
-        let mut ranking = Ranking::of(self, query, text, whole, gists, ruled);
+        let mut ranking = Ranking::of(self, query, text, whole, &steps, gists, ruled);
         let band = ranking.band(text);
         let servers = servers::rank(&ranking, band);
         let limit = query.limit.clamp(1, LIMIT_MAX);
         ranking.candidates.truncate(limit);
-        let tools = ranking.candidates.iter().map(|candidate| ranking.hit(candidate, &steps)).collect();
+        let tools = ranking.candidates.iter().map(|candidate| ranking.hit(candidate)).collect();
         Answer { band, tools, servers, parts: steps.into_iter().map(str::to_owned).collect() }
     }
 
@@ -179,6 +189,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) query: &'a Query<'a>,
     pub(crate) whole: Gist,
     pub(crate) scores: Scores,
+    pub(crate) steps: &'a [&'a str],
+    /// The steps, compared.
     pub(crate) parts: Vec<Gist>,
     pub(crate) ruled: Vec<Ruled<'a>>,
     /// Best first, only what the asker may see.
@@ -191,32 +203,68 @@ impl<'a> Ranking<'a> {
         query: &'a Query<'a>,
         text: &str,
         whole: Gist,
+        steps: &'a [&'a str],
         parts: Vec<Gist>,
         ruled: Vec<Ruled<'a>>,
     ) -> Self {
         let scores = index.scores(&whole);
-        let mut ranking = Self { index, query, whole, scores, parts, ruled, candidates: Vec::new() };
+        let mut ranking = Self { index, query, whole, scores, steps, parts, ruled, candidates: Vec::new() };
         let mut fits = ranking.scores.fused.clone();
-        let mut part_of: Vec<u8> = Vec::new();
-        if !ranking.parts.is_empty() {
-            part_of = vec![0; fits.len()];
-            for (at, part) in ranking.parts.iter().enumerate() {
-                let number = at as u8 + 1;
-                for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(index.scores(part).fused) {
-                    // Without branches, since this is done for every tool.
-                    *part_of = if score > *fit { number } else { *part_of };
-                    *fit = fit.max(score);
-                }
-            }
-            for (fit, whole) in fits.iter_mut().zip(&ranking.scores.fused) {
-                *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
-            }
-        }
+        let part_of = ranking.add_steps(&mut fits);
         let uses = ranking.add_known(&mut fits);
         let exact = exact_names(index, text);
         exact.iter().for_each(|(slot, _)| fits[*slot] += NAMED);
         ranking.candidates = ranking.choose(&fits, &part_of, uses, exact);
         ranking
+    }
+
+    /// Weighs in the steps; gives the step (from 1) that each slot fits better than the whole.
+    fn add_steps(&self, fits: &mut [f32]) -> Vec<u8> {
+        if self.parts.is_empty() {
+            return Vec::new();
+        }
+        let whole = &self.scores.fused;
+        let mut part_of = vec![0_u8; fits.len()];
+        let mut firsts = Vec::new();
+        for (at, part) in self.parts.iter().enumerate() {
+            let (number, scores) = (at as u8 + 1, self.index.scores(part).fused);
+            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&scores) {
+                // Without branches, since this is done for every tool.
+                *part_of = if score > fit { number } else { *part_of };
+                *fit = fit.max(*score);
+            }
+            firsts.extend(self.first_of(whole, &scores).map(|slot| (slot, number)));
+        }
+        for (fit, whole) in fits.iter_mut().zip(whole) {
+            *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
+        }
+        firsts.sort_unstable();
+        firsts.dedup_by_key(|(slot, _)| *slot);
+        for (slot, number) in firsts {
+            fits[slot] += STEP_BONUS;
+            part_of[slot] = number;
+        }
+        part_of
+    }
+
+    /// The visible tool with the largest sum of scores.
+    fn first_of(&self, whole: &[f32], part: &[f32]) -> Option<usize> {
+        let id = |slot: usize| self.index.entry(slot).map(|entry| &*entry.id);
+        let mut first: Option<(f32, usize)> = None;
+        for (slot, (whole, part)) in whole.iter().zip(part).enumerate() {
+            let sum = whole + part;
+            let (best, known) = first.unwrap_or((0.0, slot));
+            if (sum > best || (sum == best && id(slot) < id(known))) && self.wanted(slot) {
+                first = Some((sum, slot));
+            }
+        }
+        first.map(|(_, slot)| slot)
+    }
+
+    /// Whether a tool may be part of the answer.
+    fn wanted(&self, slot: usize) -> bool {
+        let of_server = |entry: &Entry| self.query.server.is_none_or(|server| *entry.server == *server);
+        self.index.entry(slot).is_some_and(|entry| of_server(entry)) && self.visible(slot)
     }
 
     /// Adds what rules and uses say; gives the uses by slot.
@@ -269,8 +317,7 @@ impl<'a> Ranking<'a> {
             let named = exact.iter().find(|(known, _)| *known == slot).map(|(_, name)| name.clone());
             Some(Candidate {
                 entry: self.index.entry(slot)?,
-                slot,
-                score: fits[slot].clamp(0.0, 1.0),
+                fit: fits[slot],
                 exact: named,
                 part: part_of.get(slot).and_then(|part| usize::from(*part).checked_sub(1)),
                 used: uses.iter().find(|(known, _)| *known == slot).map(|(_, used)| used.clone()),
@@ -284,27 +331,30 @@ impl<'a> Ranking<'a> {
     }
 
     fn band(&self, text: &str) -> Band {
-        if self.candidates.first().is_some_and(|first| first.exact.is_some()) {
+        let named = self.candidates.first().is_some_and(|first| first.exact.is_some());
+        if named || self.ruled.iter().any(|ruled| self.query.server.is_none_or(|server| server == ruled.server)) {
             return Band::Confident;
         }
-        let best = |score: &[f32]| self.candidates.iter().map(|one| score[one.slot]).fold(0.0, f32::max);
-        let total: f32 = self.whole.terms.iter().map(|asked| asked.tells).sum::<f32>().max(1e-9);
-        let covered = |candidate: &Candidate<'_>| -> f32 {
-            let has = self.whole.terms.iter().filter(|asked| candidate.entry.terms.get(asked.term).is_some());
-            has.map(|asked| asked.tells).sum::<f32>() / total
-        };
-        let signs = Signs {
-            nearest: best(&self.scores.meaning),
-            covered: self.candidates.iter().take(5).map(covered).fold(0.0, f32::max),
-            words: best(&self.scores.words) / ((K1 + 1.0) * total),
-            tools: self.index.len(),
-            text: OfText::of(text),
-        };
-        let band = band(&signs);
-        if band == Band::Nothing && !self.ruled.is_empty() { Band::Weak } else { band }
+        if self.whole.terms.is_empty() || band::is_talk(text) {
+            return Band::Nothing;
+        }
+        let near = self.candidates.iter().map(|one| self.whole.cosine(&one.entry.told));
+        band::band(&self.whole.meaning, near.fold(0.0, f32::max), self.index.len())
     }
 
-    fn hit(&self, candidate: &Candidate<'_>, steps: &[&str]) -> Hit {
+    fn hit(&self, candidate: &Candidate<'_>) -> Hit {
+        let (id, server) = (candidate.entry.id.to_string(), candidate.entry.server.to_string());
+        Hit { id, server, score: self.score(candidate.fit), reasons: self.reasons(candidate) }
+    }
+
+    /// A fit as a share of the largest one that is no name's, when that is above 1.
+    fn score(&self, fit: f32) -> f32 {
+        let unnamed = self.candidates.iter().find(|candidate| candidate.exact.is_none());
+        (fit / unnamed.map_or(1.0, |best| best.fit.max(1.0))).min(1.0)
+    }
+
+    /// Why a tool fits.
+    pub(crate) fn reasons(&self, candidate: &Candidate<'_>) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if let Some(what) = &candidate.exact {
             reasons.push(Reason::Exact { what: what.clone() });
@@ -316,7 +366,7 @@ impl<'a> Ranking<'a> {
         if !terms.is_empty() {
             reasons.push(Reason::Terms { terms });
         }
-        let cosine = self.scores.meaning[candidate.slot].clamp(-1.0, 1.0);
+        let cosine = self.whole.cosine(&candidate.entry.told);
         if cosine >= MATCH_MIN {
             reasons.push(Reason::Meaning { cosine });
         }
@@ -326,10 +376,9 @@ impl<'a> Ranking<'a> {
             }
             reasons.extend(used.after.iter().map(|after| Reason::HandOff { after: after.to_string() }));
         }
-        let step = candidate.part.and_then(|part| steps.get(part));
+        let step = candidate.part.and_then(|part| self.steps.get(part));
         reasons.extend(step.map(|step| Reason::Part { text: (*step).to_owned() }));
-        let (id, server) = (candidate.entry.id.to_string(), candidate.entry.server.to_string());
-        Hit { id, server, score: candidate.score, reasons }
+        reasons
     }
 
     /// The words that the text and a tool have in common, those that tell most first.
