@@ -3,24 +3,15 @@
 
 use crate::answer::{Answer, Band, Hit, LIMIT_MAX, Query, Reason};
 use crate::band;
-use crate::entry::{Entry, K1, Narrow, Row, exact_key, row};
-use crate::index::{BLOCK, Index};
+use crate::entry::{Entry, exact_key};
+use crate::index::Index;
 use crate::parts;
 use crate::rules::Ruled;
+use crate::scores::{Gist, Scores};
 use crate::servers;
-use crate::table::{self, DIM};
-use crate::thesaurus;
 use crate::uses::Used;
-use crate::vector::{TEXT_BYTES_MAX, Wide, dot, embed, head, widened};
+use crate::vector::{TEXT_BYTES_MAX, embed, head};
 use crate::words::{Stems, Term, plain_name};
-
-/// How much words and meaning count. Fitted on sets other than the one that judged.
-const WORDS_SHARE: f32 = 0.14;
-const MEANING_SHARE: f32 = 0.86;
-
-/// How much a word of the thesaurus counts beside one that was written, as a word and in meaning.
-const ADDED_WORD: f32 = 0.3;
-const ADDED_MEANING: f32 = 0.2;
 
 /// How much the best step of a text counts beside the whole text, and what the best tool of a step
 /// gains: a task of several steps needs a tool for each.
@@ -39,32 +30,6 @@ const CANDIDATES: usize = 128;
 /// A tool below this meaning and without a common word matches nothing.
 const MATCH_MIN: f32 = 0.15;
 
-/// A text (or a step of one) as the index compares it.
-pub(crate) struct Gist {
-    /// Each with the word it comes from and how much it tells.
-    pub(crate) terms: Vec<Asked>,
-    /// Its meaning, without and (as a row) with what the thesaurus adds.
-    meaning: [f32; DIM],
-    row: Row,
-}
-
-/// A word of a text.
-pub(crate) struct Asked {
-    pub(crate) term: Term,
-    pub(crate) word: String,
-    /// Its inverse document frequency, less when the thesaurus added it.
-    pub(crate) tells: f32,
-}
-
-/// What each slot scores for a gist.
-pub(crate) struct Scores {
-    /// BM25F.
-    pub(crate) words: Vec<f32>,
-    /// Product of vectors.
-    pub(crate) meaning: Vec<f32>,
-    pub(crate) fused: Vec<f32>,
-}
-
 /// A tool that may be part of the answer.
 pub(crate) struct Candidate<'a> {
     pub(crate) entry: &'a Entry,
@@ -75,43 +40,6 @@ pub(crate) struct Candidate<'a> {
     /// The step it fits best, when that beats the whole text.
     pub(crate) part: Option<usize>,
     used: Option<Used>,
-}
-
-impl Gist {
-    pub(crate) fn of(text: &str, index: &Index, stems: &mut Stems) -> Self {
-        let mut terms: Vec<Asked> = Vec::new();
-        stems.terms(text, |term, word| {
-            if !terms.iter().any(|known| known.term == term) {
-                terms.push(Asked { term, word: word.to_owned(), tells: index.idf(term) });
-            }
-        });
-        let meaning = table::embed(text);
-        let mut values = meaning;
-        let added = thesaurus::added(text, stems);
-        if !added.is_empty() {
-            let words: Vec<&str> = added.iter().map(|(_, word)| word.as_str()).collect();
-            let more = table::embed(&words.join(" "));
-            values.iter_mut().zip(more).for_each(|(value, more)| *value += ADDED_MEANING * more);
-            let length = values.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-9);
-            values.iter_mut().for_each(|value| *value /= length);
-        }
-        let more = added.into_iter().map(|(term, word)| Asked { term, word, tells: ADDED_WORD * index.idf(term) });
-        terms.extend(more);
-        Self { terms, meaning, row: row(&values) }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.terms.is_empty() && self.row.1 <= 0.0
-    }
-
-    /// How near a tool's own text is, -1 to 1.
-    fn cosine(&self, (told, step): &Narrow) -> f32 {
-        self.nearness(&widened(told), *step).clamp(-1.0, 1.0)
-    }
-
-    fn nearness(&self, row: &Wide, step: f32) -> f32 {
-        dot(&self.row.0, row) as f32 * self.row.1 * step
-    }
 }
 
 impl Index {
@@ -138,49 +66,10 @@ impl Index {
         Answer { band, tools, servers, parts: steps.into_iter().map(str::to_owned).collect() }
     }
 
-    /// BM25F and products of vectors for all tools.
-    pub(crate) fn scores(&self, gist: &Gist) -> Scores {
-        let mut words = vec![0.0_f32; self.slots()];
-        for asked in &gist.terms {
-            let unit = asked.tells * (K1 + 1.0) / 255.0;
-            for posting in self.postings.of(asked.term) {
-                if let Some(score) = words.get_mut(posting.slot()) {
-                    *score += unit * f32::from(posting.weight());
-                }
-            }
-        }
-        let mut meaning = vec![0.0_f32; self.slots()];
-        for (block, meaning) in self.blocks.iter().zip(meaning.chunks_exact_mut(BLOCK)) {
-            for ((row, step), meaning) in block.rows.iter().zip(&block.steps).zip(meaning) {
-                *meaning = gist.nearness(row, *step);
-            }
-        }
-        let fused = fuse(&words, &meaning);
-        Scores { words, meaning, fused }
-    }
-
-    /// How much a term tells: the fewer tools have it, the more.
-    pub(crate) fn idf(&self, term: Term) -> f32 {
-        let (all, having) = (self.len() as f32, self.postings.of(term).len() as f32);
-        (1.0 + (all - having + 0.5) / (having + 0.5)).ln()
-    }
-
     fn exact_slots(&self, key: Term) -> impl Iterator<Item = usize> {
         let postings = self.postings.of(key).iter();
         postings.filter(|posting| posting.weight() == 0).map(|posting| posting.slot())
     }
-}
-
-/// One score out of words and meaning, each scaled to the range it has among all tools. A tool without
-/// any known word has no meaning, and an empty slot has neither.
-fn fuse(words: &[f32], meaning: &[f32]) -> Vec<f32> {
-    let most = words.iter().fold(0.0_f32, |most, score| most.max(*score)).max(1e-9);
-    let range = |(low, high): (f32, f32), score: &f32| (low.min(*score), high.max(*score));
-    let (low, high) = meaning.iter().fold((0.0, 0.0), range);
-    let (of_word, of_meaning) = (WORDS_SHARE / most, MEANING_SHARE / (high - low).max(1e-9));
-    let fused = words.iter().zip(meaning);
-    let scaled = |near: f32| if near == 0.0 { 0.0 } else { of_meaning * (near - low) };
-    fused.map(|(word, near)| of_word * word + scaled(*near)).collect()
 }
 
 /// Everything about one search.
@@ -189,6 +78,8 @@ pub(crate) struct Ranking<'a> {
     pub(crate) query: &'a Query<'a>,
     pub(crate) whole: Gist,
     pub(crate) scores: Scores,
+    /// The same for each step.
+    part_scores: Vec<Scores>,
     pub(crate) steps: &'a [&'a str],
     /// The steps, compared.
     pub(crate) parts: Vec<Gist>,
@@ -207,8 +98,10 @@ impl<'a> Ranking<'a> {
         parts: Vec<Gist>,
         ruled: Vec<Ruled<'a>>,
     ) -> Self {
-        let scores = index.scores(&whole);
-        let mut ranking = Self { index, query, whole, scores, steps, parts, ruled, candidates: Vec::new() };
+        let mut part_scores = index.scores(parts.iter().chain([&whole]));
+        let scores = part_scores.pop().unwrap_or_default();
+        let mut ranking =
+            Self { index, query, whole, scores, part_scores, steps, parts, ruled, candidates: Vec::new() };
         let mut fits = ranking.scores.fused.clone();
         let part_of = ranking.add_steps(&mut fits);
         let uses = ranking.add_known(&mut fits);
@@ -226,14 +119,14 @@ impl<'a> Ranking<'a> {
         let whole = &self.scores.fused;
         let mut part_of = vec![0_u8; fits.len()];
         let mut firsts = Vec::new();
-        for (at, part) in self.parts.iter().enumerate() {
-            let (number, scores) = (at as u8 + 1, self.index.scores(part).fused);
-            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&scores) {
+        for (at, part) in self.part_scores.iter().enumerate() {
+            let number = at as u8 + 1;
+            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&part.fused) {
                 // Without branches, since this is done for every tool.
                 *part_of = if score > fit { number } else { *part_of };
                 *fit = fit.max(*score);
             }
-            firsts.extend(self.first_of(whole, &scores).map(|slot| (slot, number)));
+            firsts.extend(self.first_of(whole, &part.fused).map(|slot| (slot, number)));
         }
         for (fit, whole) in fits.iter_mut().zip(whole) {
             *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
@@ -300,16 +193,21 @@ impl<'a> Ranking<'a> {
         uses: Vec<(usize, Used)>,
         exact: Vec<(usize, String)>,
     ) -> Vec<Candidate<'a>> {
-        let mut order: Vec<u32> = match self.query.server {
-            Some(server) => self.index.server(server).map(|server| server.slots.to_vec()).unwrap_or_default(),
-            None => (0..fits.len() as u32).collect(),
+        let mut order: Vec<Placed> = match self.query.server {
+            Some(server) => {
+                let slots = self.index.server(server).map(|server| &*server.slots).unwrap_or_default();
+                slots.iter().map(|slot| placed(*slot, fits)).collect()
+            }
+            None => (0..fits.len() as u32).map(|slot| placed(slot, fits)).collect(),
         };
-        order.retain(|slot| fits[*slot as usize] > 0.0);
-        let visible = |slot: &u32| self.visible(*slot as usize);
-        let mut chosen: Vec<u32> =
-            best(&mut order, CANDIDATES, fits, self.index).iter().copied().filter(visible).collect();
+        order.retain(|placed| *placed >= 1 << 32);
+        let visible = |placed: &Placed| {
+            let slot = *placed as u32;
+            self.visible(slot as usize).then_some(slot)
+        };
+        let mut chosen: Vec<u32> = best(&mut order, CANDIDATES, self.index).iter().filter_map(visible).collect();
         if chosen.len() < self.query.limit.clamp(1, LIMIT_MAX) && order.len() > CANDIDATES {
-            chosen = best(&mut order, usize::MAX, fits, self.index).iter().copied().filter(visible).collect();
+            chosen = best(&mut order, usize::MAX, self.index).iter().filter_map(visible).collect();
         }
         chosen.truncate(CANDIDATES);
         let candidates = chosen.into_iter().filter_map(|slot| {
@@ -393,25 +291,33 @@ impl<'a> Ranking<'a> {
     }
 }
 
+/// A slot (the lower half) with its fit (the upper half: the bits of a number that is not negative are
+/// in its order), so that choosing the best compares plain numbers.
+type Placed = u64;
+
+fn placed(slot: u32, fits: &[f32]) -> Placed {
+    let fit = fits[slot as usize];
+    u64::from(if fit > 0.0 { fit.to_bits() } else { 0 }) << 32 | u64::from(slot)
+}
+
 /// About the `wanted` best slots in order: what fits better first, then by id.
-fn best<'a>(order: &'a mut [u32], wanted: usize, fits: &[f32], index: &Index) -> &'a [u32] {
-    let fit = |slot: u32| fits[slot as usize];
+fn best<'a>(order: &'a mut [Placed], wanted: usize, index: &Index) -> &'a [Placed] {
     let mut count = order.len();
     if wanted < count {
-        order.select_nth_unstable_by(wanted, |one, other| fit(*other).total_cmp(&fit(*one)));
+        order.select_nth_unstable_by(wanted, |one, other| other.cmp(one));
         // Those that are as good as the last one stay, so that the id decides and not the slot.
-        let last = fit(order[wanted]);
+        let last = order[wanted] >> 32;
         count = wanted;
         for at in wanted..order.len() {
-            if fit(order[at]) >= last {
+            if order[at] >> 32 >= last {
                 order.swap(at, count);
                 count += 1;
             }
         }
     }
-    let id = |slot: u32| index.entry(slot as usize).map(|entry| &*entry.id);
+    let id = |placed: Placed| index.entry(placed as u32 as usize).map(|entry| &*entry.id);
     let best = &mut order[..count];
-    best.sort_unstable_by(|one, other| fit(*other).total_cmp(&fit(*one)).then_with(|| id(*one).cmp(&id(*other))));
+    best.sort_unstable_by(|one, other| (other >> 32).cmp(&(one >> 32)).then_with(|| id(*one).cmp(&id(*other))));
     best
 }
 
