@@ -4,12 +4,20 @@
 //! the averages of the catalog. So a server that comes or changes moves nothing of the others, and
 //! no text of one server makes a text of another look short. The price is measured (nothing).
 
+use crate::praise;
 use crate::table::{self, DIM};
 use crate::tool::Tool;
-use crate::vector::{head, quantised};
+use crate::vector::{Wide, head, quantised, widened};
 use crate::words::{Stems, Term, hash, plain_name};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// What a tool's vector is made of: what it does under its name; its name with its parameters; its
+/// server. A question's product with it is the weighted mean of three cosines.
+const VECTOR_SHARES: [f32; 3] = [0.80, 0.12, 0.08];
+
+/// How many parameter names are part of a tool's vector.
+const VECTOR_PARAMS: usize = 4;
 
 /// The fields of BM25F: weight, how much length counts (b), usual length (words without stop words).
 struct Field {
@@ -45,12 +53,6 @@ const DESCRIPTION_BYTES_MAX: usize = 4096;
 /// A longer name or title is read as far as this (bytes).
 const NAME_BYTES_MAX: usize = 256;
 
-/// How much the vector says about names and parameters, the rest being the description's.
-const NAMES_SHARE: f32 = 0.3;
-
-/// How many parameter names are part of a tool's vector.
-const VECTOR_PARAMS: usize = 4;
-
 /// A tool in the index, without its vector, which lies in its block.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Entry {
@@ -59,6 +61,8 @@ pub(crate) struct Entry {
     /// Over all that was read: the same means that nothing changed.
     pub(crate) fingerprint: u64,
     pub(crate) terms: Terms,
+    /// What it does under its name, alone: bytes, and what one of them stands for.
+    pub(crate) told: Narrow,
 }
 
 /// Terms in order, each with a weight and the fields where it stands.
@@ -70,14 +74,21 @@ pub(crate) struct Terms {
 }
 
 /// A vector with what one step of its bytes stands for.
-pub(crate) type Row = ([u8; DIM], f32);
+pub(crate) type Row = (Wide, f32);
+
+/// The same in half the bytes, for what is multiplied seldom.
+pub(crate) type Narrow = ([u8; DIM], f32);
+
+/// The row of a vector.
+pub(crate) fn row(values: &[f32; DIM]) -> Row {
+    let (bytes, step) = quantised(values);
+    (widened(&bytes), step)
+}
 
 /// A server in the index.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Server {
     pub(crate) name: Arc<str>,
-    pub(crate) terms: Terms,
-    pub(crate) row: Row,
     /// Where its tools are.
     pub(crate) slots: Box<[u32]>,
 }
@@ -109,17 +120,19 @@ pub(crate) fn read(tool: &Tool<'_>, server: &Arc<str>, stems: &mut Stems) -> (En
     let mut counts = Counts::default();
     let server_text = format!("{} {}", head(tool.server, NAME_BYTES_MAX), texts.title);
     let server_description = head(tool.server_description, DESCRIPTION_BYTES_MAX);
-    let fields = [texts.name, texts.description, &texts.params, &texts.param_texts, &server_text, server_description];
+    let fields = [texts.name, &texts.description, &texts.params, &texts.param_texts, &server_text, server_description];
     for (at, text) in fields.into_iter().enumerate() {
         counts.add(at, text, stems);
     }
+    let told = table::embed(&format!("{} {}: {}", texts.title, texts.name, texts.description));
     let entry = Entry {
         id: tool.id.into(),
         server: Arc::clone(server),
         fingerprint: fingerprint(tool),
         terms: counts.weighed(&exact_names(tool)),
+        told: quantised(&told),
     };
-    (entry, quantised(&texts.vector()))
+    (entry, row(&texts.vector(&told, tool)))
 }
 
 /// The keys by which the tool is found when its name is written out.
@@ -134,31 +147,13 @@ pub(crate) fn exact_key(plain: &str) -> Term {
     hash(format!("={plain}").as_bytes())
 }
 
-/// Reads a server: its own texts, as the first of its tools tells them.
-pub(crate) fn read_server(
-    name: &Arc<str>,
-    title: &str,
-    description: &str,
-    slots: Box<[u32]>,
-    stems: &mut Stems,
-) -> Server {
-    let (title, description) = (head(title, NAME_BYTES_MAX), head(description, DESCRIPTION_BYTES_MAX));
-    let mut counts = Counts::default();
-    counts.add(4, &format!("{} {title}", head(name, NAME_BYTES_MAX)), stems);
-    counts.add(1, description, stems);
-    let shown = if title.is_empty() { name } else { title };
-    let row = quantised(&table::embed(&format!("{shown}: {description}")));
-    Server { name: Arc::clone(name), terms: counts.weighed(&[]), row, slots }
-}
-
 /// The texts of a tool, cut to what is read.
 struct Texts<'a> {
     title: &'a str,
     name: &'a str,
-    description: &'a str,
+    description: String,
     params: String,
     param_texts: String,
-    first_params: String,
 }
 
 impl<'a> Texts<'a> {
@@ -167,27 +162,28 @@ impl<'a> Texts<'a> {
         let mut texts = Self {
             title: head(title, NAME_BYTES_MAX),
             name: head(&tool.name, NAME_BYTES_MAX),
-            description: head(&tool.description, DESCRIPTION_BYTES_MAX),
+            description: praise::without(head(&tool.description, DESCRIPTION_BYTES_MAX)),
             params: String::new(),
             param_texts: String::new(),
-            first_params: String::new(),
         };
-        for (at, param) in tool.params.iter().enumerate() {
+        for param in &tool.params {
             push(&mut texts.params, head(&param.name, NAME_BYTES_MAX));
             push(&mut texts.param_texts, &param.description);
-            if at < VECTOR_PARAMS {
-                push(&mut texts.first_params, head(&param.name, NAME_BYTES_MAX));
-            }
         }
         texts
     }
 
-    /// What the tool does and what it is called, in one vector: a query's product with it is the
-    /// weighted mean of the two cosines.
-    fn vector(&self) -> [f32; DIM] {
-        let told = table::embed(&format!("{} {}: {}", self.title, self.name, self.description));
-        let named = table::embed(&format!("{} {}", self.name, self.first_params));
-        std::array::from_fn(|at| (1.0 - NAMES_SHARE) * told[at] + NAMES_SHARE * named[at])
+    fn vector(&self, told: &[f32; DIM], tool: &Tool<'_>) -> [f32; DIM] {
+        let mut named = self.name.to_owned();
+        for param in tool.params.iter().take(VECTOR_PARAMS) {
+            named.push(' ');
+            named.push_str(head(&param.name, NAME_BYTES_MAX));
+        }
+        let named = table::embed(&named);
+        let server_description = head(tool.server_description, DESCRIPTION_BYTES_MAX);
+        let server = table::embed(&format!("{} {server_description}", self.title));
+        let [of_told, of_named, of_server] = VECTOR_SHARES;
+        std::array::from_fn(|at| of_told * told[at] + of_named * named[at] + of_server * server[at])
     }
 }
 

@@ -37,7 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("--misses") {
         return misses(&mut out, &sets);
     }
-    quality(&mut out, &sets)?;
+    if has("--speed") {
+        return speed::table(&mut out, &sets);
+    }
+    if !has("--bands") {
+        quality(&mut out, &sets)?;
+    }
     bands(&mut out, &sets, &no_tool)?;
     if has("--quick") {
         return Ok(());
