@@ -27,6 +27,8 @@ pub struct Walked {
     pub version: String,
     /// The names of the tools that it was listed, in their order.
     pub names: Vec<String>,
+    /// What it was told about the server as a whole.
+    pub instructions: String,
     /// Definitions of the tools that the plan asked to show.
     pub shown: Value,
     /// For each task of the plan: `search`, `found`, `name`, `described`, `result`.
@@ -85,6 +87,7 @@ impl Agent {
         let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
         Walked {
             version: text(&said["version"]),
+            instructions: text(&said["instructions"]),
             names: list(&said["names"]).iter().map(text).collect(),
             tasks: list(&said["tasks"]),
             calls: list(&said["calls"]),
