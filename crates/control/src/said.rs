@@ -7,8 +7,14 @@ pub use health::{Capabilities, Health, HealthCheck, HealthHistory, ServerCapabil
 mod records;
 pub use records::{Audit, AuditEvent, AuditVerified, Record, RecordStage, Records};
 
+mod profiles;
+pub use profiles::{Profile, ProfileClient};
+
 mod catalog;
 pub use catalog::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts, ToolTokens};
+
+mod search;
+pub use search::{FoundBecause, RouteAsked, Routed, SearchAsked, ServerFound, ToolFound, ToolsFound};
 
 use crate::Problem;
 use protocol::Raw;
@@ -62,6 +68,9 @@ pub struct Status {
     pub services: Vec<Service>,
     /// What servers offer and clients do not see, and why.
     pub hidden: Vec<Hidden>,
+    /// What the declared profiles show.
+    #[serde(default)]
+    pub profiles: Vec<Profile>,
     /// Servers that are declared elsewhere and wait for a person.
     #[serde(default)]
     pub found: Vec<Found>,

@@ -4,6 +4,7 @@
 //! fact: its queue is bounded and "the list changed" is idempotent.
 
 use crate::catalog::Kind;
+use crate::exposure::Heard;
 use crate::tasks::{self, TaskRef};
 use protocol::{Error, ErrorKind, Notification, Notifier, Object, Raw};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -51,6 +52,8 @@ struct Listeners {
 struct Listener {
     /// The server it listens to; absent for all.
     server: Option<Arc<str>>,
+    /// What it is shown.
+    heard: Heard,
     filter: Filter,
     notifier: Notifier,
     /// Whether it is a legacy session's, which has one without asking.
@@ -128,6 +131,7 @@ impl Hub {
     pub fn listen(
         self: &Arc<Self>,
         server: Option<Arc<str>>,
+        heard: Heard,
         filter: Filter,
         notifier: Notifier,
         session: bool,
@@ -141,19 +145,21 @@ impl Hub {
         }
         let key = listeners.next;
         listeners.next += 1;
-        listeners.open.insert(key, Listener { server, filter, notifier, session });
+        listeners.open.insert(key, Listener { server, heard, filter, notifier, session });
         Ok(Listening { hub: self.clone(), key })
     }
 
-    /// Tells everybody who wants to know, once, that a list of `servers` changed.
-    pub fn list_changed(&self, servers: &BTreeSet<Arc<str>>, kind: Kind) {
+    /// Tells everybody who wants to know, once, that a list of `servers` changed. Whom of those who listen
+    /// to more than one server it concerns, `concerns` says.
+    pub fn list_changed(&self, servers: &BTreeSet<Arc<str>>, kind: Kind, concerns: &dyn Fn(&Heard) -> bool) {
         let method = match kind {
             Kind::Tools => "notifications/tools/list_changed",
             Kind::Prompts => "notifications/prompts/list_changed",
             Kind::Resources | Kind::Templates => "notifications/resources/list_changed",
         };
-        for Listener { server, filter, notifier, .. } in self.lock().open.values() {
-            if filter.wants(kind) && server.as_ref().is_none_or(|scope| servers.contains(scope)) {
+        for Listener { server, heard, filter, notifier, .. } in self.lock().open.values() {
+            let concerned = || server.as_ref().map_or_else(|| concerns(heard), |scope| servers.contains(scope));
+            if filter.wants(kind) && concerned() {
                 notifier.send(Notification::new(method, None));
             }
         }
@@ -224,25 +230,30 @@ impl Drop for Listening {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposure::{Scope, Seat};
+
+    fn heard() -> Heard {
+        Heard { scope: Scope::All, seat: Seat::Session("s".into()) }
+    }
 
     #[test]
     fn each_hears_what_it_asked_for_and_nothing_after_the_end() {
         let hub = Hub::new(2);
         let (all, one) = (Notifier::bounded(8), Notifier::bounded(8));
         let tools = Filter { tools: true, uris: ["a://x".to_owned()].into(), ..Filter::default() };
-        let first = hub.listen(None, tools.clone(), all.clone(), false).unwrap();
-        let _second = hub.listen(Some("b".into()), tools.clone(), one.clone(), false).unwrap();
-        let third = hub.listen(None, tools.clone(), Notifier::none(), false);
+        let first = hub.listen(None, heard(), tools.clone(), all.clone(), false).unwrap();
+        let _second = hub.listen(Some("b".into()), heard(), tools.clone(), one.clone(), false).unwrap();
+        let third = hub.listen(None, heard(), tools.clone(), Notifier::none(), false);
         assert_eq!(third.unwrap_err().kind, ErrorKind::Overloaded);
-        hub.list_changed(&["a".into()].into(), Kind::Tools);
-        hub.list_changed(&["a".into()].into(), Kind::Prompts);
+        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true);
+        hub.list_changed(&["a".into()].into(), Kind::Prompts, &|_| true);
         hub.resource_updated("b", "a://x");
         assert_eq!(all.take().unwrap().method, "notifications/tools/list_changed");
         assert_eq!(all.take().unwrap().method, "notifications/resources/updated");
         assert!(all.take().is_none());
         assert_eq!(one.take().unwrap().method, "notifications/resources/updated");
         drop(first);
-        hub.list_changed(&["a".into()].into(), Kind::Tools);
+        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true);
         assert!(all.take().is_none());
         assert_eq!(hub.len(), 1);
     }
@@ -251,11 +262,11 @@ mod tests {
     fn sessions_take_no_places_of_those_who_ask_to_listen() {
         let hub = Hub::new(1);
         let sessions: Vec<_> =
-            (0..3).map(|_| hub.listen(None, Filter::default(), Notifier::none(), true).unwrap()).collect();
-        let asked = hub.listen(None, Filter::default(), Notifier::none(), false);
-        assert!(asked.is_ok() && hub.listen(None, Filter::default(), Notifier::none(), true).is_ok());
+            (0..3).map(|_| hub.listen(None, heard(), Filter::default(), Notifier::none(), true).unwrap()).collect();
+        let asked = hub.listen(None, heard(), Filter::default(), Notifier::none(), false);
+        assert!(asked.is_ok() && hub.listen(None, heard(), Filter::default(), Notifier::none(), true).is_ok());
         drop(sessions);
-        assert!(hub.listen(None, Filter::default(), Notifier::none(), false).is_err());
+        assert!(hub.listen(None, heard(), Filter::default(), Notifier::none(), false).is_err());
     }
 
     #[test]
