@@ -115,6 +115,17 @@ impl Walked {
         self.raw.lines().flat_map(page).collect()
     }
 
+    /// `raw` without the cursors to further pages: those are sealed with the time, and no model reads them.
+    #[must_use]
+    pub fn bytes(&self) -> String {
+        let key = "\"nextCursor\":\"";
+        let page = |line: &str| match line.rsplit_once(key) {
+            Some((before, after)) => format!("{before}{key}{}\n", after.find('"').map_or("", |end| &after[end..])),
+            None => format!("{line}\n"),
+        };
+        self.raw.lines().map(page).collect()
+    }
+
     /// The text of a call's result, or of its error.
     #[must_use]
     pub fn text(result: &Value) -> String {

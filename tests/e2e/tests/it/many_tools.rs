@@ -93,7 +93,7 @@ impl Board {
     fn lists(&self) -> BTreeMap<(&'static str, &'static str), String> {
         let agents = [1, 2, 4].map(|number| &Agent::OVER_HTTP[number]);
         let pairs = ["all", "search", "over"].into_iter().flat_map(|profile| agents.map(|agent| (profile, agent)));
-        pairs.map(|(profile, agent)| ((profile, agent.name), self.walk(agent, profile, json!({})).raw)).collect()
+        pairs.map(|(profile, agent)| ((profile, agent.name), self.walk(agent, profile, json!({})).bytes())).collect()
     }
 }
 
@@ -126,8 +126,8 @@ fn each_exposure_lists_what_it_says_to_every_client() {
             let cost = tokens(&walked);
             let said = board.exposed(profile);
             assert_eq!(said["tokens_listed"], cost, "{about}: {said}");
-            let (_, first) = raw.entry((profile, agent.is_modern())).or_insert((agent.name, walked.raw.clone()));
-            assert!(*first == walked.raw, "{about}: expected the same bytes for every client of an era");
+            let (_, first) = raw.entry((profile, agent.is_modern())).or_insert((agent.name, walked.bytes()));
+            assert!(*first == walked.bytes(), "{about}: expected the same bytes for every client of an era");
         }
     }
     let said = ["all", "search", "over", "under"].map(|profile| board.exposed(profile));
