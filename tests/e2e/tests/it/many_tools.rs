@@ -257,15 +257,18 @@ fn a_renamed_tool_says_so_and_has_its_own_texts() {
 }
 
 #[test]
-fn clients_that_start_connect_see_a_profile_too() {
+fn clients_over_stdio_and_over_sse_see_a_profile_too() {
     let Some(board) = Board::start(PROFILES) else { return };
     let words = board.board.home().words(&["connect", "--profile", "search"]);
-    let plan = json!({"tasks": [
-        {"query": "delete a booking of the bakery", "tool": "bakery__delete_booking", "arguments": {"booking_id": "7"}, "with": "call_destructive_tool"},
-    ]});
+    let sse = [format!("http://{}/sse/p/search", board.board.address())];
+    let plan = json!({"tasks": [{
+        "query": "delete a booking of the bakery", "tool": "bakery__delete_booking",
+        "arguments": {"booking_id": "7"}, "with": "call_destructive_tool",
+    }]});
     let over_http = board.walk(&Agent::OVER_HTTP[2], "search", json!({}));
-    for agent in &Agent::OVER_STDIO {
-        let walked = agent.walk(&board.peers, &words, plan.clone());
+    let ways = Agent::OVER_STDIO.iter().map(|agent| (agent, &words[..])).chain([(&Agent::OVER_SSE, &sse[..])]);
+    for (agent, target) in ways {
+        let walked = agent.walk(&board.peers, target, plan.clone());
         assert_eq!(walked.names, over_http.names, "{}", agent.name);
         let called = json!({"server": "bakery", "tool": "delete_booking", "arguments": {"booking_id": "7"}});
         assert_eq!(walked.tasks[0]["result"]["structuredContent"], called, "{}: {}", agent.name, walked.tasks[0]);
