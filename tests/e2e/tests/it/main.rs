@@ -30,6 +30,7 @@ mod interactive;
 mod lab;
 mod life;
 mod live;
+mod many_tools;
 mod matrix;
 mod metrics;
 mod needs;
