@@ -12,9 +12,7 @@ use crate::names::did_you_mean;
 use crate::origin::Origin;
 use crate::profile_keys::{BUDGET_MAX, OVERRIDE_KEYS, PROFILE_KEYS};
 use crate::raw::{RawConfig, RawServer};
-use crate::read::{
-    Field, Fields, Located, Manner, count_or_default, object_of, read_fields, text_of, texts_of,
-};
+use crate::read::{Field, Fields, Located, Manner, count_or_default, object_of, read_fields, text_of, texts_of};
 use crate::tree::{Entry, Kind};
 
 /// The most characters of a profile's name, and of a tool's other name.
@@ -133,7 +131,8 @@ pub(crate) fn read_profiles(source: &Source, table: &Entry, raw: &mut RawConfig,
             continue;
         };
         let context = format!("profiles.{}.", one.key);
-        let (tools, entries): (Vec<Entry>, Vec<Entry>) = entries.iter().cloned().partition(|entry| entry.key == "tools");
+        let (tools, entries): (Vec<Entry>, Vec<Entry>) =
+            entries.iter().cloned().partition(|entry| entry.key == "tools");
         let (fields, extra) = read_fields(source, &entries, PROFILE_KEYS, &context, Manner::Own, report);
         let entry = RawServer {
             name: one.key.clone(),
@@ -179,7 +178,12 @@ pub(crate) fn take(raws: &mut [RawConfig], documents: &[Document], report: &mut 
             let (name, span) = (profile.entry.name.clone(), profile.entry.name_span);
             if documents[at].approval() != Approval::Approved {
                 report
-                    .at(&documents[at].source, Severity::Warning, span, format!("`profiles.{name}` of a project is not used"))
+                    .at(
+                        &documents[at].source,
+                        Severity::Warning,
+                        span,
+                        format!("`profiles.{name}` of a project is not used"),
+                    )
                     .hint("set it in your own file, or name this file with --config");
             } else if declared.len() >= PROFILES_MAX && !declared.contains_key(&name) {
                 let message = format!("there are more than {PROFILES_MAX} profiles");
@@ -288,7 +292,8 @@ impl Checker<'_> {
             let Some(server) = server else {
                 let known = self.config.servers.keys().map(String::as_str);
                 let near = did_you_mean(&text.text, known).map(str::to_owned);
-                let message = format!("the profile `{}` names the server `{}`, which there is not", self.name, text.text);
+                let message =
+                    format!("the profile `{}` names the server `{}`, which there is not", self.name, text.text);
                 let hint = near.map_or("see what is declared: switchboard list".to_owned(), |near| {
                     format!("did you mean `{near}`?")
                 });
@@ -309,9 +314,8 @@ impl Checker<'_> {
         for text in texts.iter().filter(|text| !known.contains(&text.text.as_str())) {
             let near = did_you_mean(&text.text, known.iter().copied()).map(str::to_owned);
             let message = format!("the profile `{}` names the tag `{}`, which no server has", self.name, text.text);
-            let hint = near.map_or("tags stand in the entries of servers".to_owned(), |near| {
-                format!("did you mean `{near}`?")
-            });
+            let hint = near
+                .map_or("tags stand in the entries of servers".to_owned(), |near| format!("did you mean `{near}`?"));
             self.say(Severity::Warning, text.span, message).hint(hint);
         }
         texts.iter().map(|text| text.text.clone()).collect()

@@ -129,8 +129,9 @@ pub(crate) fn read_found(source: &Source, servers: Vec<Entry>, report: &mut Repo
 
 fn read_toml(source: &Source, tree: &Node, report: &mut Report) -> RawConfig {
     let entries = tree.entries();
-    let is_ours =
-        |one: &Entry| matches!(one.key.as_str(), "servers" | "services" | "profiles") || find(TOP_KEYS, &one.key).is_some();
+    let is_ours = |one: &Entry| {
+        matches!(one.key.as_str(), "servers" | "services" | "profiles") || find(TOP_KEYS, &one.key).is_some()
+    };
     let codex = entries.iter().any(|one| FOREIGN_TABLES.contains(&one.key.as_str()))
         && !entries.iter().any(is_ours)
         && source.path.file_name().is_none_or(|name| name != "switchboard.toml");

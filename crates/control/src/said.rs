@@ -10,6 +10,9 @@ pub use records::{Audit, AuditEvent, AuditVerified, Record, RecordStage, Records
 mod catalog;
 pub use catalog::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts, ToolTokens};
 
+mod costs;
+pub use costs::{SessionCosts, SessionsCosts};
+
 use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};

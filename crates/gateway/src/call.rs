@@ -4,6 +4,7 @@
 //! names. Whatever comes in, from whichever listener, passes `Gateway::handle`.
 
 use crate::catalog::{Kind, Route, View};
+use crate::cost::Reader;
 use crate::era;
 use crate::gateway::{Gateway, Snapshot};
 use crate::guards::group;
@@ -94,7 +95,12 @@ impl Gateway {
             let trace = self.tracing.begin(&mut call);
             record.note(|record| record.trace = trace);
         }
+        let works = method::find(&method).is_some_and(|row| matches!(row.key, RoutingKey::Name | RoutingKey::Uri));
+        let mut busy = if works { self.ledger.begins(&call.context) } else { None };
         let reply = self.answer(scope, call, &mut record).await;
+        if let (Some(busy), Ok(result)) = (&mut busy, &reply) {
+            busy.answered(result.size());
+        }
         match &reply {
             Ok(result) => record.ended(outcome(result), result.size()),
             Err(error) => record.failed(error.kind, error.cause.clone()),
@@ -209,7 +215,7 @@ impl Gateway {
     }
 
     /// The four lists, from the catalog.
-    async fn list(&self, scope: &Scope, call: &Call) -> Reply {
+    async fn list(self: &Arc<Self>, scope: &Scope, call: &Call) -> Reply {
         self.first_listed().await;
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
@@ -233,6 +239,9 @@ impl Gateway {
                 usize::try_from(u64::from_be_bytes(*page)).map_err(|_| refused())?
             }
         };
+        if page == 0 && kind == Kind::Tools && self.ledger.reads(&call.context, scope.name(), &listing.pages) {
+            self.tell_broken_soon();
+        }
         let items = listing.pages.get(page).cloned().unwrap_or_else(|| Raw::from_static("[]"));
         let mut result: Object = [(kind.member(), items)].into_iter().collect();
         if page + 1 < listing.pages.len() {
@@ -280,8 +289,8 @@ impl Gateway {
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
         let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
-        let session = call.context.era() == Era::Legacy;
-        let listening = self.hub.listen(server, filter, call.context.notifier.clone(), session)?;
+        let (session, reader) = (call.context.era() == Era::Legacy, Reader::of(&call.context));
+        let listening = self.hub.listen(server, filter, call.context.notifier.clone(), session, reader)?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
         if watches {
             self.sync_subscriptions();

@@ -4,8 +4,9 @@
 //! applying a configuration, publishing catalogs, draining.
 
 use crate::assembler;
-use crate::catalog::{Catalog, StoredCatalog, View};
+use crate::catalog::{Catalog, Kind, StoredCatalog, View};
 use crate::changes::{Change, Changes};
+use crate::cost::{Ledger, Patience, Prices};
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
@@ -21,6 +22,7 @@ use outbound::oauth::Vault;
 use protocol::seal::Sealer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use supervisor::{LogWriter, Spawner};
@@ -94,6 +96,13 @@ pub struct Gateway {
     /// What happened to calls.
     pub records: Arc<Records>,
     pub(crate) tracing: Tracing,
+    /// What clients have read and done, and what definitions cost.
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) prices: Arc<Prices>,
+    /// The snapshot whose definitions were counted for those who watch, and whether broken caches are being
+    /// gathered.
+    pub(crate) counted: AtomicUsize,
+    pub(crate) telling: AtomicBool,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -108,7 +117,8 @@ impl Gateway {
     /// A tool pattern that cannot be compiled.
     pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
         let limits = Arc::new(parts.config.limits.clone());
-        let hub = Hub::new(limits.listens_max);
+        let ledger = Arc::new(Ledger::default());
+        let hub = Hub::new(limits.listens_max, ledger.clone());
         let records = Records::new(limits.records_queue_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let containers = engine(&parts.config, &parts.process, &parts.data);
@@ -165,6 +175,10 @@ impl Gateway {
             answer_timeout: limits.answer_timeout,
             records,
             tracing,
+            ledger,
+            prices: Arc::default(),
+            counted: AtomicUsize::new(0),
+            telling: AtomicBool::new(false),
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -232,11 +246,16 @@ impl Gateway {
         let names: BTreeSet<_> = names.collect();
         let names: Vec<_> = names.into_iter().collect();
         let differences = assembler::differences(&old.catalog, &new.catalog, &names);
+        let patience = Patience::of(&new.config.catalog);
         self.snapshot.store(Arc::new(new));
         // A resource may have come to be another server's, and a server another process.
         self.sync_subscriptions();
         for (kind, servers) in differences {
-            self.hub.list_changed(&servers, kind);
+            if kind == Kind::Tools {
+                self.ledger.changed(&servers);
+                self.settle_soon();
+            }
+            self.hub.list_changed(&servers, kind, patience);
         }
         self.told_stored();
     }

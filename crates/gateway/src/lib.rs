@@ -36,6 +36,7 @@ pub mod upstream;
 pub mod asking;
 mod websocket;
 
+pub mod cost;
 mod hub;
 mod interactive;
 mod parking;

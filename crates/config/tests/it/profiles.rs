@@ -35,12 +35,18 @@ fn a_profile_is_read_with_everything_that_can_be_said() {
 fn what_cannot_be_meant_is_refused_and_what_is_unknown_is_named() {
     let cases = [
         ("[profiles.'a/b']", "error: `a/b` is no name for a profile"),
-        ("[profiles.p]\nallow = ['[']", "error: `profiles.p.allow` holds a broken pattern: unclosed character class; missing ']'"),
+        (
+            "[profiles.p]\nallow = ['[']",
+            "error: `profiles.p.allow` holds a broken pattern: unclosed character class; missing ']'",
+        ),
         ("[profiles.p]\nexposure = 'some'", "error: `profiles.p.exposure` cannot be `some`"),
         ("[profiles.p]\ncontext_budgets = { c = 'x' }", "error: `profiles.p.context_budgets.c` is no number of tokens"),
         ("[profiles.p]\nshow = 1", "error: unknown key `profiles.p.show`"),
         ("[profiles.p.tools.t]\nname = 'a b'", "error: `a b` is no name that every client takes"),
-        ("[profiles.p]\nservers = ['githbu']", "warning: the profile `p` names the server `githbu`, which there is not"),
+        (
+            "[profiles.p]\nservers = ['githbu']",
+            "warning: the profile `p` names the server `githbu`, which there is not",
+        ),
         ("[profiles.p]\ntags = ['wrk']", "warning: the profile `p` names the tag `wrk`, which no server has"),
     ];
     for (text, expected) in cases {
