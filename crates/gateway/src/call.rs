@@ -87,7 +87,7 @@ struct ListenGuard {
 impl Gateway {
     /// Answers one request and files its record, however it ends.
     async fn handle(self: &Arc<Self>, scope: &Scope, mut call: Call) -> Reply {
-        let method = call.method.clone();
+        let (method, principal) = (call.method.clone(), call.context.principal.clone());
         let mut record =
             self.records.open(&method, &call.context.principal, call.context.era().as_str(), call.params.size());
         record.came(&call.context.came);
@@ -97,7 +97,13 @@ impl Gateway {
         }
         let works = method::find(&method).is_some_and(|row| matches!(row.key, RoutingKey::Name | RoutingKey::Uri));
         let mut busy = if works { self.ledger.begins(&call.context) } else { None };
-        let reply = self.answer(scope, call, &mut record).await;
+        let mut reply = self.answer(scope, call, &mut record).await;
+        if let Ok(result) = &mut reply
+            && method == *"tools/call"
+            && self.is_too_long(scope, result)
+        {
+            *result = Box::pin(self.shortened(scope, &principal, std::mem::take(result))).await;
+        }
         if let (Some(busy), Ok(result)) = (&mut busy, &reply) {
             busy.answered(result.size());
         }

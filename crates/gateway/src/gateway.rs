@@ -12,6 +12,7 @@ use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
+use crate::results::{Kept, KeptLimits};
 use crate::server::{Desired, Environment, Inside, Needs, Server, Starting, Wishes, engine, stop_order};
 use crate::tasks::Inquiries;
 use crate::trace::Tracing;
@@ -99,6 +100,8 @@ pub struct Gateway {
     /// What clients have read and done, and what definitions cost.
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) prices: Arc<Prices>,
+    /// What is left of results that were cut.
+    pub(crate) kept: Kept,
     /// The snapshot whose definitions were counted for those who watch, and whether broken caches are being
     /// gathered.
     pub(crate) counted: AtomicUsize,
@@ -177,6 +180,7 @@ impl Gateway {
             tracing,
             ledger,
             prices: Arc::default(),
+            kept: Kept::new(KeptLimits::of(&limits)),
             counted: AtomicUsize::new(0),
             telling: AtomicBool::new(false),
             draining: CancellationToken::new(),

@@ -41,6 +41,7 @@ mod hub;
 mod interactive;
 mod parking;
 
+mod results;
 mod skills;
 pub mod tasks;
 mod unrouted;
