@@ -33,6 +33,8 @@ struct Reading {
     added: Vec<String>,
     /// Values that stand inside of words.
     set: Vec<(&'static str, String)>,
+    /// Everything that is no flag, where that is taken as it is.
+    texts: Vec<String>,
 }
 
 /// Flags of ours that every command knows and that take a value.
@@ -131,6 +133,9 @@ impl Program {
         };
         // A server may stand before the verb, and the verb may be left out.
         let at = if self.server_first && places.len() > 1 { places.get(1) } else { places.first() };
+        if let [only] = self.verbs {
+            return Ok((only, words.to_vec()));
+        }
         let Some(at) = at.copied() else {
             return known("").map(|verb| (verb, words.to_vec())).ok_or_else(|| unknown(""));
         };
@@ -147,7 +152,16 @@ impl Program {
         let mut reading = Reading::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
+            if verb.takes_texts() && (!word.starts_with("--") || word.contains(' ')) {
+                reading.texts.push(word.clone());
+                continue;
+            }
             if !word.starts_with('-') || word == "-" {
+                if let [only] = self.verbs {
+                    let flags = only.flags.iter().flat_map(|flag| flag.names).copied().collect::<Vec<_>>();
+                    let message = format!("`{}` takes flags and no word such as `{word}`", self.name);
+                    return Err(Report::usage(message).hint(format!("it has: {}", flags.join(", "))));
+                }
                 if let Some(other) = reading.server.replace(word.clone()) {
                     let message = format!("`{} {}` takes one server, not `{other}` and `{word}`", self.name, verb.word);
                     return Err(Report::usage(message).hint("one at a time, or all of them: --all"));
@@ -178,6 +192,13 @@ impl Program {
     }
 
     fn words(&self, verb: &Verb, reading: &Reading) -> Result<Vec<String>, Report> {
+        if let Some(words) = verb.rest {
+            let texts = reading.texts.iter().cloned();
+            return Ok(with_flags(words.iter().map(|word| (*word).to_owned()).chain(texts), &reading.added));
+        }
+        if let Some(words) = verb.placed {
+            return self.placed(verb, words, reading);
+        }
         let own = match reading.server.as_deref() {
             Some("all") if self.server_first => verb.all,
             Some(_) => verb.with,
@@ -209,8 +230,42 @@ impl Program {
                 _ => ours.push(word),
             }
         }
-        ours.extend(reading.added.iter().cloned());
-        Ok(ours)
+        Ok(with_flags(ours, &reading.added))
+    }
+
+    /// Our words with what stands there in its place; what is left out last is left out.
+    fn placed(&self, verb: &Verb, words: &[&str], reading: &Reading) -> Result<Vec<String>, Report> {
+        let placed = words.iter().map(|word| {
+            let texts = reading.texts.iter().enumerate();
+            texts.fold((*word).to_owned(), |word, (at, text)| word.replace(&format!("{{{}}}", at + 1), text))
+        });
+        let mut ours: Vec<String> = placed.collect();
+        if ours.last().is_some_and(|last| last.starts_with('{') && words.last() == Some(&last.as_str())) {
+            ours.pop();
+        }
+        let is_whole = reading.texts.len() + 1 >= words.len() && reading.texts.len() <= words.len();
+        if !is_whole {
+            let message = format!("`{} {}` takes SERVER TOOL [JSON]", self.name, verb.word);
+            return Err(Report::usage(message).hint("which tools there are: switchboard tools"));
+        }
+        Ok(with_flags(ours, &reading.added))
+    }
+}
+
+/// Words with flags: before a `--`, if there is one.
+fn with_flags(words: impl IntoIterator<Item = String>, flags: &[String]) -> Vec<String> {
+    let mut words: Vec<String> = words.into_iter().collect();
+    let at = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.splice(at..at, flags.iter().cloned());
+    words
+}
+
+// === impl Verb ===
+
+impl Verb {
+    /// Whether what stands behind it is taken as it is.
+    fn takes_texts(&self) -> bool {
+        self.rest.is_some() || self.placed.is_some()
     }
 }
 
@@ -222,6 +277,10 @@ impl Reading {
             Does::Add(words) => self.added.extend(words.iter().map(|word| word.replace("{}", &value))),
             Does::Instead(words) => self.instead = Some(words),
             Does::Set(name) => self.set.push((name, value)),
+            Does::Text(words) => {
+                self.instead = Some(words);
+                self.set.push(("text", value));
+            }
             Does::Server => self.server = Some(value),
             Does::State => {
                 let ours = STATES.iter().find(|(theirs, _)| *theirs == value).map(|(_, ours)| *ours);

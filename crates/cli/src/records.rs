@@ -9,7 +9,7 @@ use config::Records as Keeping;
 use control::HistoryKeeper;
 use control::metrics::Figures;
 use gateway::Gateway;
-use gateway::record::{Record, Stretch};
+use gateway::record::{Record, Told};
 use protocol::Raw;
 use serde::Serialize;
 use std::io;
@@ -48,46 +48,14 @@ pub(crate) struct RecordWriter {
 /// A record as it is kept.
 #[derive(Serialize)]
 struct Line<'a> {
-    id: String,
-    at: String,
-    method: &'a str,
-    server: Option<&'a str>,
-    name: Option<&'a str>,
-    principal: &'a str,
-    client_era: &'a str,
-    server_era: &'a str,
-    outcome: &'a str,
+    #[serde(flatten)]
+    told: Told<'a>,
     routed_us: u64,
     answered_us: u64,
-    total_us: u64,
-    stages: Vec<StageLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<String>,
-    bytes_in: usize,
-    bytes_out: usize,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    cached: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     arguments: Option<&'a Raw>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a Raw>,
-}
-
-/// A stage as it is kept: microseconds since the call came.
-#[derive(Serialize)]
-struct StageLine {
-    stage: &'static str,
-    from_us: u64,
-    to_us: u64,
-}
-
-impl StageLine {
-    fn of(stretch: Stretch) -> Self {
-        let Stretch { stage, from_us, to_us } = stretch;
-        Self { stage: stage.as_str(), from_us, to_us }
-    }
 }
 
 /// Records that wait to become a page.
@@ -348,24 +316,9 @@ fn milliseconds(at: SystemTime) -> i64 {
 
 fn line(record: &Record) -> Line<'_> {
     Line {
-        id: record.id.to_string(),
-        at: supervisor::utc(record.at),
-        method: &record.method,
-        server: record.server.as_deref(),
-        name: record.own.as_deref(),
-        principal: record.principal.as_str(),
-        client_era: record.eras.0,
-        server_era: record.eras.1,
-        outcome: record.outcome,
+        told: Told::of(record),
         routed_us: record.routed_us,
         answered_us: record.answered_us,
-        total_us: record.total_us,
-        stages: record.stages().into_iter().map(StageLine::of).collect(),
-        trace_id: record.trace.as_ref().map(|trace| trace.id_text()),
-        bytes_in: record.bytes_in,
-        bytes_out: record.bytes_out,
-        cached: record.cached,
-        cause: record.cause.as_deref(),
         arguments: record.arguments.as_ref(),
         result: record.result.as_ref(),
     }

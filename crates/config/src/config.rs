@@ -15,6 +15,7 @@ use crate::inside::{CacheStore, Options, State};
 use crate::limits::Limits;
 use crate::origin::{Layer, Origin, RawExtra};
 use crate::profiles::Profile;
+use crate::search::SearchSettings;
 use crate::service::{Container, ContainerEndpoint, Service};
 use crate::telemetry::{Log, Telemetry};
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// What the daemon says of itself.
     pub log: Log,
+    /// What people say about which server is for what.
+    pub search: SearchSettings,
     /// Where each setting that is not a default came from, by dotted key (`listen.address`).
     pub origins: BTreeMap<String, Origin>,
 }

@@ -5,6 +5,7 @@
 
 use crate::guards;
 use crate::limits::LIMIT_KEYS;
+use crate::search::SEARCH_KEYS;
 pub(crate) use crate::section_keys::{CACHE_STORE_KEYS, DISCOVERY_KEYS, RECORDS_KEYS, STATE_KEYS};
 use crate::service_keys::CONTAINER_KEYS;
 use crate::telemetry::{LOG_KEYS, TELEMETRY_KEYS};
@@ -168,15 +169,6 @@ const OF_ONE: &[&str] = &[
     "disabled",
     "description",
     "tags",
-    // Those that come with other parts of the supervisor.
-    "port",
-    "install",
-    "image",
-    "container",
-    "depends_on",
-    "group",
-    "health_check",
-    "watch",
 ];
 
 /// Whether a key of a server may stand in `[defaults]`.
@@ -211,6 +203,7 @@ pub(crate) const TOP_KEYS: &[Key] = &[
     key("cache", Shape::Section { keys: CACHE_STORE_KEYS }, "Where what may be forgotten is kept."),
     key("telemetry", Shape::Section { keys: TELEMETRY_KEYS }, "Who is told of each call, as traces."),
     key("log", Shape::Section { keys: LOG_KEYS }, "What the daemon says of itself."),
+    key("search", Shape::Section { keys: SEARCH_KEYS }, "Finding the tool or the server that fits a text."),
     text(
         "container_engine",
         None,

@@ -178,11 +178,16 @@ pub fn load(sources: &Sources) -> Loaded {
     check_depends(&mut config, &declared, &services, &documents, &mut report);
     crate::guards::refuse_group_names(&mut config, &declared, &documents, &mut report);
     crate::profiles::check_profiles(&profiles, &mut config, &documents, &mut report);
-    drop_guesses(&mut report.diagnostics, read_so_far, &broken);
-    sort_by_place(&mut report.diagnostics, &documents);
+    order(&mut report.diagnostics, read_so_far, &broken, &documents);
     files.sort();
     files.dedup();
     Loaded { config, diagnostics: report.diagnostics, files }
+}
+
+/// Leaves out what may only follow from other problems; the rest in the order of the files.
+fn order(diagnostics: &mut Vec<Diagnostic>, read_so_far: usize, broken: &[PathBuf], documents: &[Document]) {
+    drop_guesses(diagnostics, read_so_far, broken);
+    sort_by_place(diagnostics, documents);
 }
 
 /// In a file with syntax errors, what is missing may only not have been understood.
@@ -321,6 +326,7 @@ const NOT_OF_PROJECTS: &[&str] = &[
     "cache",
     "telemetry",
     "log",
+    "search",
 ];
 
 /// Later layers win, one setting at a time.

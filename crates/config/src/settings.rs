@@ -18,6 +18,7 @@ use crate::load::{Document, Sources};
 use crate::origin::{Layer, Origin};
 use crate::reach::SOCKET_PATH_BYTES_MAX;
 use crate::read::{Field, Located, Settings, text_of, texts_of};
+use crate::search::SearchSettings;
 use crate::shared::inner_keys;
 use crate::telemetry::{Log, LogDirectives, TELEMETRY_KEYS, Telemetry};
 use crate::variables::Variables;
@@ -47,6 +48,7 @@ pub(crate) fn check_settings(
     let cache = checker.database("cache", &["redis://", "rediss://"]);
     let telemetry = checker.telemetry();
     let level = checker.log_level();
+    let search = SearchSettings::of(settings, documents, &sources.environment, report, files);
     Config {
         listen,
         limits: Limits::resolve(settings),
@@ -72,6 +74,7 @@ pub(crate) fn check_settings(
         cache: CacheStore::of(settings, cache),
         telemetry,
         log: Log::of(settings, level),
+        search,
         origins,
     }
 }

@@ -9,6 +9,7 @@ use crate::config::{
 };
 use crate::host::Resources;
 use crate::quantity::{show_bytes, show_duration};
+use crate::search::SearchSettings;
 use crate::show_services::container_of_server;
 
 /// What stands in place of a secret.
@@ -28,7 +29,7 @@ pub fn show(config: &Config) -> String {
         line(&mut text, "container_engine", &value["container_engine"], &origin("container_engine"));
     }
     for section in
-        ["listen", "limits", "catalog", "names", "discovery", "records", "state", "cache", "telemetry", "log"]
+        ["listen", "limits", "catalog", "names", "discovery", "records", "state", "cache", "telemetry", "log", "search"]
     {
         text.push_str(&format!("\n[{section}]\n"));
         for (key, value) in members(&value[section]) {
@@ -152,6 +153,7 @@ pub fn to_json(config: &Config) -> Value {
             "file_bytes_max": show_bytes(config.log.file_bytes_max as u64),
             "files_max": config.log.files_max,
         },
+        "search": shown_search(&config.search),
         "limits": limits,
         "catalog": {
             "ttl": show_duration(config.catalog.ttl),
@@ -171,6 +173,21 @@ pub fn to_json(config: &Config) -> Value {
         "services": crate::show_services::services(config),
         "profiles": crate::profiles::shown(config),
         "origins": origins,
+    })
+}
+
+fn shown_search(search: &SearchSettings) -> Value {
+    let limits = &search.default_limits;
+    json!({
+        "feedback": search.feedback,
+        "rules": search.rules.as_ref().map(|path| path.to_string_lossy()),
+        "server_keywords": search.server_keywords,
+        "task_patterns": search.task_patterns,
+        "default_limits": {
+            "response_timeout": show_duration(limits.response_timeout),
+            "max_retries": limits.max_retries,
+            "startup_wait": show_duration(limits.startup_wait),
+        },
     })
 }
 

@@ -13,6 +13,9 @@ pub use catalog::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, Token
 mod costs;
 pub use costs::{SessionCosts, SessionsCosts};
 
+mod search;
+pub use search::{FoundBecause, RouteAsked, Routed, SearchAsked, ServerFound, ToolFound, ToolsFound};
+
 use crate::Problem;
 use protocol::Raw;
 use serde::{Deserialize, Serialize};

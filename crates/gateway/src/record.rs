@@ -6,6 +6,9 @@
 mod stages;
 pub use stages::{Marks, Stage, Stretch, Whole};
 
+mod told;
+pub use told::Told;
+
 use crate::changes::Changes;
 use crate::trace::Trace;
 use protocol::{CallContext, Came, Entered, ErrorKind, Principal, Raw, Text, method};

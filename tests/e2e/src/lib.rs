@@ -68,3 +68,9 @@ pub use peers::{Peers, require_peers, require_program};
 
 mod scenario;
 pub use scenario::{Played, Step, play, play_answering};
+
+mod many;
+pub use many::Many;
+
+mod agent;
+pub use agent::{Agent, Walked};

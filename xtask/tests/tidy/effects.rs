@@ -145,6 +145,13 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("log.level", "tests/e2e/tests/it/daemon_log.rs", "the_level_is_changed_while_it_runs"),
     ("log.file_bytes_max", "tests/e2e/tests/it/daemon_log.rs", "the_file_is_rotated_and_few_are_kept"),
     ("log.files_max", "tests/e2e/tests/it/daemon_log.rs", "the_file_is_rotated_and_few_are_kept"),
+    ("search.feedback", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    ("search.rules", "tests/e2e/tests/it/route.rs", "the_rules_of_the_prompt_router_count"),
+    ("search.server_keywords", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    ("search.task_patterns", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    ("search.default_limits.response_timeout", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    ("search.default_limits.max_retries", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    ("search.default_limits.startup_wait", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("records.keep", "tests/e2e/tests/it/state.rs", "records_go_when_they_are_older_than_keep_says"),
     (
         "servers.data",

@@ -105,13 +105,14 @@ fn from_file(written: &str, folder: &Path) -> Result<String, Report> {
     }
 }
 
-fn is_error(result: &Raw) -> bool {
+/// Whether the tool failed.
+pub(super) fn is_error(result: &Raw) -> bool {
     let result: Value = result.read().unwrap_or_default();
     result["isError"] == true
 }
 
 /// What a person reads of a result: texts as they are, everything else as JSON.
-fn text(result: &Raw) -> String {
+pub(super) fn text(result: &Raw) -> String {
     let result: Value = result.read().unwrap_or_default();
     let blocks = result["content"].as_array().cloned().unwrap_or_default();
     let shown = blocks.iter().map(|block| match block["text"].as_str() {

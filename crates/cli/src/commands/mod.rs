@@ -26,6 +26,10 @@ mod cache;
 
 mod call;
 
+mod search;
+
+mod route;
+
 mod memory;
 
 mod goal;
@@ -113,6 +117,8 @@ pub(crate) enum Command {
     Capabilities(capabilities::Args),
     Tools(tools::Args),
     Call(call::Args),
+    Search(search::Args),
+    Route(route::Args),
     ApproveTools(approve_tools::Args),
     Cache(cache::Args),
     Memory(memory::Args),
@@ -154,7 +160,7 @@ impl Cli {
     /// # Errors
     /// What the parser refuses; also help and version, which are no failures.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments)
+        Self::try_parse_from(route::with_data(arguments))
     }
 }
 
@@ -180,6 +186,8 @@ pub(crate) fn run(command: Option<Command>, context: &Context) -> Result<(), Rep
         Command::Capabilities(args) => capabilities::run(&args, context),
         Command::Tools(args) => tools::run(&args, context),
         Command::Call(args) => call::run(&args, context),
+        Command::Search(args) => search::run(&args, context),
+        Command::Route(args) => route::run(&args, context),
         Command::ApproveTools(args) => approve_tools::run(&args, context),
         Command::Cache(args) => cache::run(&args, context),
         Command::Memory(args) => memory::run(&args, context),

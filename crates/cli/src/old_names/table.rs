@@ -1,5 +1,6 @@
 //! Which old words are which of ours: one row for each verb of each program, with its flags.
-//! `{server}` stands for the server that was named, `{}` for the value of a flag.
+//! `{server}` stands for the server that was named, `{}` for the value of a flag. Our flags go before
+//! a `--`, after which everything is text.
 
 /// A program that Switchboard replaces.
 #[derive(Debug)]
@@ -26,6 +27,10 @@ pub(super) struct Verb {
     pub(super) with: Option<&'static [&'static str]>,
     /// Our words for the server `all`.
     pub(super) all: Option<&'static [&'static str]>,
+    /// Our words before everything else that stands there: it takes texts and not one server.
+    pub(super) rest: Option<&'static [&'static str]>,
+    /// Our words, with `{1}`, `{2}` and so on for what stands there.
+    pub(super) placed: Option<&'static [&'static str]>,
     /// Why it is not there.
     pub(super) refused: Option<&'static str>,
 }
@@ -48,6 +53,8 @@ pub(super) enum Does {
     Instead(&'static [&'static str]),
     /// Its value stands in a word of the verb, in braces.
     Set(&'static str),
+    /// Its value is `{text}` in these words, which are ours whatever the verb says.
+    Text(&'static [&'static str]),
     /// Its value is the server.
     Server,
     /// Its value is a state, in their words.
@@ -57,7 +64,8 @@ pub(super) enum Does {
 }
 
 /// A verb without flags that takes nothing; the others are made of it.
-const VERB: Verb = Verb { word: "", flags: &[], alone: None, with: None, all: None, refused: None };
+const VERB: Verb =
+    Verb { word: "", flags: &[], alone: None, with: None, all: None, rest: None, placed: None, refused: None };
 
 const fn flag(names: &'static [&'static str], does: Does) -> Flag {
     Flag { names, value: false, does }
@@ -79,8 +87,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program { name: "mcpctl", was: "the command of the server suite", server_first: false, later: None, verbs: MCPCTL },
     Program { name: "mcp", was: "the launcher of servers", server_first: true, later: None, verbs: MCP },
     Program { name: "mcp-manager", was: "the two managers", server_first: false, later: None, verbs: MANAGER },
-    later("mcp-router", "the prompt router", "routing a prompt to servers comes with a later release"),
-    later("claude-mcp", "the memory server's command", "the built-in memory server comes with a later release"),
+    Program { name: "mcp-router", was: "the prompt router", server_first: false, later: None, verbs: ROUTER },
+    Program { name: "claude-mcp", was: "the memory server's command", server_first: false, later: None, verbs: CLAUDE },
     later("mcp-create-server", "the templates", "templates of servers come with a later release"),
     later("mcp-test", "the test framework", "testing of servers comes with a later release"),
     later("mcp-upgrader", "the upgrade modules", "upgrading of servers comes with a later release"),
@@ -216,4 +224,30 @@ const MANAGER: &[Verb] = &[
         ..VERB
     },
     Verb { word: "fix", refused: Some("it never fixed anything; start it anew: switchboard restart SERVER"), ..VERB },
+];
+
+/// It has flags and no verbs. What it printed with them was JSON.
+const ROUTER: &[Verb] = &[Verb {
+    // A text on stdin.
+    alone: Some(&["route", "--start"]),
+    flags: &[
+        valued(&["--analyze"], Does::Text(&["route", "--json", "--", "{text}"])),
+        valued(&["--route"], Does::Text(&["route", "--json", "--", "{text}"])),
+        valued(&["--tool"], Does::Add(&["--tool", "{}"])),
+        valued(&["--data"], Does::Add(&["--args-json", "{}"])),
+        flag(&["--interactive"], Does::Instead(&["route", "--interactive"])),
+    ],
+    ..VERB
+}];
+
+const CLAUDE: &[Verb] = &[
+    Verb { alone: Some(&["--help"]), ..VERB },
+    Verb { word: "analyze", rest: Some(&["route", "--start", "--env", "--"]), ..VERB },
+    // Its own verbs and their other names are ours.
+    Verb { word: "memory", rest: Some(&["memory"]), ..VERB },
+    Verb { word: "send", placed: Some(&["call", "{1}.{2}", "{3}"]), ..VERB },
+    Verb { word: "list", alone: Some(&["list"]), ..VERB },
+    Verb { word: "status", alone: Some(&["status"]), ..VERB },
+    Verb { word: "interactive", alone: Some(&["route", "--interactive"]), ..VERB },
+    Verb { word: "help", alone: Some(&["--help"]), ..VERB },
 ];

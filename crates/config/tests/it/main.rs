@@ -25,6 +25,7 @@ mod predecessors;
 mod profiles;
 mod reload;
 mod schema;
+mod search;
 mod secrets;
 mod servers;
 mod services;

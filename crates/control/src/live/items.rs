@@ -4,7 +4,7 @@
 use super::frame::{json, list};
 use super::topic::Sight;
 use crate::LogLevel;
-use gateway::record::{Record, RecordId, Stretch};
+use gateway::record::{Record, RecordId, Told};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,35 +38,6 @@ pub(crate) struct Items {
 }
 
 #[derive(Serialize)]
-struct Call<'a> {
-    id: String,
-    at: String,
-    method: &'a str,
-    server: Option<&'a str>,
-    name: Option<&'a str>,
-    principal: &'a str,
-    client_era: &'a str,
-    server_era: &'a str,
-    outcome: &'a str,
-    cached: bool,
-    bytes_in: usize,
-    bytes_out: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trace_id: Option<String>,
-    total_us: u64,
-    stages: Vec<Stage>,
-}
-
-#[derive(Serialize)]
-struct Stage {
-    stage: &'static str,
-    from_us: u64,
-    to_us: u64,
-}
-
-#[derive(Serialize)]
 struct LogItem<'a> {
     at: String,
     server: &'a str,
@@ -80,30 +51,12 @@ struct LogItem<'a> {
 impl Item {
     /// A finished call: never what it was about.
     pub(crate) fn call(record: &Record) -> Self {
-        let call = Call {
-            id: record.id.to_string(),
-            at: supervisor::utc(record.at),
-            method: &record.method,
-            server: record.server.as_deref(),
-            name: record.own.as_deref(),
-            principal: record.principal.as_str(),
-            client_era: record.eras.0,
-            server_era: record.eras.1,
-            outcome: record.outcome,
-            cached: record.cached,
-            bytes_in: record.bytes_in,
-            bytes_out: record.bytes_out,
-            cause: record.cause.as_deref(),
-            total_us: record.total_us,
-            trace_id: record.trace.as_ref().map(|trace| trace.id_text()),
-            stages: record.stages().into_iter().map(Stage::of).collect(),
-        };
         Self {
             principal: record.principal.as_str().into(),
             server: record.server.clone(),
             level: None,
             id: Some(record.id),
-            json: json(&call).into(),
+            json: json(&Told::of(record)).into(),
         }
     }
 
@@ -126,14 +79,6 @@ impl Item {
             (Some(level), Some(server)) => sight.sees_line(server, level),
             _ => sight.sees_call(&self.principal, self.server.as_deref()),
         }
-    }
-}
-
-// === impl Stage ===
-
-impl Stage {
-    fn of(stretch: Stretch) -> Self {
-        Self { stage: stretch.stage.as_str(), from_us: stretch.from_us, to_us: stretch.to_us }
     }
 }
 
