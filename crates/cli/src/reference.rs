@@ -158,6 +158,9 @@ fn configuration() -> String {
     for (name, inner) in properties(&schema["$defs"]["server"]).filter(|(_, inner)| inner["properties"].is_object()) {
         section(&mut page, &format!("`[servers.NAME.{name}]`"), inner);
     }
+    section(&mut page, "`[profiles.NAME]`", &schema["$defs"]["profile"]);
+    let texts = &schema["$defs"]["profile"]["properties"]["tools"]["additionalProperties"];
+    section(&mut page, "`[profiles.NAME.tools.TOOL]`", texts);
     section(&mut page, "`[services.NAME]`", &schema["$defs"]["service"]);
     for (name, inner) in properties(&schema["$defs"]["service"]).filter(|(_, inner)| inner["properties"].is_object()) {
         section(&mut page, &format!("`[services.NAME.{name}]`"), inner);

@@ -52,7 +52,7 @@ pub(crate) fn tool(snapshot: &Snapshot, name: &str) -> Result<Found, Problem> {
     if let Some(route) = snapshot.catalog.all.tool(&text) {
         let server = server(snapshot, &route.server)?.clone();
         let (own, public) = (route.own.clone(), Some(text.clone()));
-        return Ok(Found { server, own, scope: Scope::All, name: text, public });
+        return Ok(Found { server, own, scope: Scope::Everything, name: text, public });
     }
     // Names of servers and of tools may both hold dots: every reading is tried.
     let mut refusal = None;

@@ -7,6 +7,9 @@ pub use health::{Capabilities, Health, HealthCheck, HealthHistory, ServerCapabil
 mod records;
 pub use records::{Audit, AuditEvent, AuditVerified, Record, RecordStage, Records};
 
+mod profiles;
+pub use profiles::{Profile, ProfileClient};
+
 mod catalog;
 pub use catalog::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts, ToolTokens};
 
@@ -68,6 +71,9 @@ pub struct Status {
     pub services: Vec<Service>,
     /// What servers offer and clients do not see, and why.
     pub hidden: Vec<Hidden>,
+    /// What the declared profiles show.
+    #[serde(default)]
+    pub profiles: Vec<Profile>,
     /// Servers that are declared elsewhere and wait for a person.
     #[serde(default)]
     pub found: Vec<Found>,

@@ -3,6 +3,7 @@
 //! One task builds; facts that come meanwhile are one more build, not many.
 
 use crate::catalog::{Catalog, Kind, ServerCatalog, ServerInput, StoredCatalog};
+use crate::exposure;
 use crate::gateway::{Gateway, Snapshot};
 use crate::server::Fact;
 use std::collections::BTreeSet;
@@ -25,7 +26,9 @@ pub(crate) fn build(snapshot: &Snapshot) -> Catalog {
             catalog,
         })
         .collect();
-    Catalog::build(&inputs, snapshot.config.names.max)
+    let mut catalog = Catalog::build(&inputs, snapshot.config.names.max);
+    exposure::add_profiles(&mut catalog, &snapshot.config, &active, &inputs);
+    catalog
 }
 
 /// What is to be kept on disk.

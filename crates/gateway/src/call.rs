@@ -6,6 +6,7 @@
 use crate::catalog::{Kind, Route, View};
 use crate::cost::Reader;
 use crate::era;
+use crate::exposure::{Heard, Scope, Seat};
 use crate::gateway::{Gateway, Snapshot};
 use crate::guards::group;
 use crate::hub::{Filter, Listening};
@@ -25,15 +26,6 @@ use std::time::Duration;
 
 /// How long a list cursor is good for, in milliseconds.
 const CURSOR_TIME_MS: u64 = 60 * 60 * 1000;
-
-/// What an endpoint shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// Every server, under public names.
-    All,
-    /// The server of this reduced name, under its own names.
-    Server(Arc<str>),
-}
 
 /// The gateway seen through one endpoint.
 #[derive(Debug, Clone)]
@@ -124,6 +116,12 @@ impl Gateway {
         match method::find(&call.method).map(|row| row.key) {
             Some(RoutingKey::Name) => {
                 let mut snapshot = self.snapshot.load_full();
+                if let Some(shown) = snapshot.catalog.shown(scope)
+                    && call.method == *"tools/call"
+                    && let Some(own) = call.params.text("name").and_then(|name| shown.own(&name))
+                {
+                    return Box::pin(self.call_own(own, scope, snapshot, call, record)).await;
+                }
                 let mut route = named(&*view(&snapshot, scope)?, &call).cloned();
                 if route.is_err() && self.is_first_listing() {
                     // The name may belong to a server that has not been listed yet.
@@ -148,7 +146,13 @@ impl Gateway {
     }
 
     /// `tools/call` and `prompts/get`: the public name leads to a server and its own name.
-    async fn call_named(&self, snapshot: &Snapshot, route: &Arc<Route>, mut call: Call, record: &mut Open) -> Reply {
+    pub(crate) async fn call_named(
+        &self,
+        snapshot: &Snapshot,
+        route: &Arc<Route>,
+        mut call: Call,
+        record: &mut Open,
+    ) -> Reply {
         let action = if call.method == *"tools/call" { Action::CallTool } else { Action::GetPrompt };
         check_mirrored(route, &call)?;
         tasks::mark(route, &mut call)?;
@@ -175,7 +179,7 @@ impl Gateway {
             return self.call_unlisted(&snapshot, &view, &uri, call, record).await;
         };
         let mut server = server(&snapshot, name)?.clone();
-        let route = if *scope == Scope::All { group::of_uri(&snapshot, &server, &uri) } else { None };
+        let route = if scope.is_server() { None } else { group::of_uri(&snapshot, &server, &uri) };
         if let Some(route) = &route {
             server = self.member(&snapshot, route, &uri, &call)?;
         }
@@ -226,9 +230,14 @@ impl Gateway {
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
         let kind = Kind::of_method(&call.method).ok_or_else(|| method_not_found(&call.method))?;
-        let listing = view.list_for(kind, call.context.client.version);
-        let binding =
-            Binding { principal: &call.context.principal, method: kind.method(), name: scope.name(), digest: b"" };
+        let shown = snapshot.catalog.shown(scope).filter(|_| kind == Kind::Tools);
+        let composed = match shown {
+            Some(shown) => Box::pin(self.tools_for(shown, &call.context)).await,
+            None => None,
+        };
+        let listing = composed.as_deref().unwrap_or_else(|| view.list_for(kind, call.context.client.version));
+        let name = scope.name();
+        let binding = Binding { principal: &call.context.principal, method: kind.method(), name: &name, digest: b"" };
         let page = match call.params.get("cursor") {
             None => 0,
             Some(cursor) => {
@@ -245,7 +254,7 @@ impl Gateway {
                 usize::try_from(u64::from_be_bytes(*page)).map_err(|_| refused())?
             }
         };
-        if page == 0 && kind == Kind::Tools && self.ledger.reads(&call.context, scope.name(), &listing.pages) {
+        if page == 0 && kind == Kind::Tools && self.ledger.reads(&call.context, &name, &listing.pages) {
             self.tell_broken_soon();
         }
         let items = listing.pages.get(page).cloned().unwrap_or_else(|| Raw::from_static("[]"));
@@ -287,16 +296,14 @@ impl Gateway {
             filter.uris.clear();
         }
         self.watch_tasks(&snapshot, &view, &call, &mut filter);
-        let server = match scope {
-            Scope::All => None,
-            Scope::Server(_) => view.servers.first().cloned(),
-        };
+        let server = view.servers.first().filter(|_| scope.is_server()).cloned();
+        let heard = Heard { scope: scope.clone(), seat: Seat::of(&call.context) };
         drop((snapshot, view));
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
         let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
         let (session, reader) = (call.context.era() == Era::Legacy, Reader::of(&call.context));
-        let listening = self.hub.listen(server, filter, call.context.notifier.clone(), session, reader)?;
+        let listening = self.hub.listen(server, heard, filter, call.context.notifier.clone(), session, reader)?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
         if watches {
             self.sync_subscriptions();
@@ -314,27 +321,13 @@ impl Drop for ListenGuard {
     }
 }
 
-impl Scope {
-    /// A word for bindings.
-    fn name(&self) -> &str {
-        match self {
-            Self::All => "",
-            Self::Server(reduced) => reduced,
-        }
-    }
-}
-
 pub(crate) fn view(snapshot: &Snapshot, scope: &Scope) -> Result<Arc<View>, Error> {
-    match scope {
-        Scope::All => Ok(snapshot.catalog.all.clone()),
-        Scope::Server(reduced) => {
-            let found = snapshot.catalog.single.get(&**reduced).cloned();
-            found.ok_or_else(|| {
-                Error::new(ErrorKind::UnknownName, format!("there is no server `{reduced}` here any more"))
-                    .hint("see: switchboard list")
-            })
-        }
-    }
+    snapshot.catalog.view(scope).cloned().ok_or_else(|| match scope {
+        Scope::Profile(name) => Error::new(ErrorKind::UnknownName, format!("there is no profile `{name}` here"))
+            .hint("profiles stand in the configuration: switchboard config show"),
+        other => Error::new(ErrorKind::UnknownName, format!("there is no server `{}` here any more", other.name()))
+            .hint("see: switchboard list"),
+    })
 }
 
 pub(crate) fn server<'a>(snapshot: &'a Snapshot, name: &Arc<str>) -> Result<&'a Arc<Server>, Error> {
@@ -354,7 +347,7 @@ fn named<'a>(view: &'a View, call: &Call) -> Result<&'a Arc<Route>, Error> {
     }
 }
 
-fn unknown(what: &str, name: &str, known: Vec<&Text>) -> Error {
+pub(crate) fn unknown(what: &str, name: &str, known: Vec<&Text>) -> Error {
     let error = Error::new(ErrorKind::UnknownName, format!("there is no {what} `{name}` here"));
     let closest = known.into_iter().map(|other| (strsim::damerau_levenshtein(name, other), other)).min();
     match closest {
@@ -432,7 +425,7 @@ fn is_tool_failure(kind: ErrorKind) -> bool {
     )
 }
 
-fn tool_failure(error: &Error) -> Object {
+pub(crate) fn tool_failure(error: &Error) -> Object {
     let text = match &error.hint {
         Some(hint) => format!("{}\nhint: {hint}", error.message),
         None => error.message.to_string(),

@@ -7,6 +7,7 @@ use crate::assembler;
 use crate::catalog::{Catalog, Kind, StoredCatalog, View};
 use crate::changes::{Change, Changes};
 use crate::cost::{Ledger, Patience, Prices};
+use crate::exposure::{Decisions, Told};
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
@@ -106,6 +107,8 @@ pub struct Gateway {
     /// gathered.
     pub(crate) counted: AtomicUsize,
     pub(crate) telling: AtomicBool,
+    /// What clients were shown.
+    pub(crate) decisions: Decisions,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -183,6 +186,7 @@ impl Gateway {
             kept: Kept::new(KeptLimits::of(&limits)),
             counted: AtomicUsize::new(0),
             telling: AtomicBool::new(false),
+            decisions: Decisions::default(),
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -249,17 +253,24 @@ impl Gateway {
             .map(|server| (server.name.clone(), server.entry.reduced.clone()));
         let names: BTreeSet<_> = names.collect();
         let names: Vec<_> = names.into_iter().collect();
-        let differences = assembler::differences(&old.catalog, &new.catalog, &names);
+        let mut differences = assembler::differences(&old.catalog, &new.catalog, &names);
         let patience = Patience::of(&new.config.catalog);
-        self.snapshot.store(Arc::new(new));
+        let new = Arc::new(new);
+        self.snapshot.store(new.clone());
         // A resource may have come to be another server's, and a server another process.
         self.sync_subscriptions();
-        for (kind, servers) in differences {
-            if kind == Kind::Tools {
-                self.ledger.changed(&servers);
-                self.settle_soon();
+        let told = Told::new(&old.catalog, &new.catalog, &self.decisions);
+        for kind in Kind::ALL {
+            let place = differences.iter().position(|(of, _)| *of == kind);
+            let servers = place.map(|place| differences.swap_remove(place).1).unwrap_or_default();
+            let any = !servers.is_empty();
+            if any || told.profiles_differ(kind) {
+                if kind == Kind::Tools {
+                    self.ledger.changed(&servers);
+                    self.settle_soon();
+                }
+                self.hub.list_changed(&servers, kind, &|heard| told.concerns(heard, kind, any), patience);
             }
-            self.hub.list_changed(&servers, kind, patience);
         }
         self.told_stored();
     }
@@ -357,14 +368,10 @@ impl Gateway {
         }
     }
 
-    /// The view of `scope`, when there is such a server.
+    /// The view of `scope`, when there is such a server or profile.
     #[must_use]
     pub fn view(&self, scope: &crate::Scope) -> Option<Arc<View>> {
-        let snapshot = self.snapshot();
-        match scope {
-            crate::Scope::All => Some(snapshot.catalog.all.clone()),
-            crate::Scope::Server(reduced) => snapshot.catalog.single.get(&**reduced).cloned(),
-        }
+        self.snapshot().catalog.view(scope).cloned()
     }
 
     /// How many listeners of changes there are.

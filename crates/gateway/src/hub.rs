@@ -6,6 +6,7 @@
 
 use crate::catalog::Kind;
 use crate::cost::{Ledger, Patience, Reader};
+use crate::exposure::Heard;
 use crate::tasks::{self, TaskRef};
 use protocol::{Error, ErrorKind, Notification, Notifier, Object, Raw};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -59,6 +60,8 @@ struct Listeners {
 struct Listener {
     /// The server it listens to; absent for all.
     server: Option<Arc<str>>,
+    /// What it is shown.
+    heard: Heard,
     filter: Filter,
     notifier: Notifier,
     /// Whether it is a legacy session's, which has one without asking.
@@ -139,6 +142,7 @@ impl Hub {
     pub fn listen(
         self: &Arc<Self>,
         server: Option<Arc<str>>,
+        heard: Heard,
         filter: Filter,
         notifier: Notifier,
         session: bool,
@@ -153,13 +157,21 @@ impl Hub {
         }
         let key = listeners.next;
         listeners.next += 1;
-        listeners.open.insert(key, Listener { server, filter, notifier, session, reader, held: None });
+        let listener = Listener { server, heard, filter, notifier, session, reader, held: None };
+        listeners.open.insert(key, listener);
         Ok(Listening { hub: self.clone(), key })
     }
 
     /// Tells everybody who wants to know, once, that a list of `servers` changed: at once who is idle, the
-    /// others when they pause.
-    pub fn list_changed(self: &Arc<Self>, servers: &BTreeSet<Arc<str>>, kind: Kind, patience: Patience) {
+    /// others when they pause. Whom of those who listen to more than one server it concerns, `concerns`
+    /// says.
+    pub fn list_changed(
+        self: &Arc<Self>,
+        servers: &BTreeSet<Arc<str>>,
+        kind: Kind,
+        concerns: &dyn Fn(&Heard) -> bool,
+        patience: Patience,
+    ) {
         let method = match kind {
             Kind::Tools => "notifications/tools/list_changed",
             Kind::Prompts => "notifications/prompts/list_changed",
@@ -167,9 +179,10 @@ impl Hub {
         };
         let mut listeners = self.lock();
         let now = Instant::now();
-        for listener in listeners.open.values_mut() {
-            if listener.filter.wants(kind) && listener.server.as_ref().is_none_or(|scope| servers.contains(scope)) {
-                listener.held.get_or_insert((now, BTreeSet::new())).1.insert(method);
+        for Listener { server, heard, filter, held, .. } in listeners.open.values_mut() {
+            let concerned = || server.as_ref().map_or_else(|| concerns(heard), |scope| servers.contains(scope));
+            if filter.wants(kind) && concerned() {
+                held.get_or_insert((now, BTreeSet::new())).1.insert(method);
             }
         }
         let left = listeners.release(&self.ledger, patience, now);
@@ -283,9 +296,14 @@ impl Drop for Listening {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposure::{Scope, Seat};
     use protocol::{CallContext, Principal};
 
     const PATIENCE: Patience = Patience { quiet: Duration::from_secs(2), wait_max: Duration::from_secs(30) };
+
+    fn heard() -> Heard {
+        Heard { scope: Scope::All, seat: Seat::Session("s".into()) }
+    }
 
     fn hub(listens_max: usize) -> Arc<Hub> {
         Hub::new(listens_max, Arc::default())
@@ -297,11 +315,11 @@ mod tests {
         let context = CallContext { session: Some("busy".into()), ..CallContext::internal(Principal::new("me")) };
         let filter = Filter { tools: true, prompts: true, ..Filter::default() };
         let (busy, idle) = (Notifier::bounded(8), Notifier::bounded(8));
-        let _busy = hub.listen(None, filter.clone(), busy.clone(), true, Reader::of(&context)).unwrap();
-        let _idle = hub.listen(None, filter, idle.clone(), true, Some(Reader::Session("idle".into()))).unwrap();
+        let _busy = hub.listen(None, heard(), filter.clone(), busy.clone(), true, Reader::of(&context)).unwrap();
+        let _idle = hub.listen(None, heard(), filter, idle.clone(), true, Some(Reader::Session("idle".into()))).unwrap();
         let call = hub.ledger.begins(&context).unwrap();
         let begun = Instant::now();
-        let change = |kind| hub.list_changed(&["a".into()].into(), kind, PATIENCE);
+        let change = |kind| hub.list_changed(&["a".into()].into(), kind, &|_| true, PATIENCE);
         change(Kind::Tools);
         change(Kind::Prompts);
         assert_eq!(idle.take().unwrap().method, "notifications/tools/list_changed");
@@ -327,19 +345,19 @@ mod tests {
         let hub = hub(2);
         let (all, one) = (Notifier::bounded(8), Notifier::bounded(8));
         let tools = Filter { tools: true, uris: ["a://x".to_owned()].into(), ..Filter::default() };
-        let first = hub.listen(None, tools.clone(), all.clone(), false, None).unwrap();
-        let _second = hub.listen(Some("b".into()), tools.clone(), one.clone(), false, None).unwrap();
-        let third = hub.listen(None, tools.clone(), Notifier::none(), false, None);
+        let first = hub.listen(None, heard(), tools.clone(), all.clone(), false, None).unwrap();
+        let _second = hub.listen(Some("b".into()), heard(), tools.clone(), one.clone(), false, None).unwrap();
+        let third = hub.listen(None, heard(), tools.clone(), Notifier::none(), false, None);
         assert_eq!(third.unwrap_err().kind, ErrorKind::Overloaded);
-        hub.list_changed(&["a".into()].into(), Kind::Tools, PATIENCE);
-        hub.list_changed(&["a".into()].into(), Kind::Prompts, PATIENCE);
+        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true, PATIENCE);
+        hub.list_changed(&["a".into()].into(), Kind::Prompts, &|_| true, PATIENCE);
         hub.resource_updated("b", "a://x");
         assert_eq!(all.take().unwrap().method, "notifications/tools/list_changed");
         assert_eq!(all.take().unwrap().method, "notifications/resources/updated");
         assert!(all.take().is_none());
         assert_eq!(one.take().unwrap().method, "notifications/resources/updated");
         drop(first);
-        hub.list_changed(&["a".into()].into(), Kind::Tools, PATIENCE);
+        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true, PATIENCE);
         assert!(all.take().is_none());
         assert_eq!(hub.len(), 1);
     }
@@ -348,11 +366,11 @@ mod tests {
     fn sessions_take_no_places_of_those_who_ask_to_listen() {
         let hub = hub(1);
         let sessions: Vec<_> =
-            (0..3).map(|_| hub.listen(None, Filter::default(), Notifier::none(), true, None).unwrap()).collect();
-        let asked = hub.listen(None, Filter::default(), Notifier::none(), false, None);
-        assert!(asked.is_ok() && hub.listen(None, Filter::default(), Notifier::none(), true, None).is_ok());
+            (0..3).map(|_| hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).unwrap()).collect();
+        let asked = hub.listen(None, heard(), Filter::default(), Notifier::none(), false, None);
+        assert!(asked.is_ok() && hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).is_ok());
         drop(sessions);
-        assert!(hub.listen(None, Filter::default(), Notifier::none(), false, None).is_err());
+        assert!(hub.listen(None, heard(), Filter::default(), Notifier::none(), false, None).is_err());
     }
 
     #[test]

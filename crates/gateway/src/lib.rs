@@ -9,7 +9,10 @@ mod gateway;
 pub use gateway::{Gateway, Parts, Snapshot};
 
 mod call;
-pub use call::{DRAIN_TIME_MAX, Door, Scope};
+pub use call::{DRAIN_TIME_MAX, Door};
+
+pub mod exposure;
+pub use exposure::Scope;
 
 mod send;
 

@@ -65,6 +65,8 @@ pub struct Record {
     pub bytes_out: usize,
     /// Whether the answer was known: no server was called.
     pub cached: bool,
+    /// The tool of our own through which it came.
+    pub via: Option<&'static str>,
     /// What the log should know of a failure.
     pub cause: Option<String>,
     /// The arguments, where the server's entry asks for them; secrets are masked.
@@ -169,6 +171,7 @@ impl Records {
             bytes_in,
             bytes_out: 0,
             cached: false,
+            via: None,
             cause: None,
             arguments: None,
             result: None,

@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::state::State;
 use clap::builder::PossibleValuesParser;
 use config::client_files::Client;
-use control::said::Server;
+use control::said::{Server, Status};
 use gateway::listener::duplex::{self, DuplexSettings};
 use gateway::{Door, Scope};
 use protocol::{ErrorKind, Principal};
@@ -43,6 +43,10 @@ pub(crate) struct Args {
     /// Serve this server alone, under its own names
     #[arg(long, value_name = "NAME", conflicts_with = "write")]
     server: Option<String>,
+
+    /// Serve this profile, as /mcp/p/NAME does
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["write", "server"])]
+    profile: Option<String>,
 
     /// Put this program into the configuration of a client
     #[arg(long, value_name = "CLIENT", value_parser = PossibleValuesParser::new(Client::ALL.iter().map(|client| client.name())))]
@@ -72,9 +76,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 async fn through_daemon(stream: UnixStream, args: &Args, context: &Context) -> Result<(), Report> {
     let broken = |error: std::io::Error| Report::failed("the connection to the daemon broke").cause(error);
     let client = context.client()?;
-    let endpoint = match &args.server {
-        None => "/mcp\n".to_owned(),
-        Some(name) => {
+    let endpoint = match (&args.server, &args.profile) {
+        (None, None) => "/mcp\n".to_owned(),
+        (None, Some(profile)) => {
+            // The daemon may have read its files later than we could.
+            let status: Status = client.get("/api/overview").await?;
+            known_profile(&status.profiles.into_iter().map(|one| one.profile).collect::<Vec<_>>(), profile)?;
+            format!("/mcp/p/{profile}\n")
+        }
+        (Some(name), _) => {
             let server: Server = client.get(&format!("/api/servers/{}", encoded(name))).await?;
             format!("/mcp/{}\n", server.public)
         }
@@ -92,9 +102,13 @@ fn alone(args: &Args, context: &Context) -> Result<(), Report> {
     log_format::start(&context.printer, context.settings.verbose, Level::WARN);
     let data = context.data_folder()?;
     data.create()?;
-    let scope = match &args.server {
-        None => Scope::All,
-        Some(name) => Scope::Server(reduced(&config, name)?),
+    let scope = match (&args.server, &args.profile) {
+        (None, None) => Scope::All,
+        (None, Some(profile)) => {
+            known_profile(&config.profiles.keys().cloned().collect::<Vec<_>>(), profile)?;
+            Scope::Profile(profile.as_str().into())
+        }
+        (Some(name), _) => Scope::Server(reduced(&config, name)?),
     };
     let settings = DuplexSettings::new(Principal::new("local"), &config.limits);
     let runtime = daemon::runtime()?;
@@ -134,6 +148,19 @@ fn reduced(config: &config::Config, name: &str) -> Result<Arc<str>, Report> {
         let problem = control::Problem::new(ErrorKind::UnknownName, format!("there is no server `{name}`"));
         problem.hint("see what is declared: switchboard list").into()
     })
+}
+
+/// Refuses a profile that is none of those `declared`.
+fn known_profile(declared: &[String], name: &str) -> Result<(), Report> {
+    if name == config::Profile::DEFAULT || declared.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let problem = control::Problem::new(ErrorKind::UnknownName, format!("there is no profile `{name}`"));
+    let hint = match declared {
+        [] => "profiles stand in the configuration as [profiles.NAME]; none is declared".to_owned(),
+        declared => format!("declared are: {}", declared.join(", ")),
+    };
+    Err(problem.hint(hint).into())
 }
 
 /// A token that TERM or INT cancels.

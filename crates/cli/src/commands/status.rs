@@ -1,5 +1,6 @@
 //! `switchboard status`: how everything is, why, and what to do about it.
 
+mod profiles;
 mod watch;
 
 use crate::client::encoded;
@@ -86,6 +87,7 @@ fn whole(status: &Status, printer: &Printer) {
     services(&status.services, printer);
     shared(status, printer);
     found(status, printer);
+    profiles::print(&status.profiles, printer);
     for hidden in &status.hidden {
         printer.line(&format!(
             "not offered: {} `{}` of {}: {}",

@@ -29,6 +29,7 @@ async fn status(State(control): State<Control>) -> Json<said::Status> {
         why: hidden.why.clone(),
     });
     let servers = servers::describe_all(&parts.gateway, Arc::clone(&snapshot)).await;
+    let profiles = parts.gateway.exposed().await;
     Json(said::Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -49,6 +50,7 @@ async fn status(State(control): State<Control>) -> Json<said::Status> {
         configuration: parts.refused.borrow().clone(),
         servers,
         hidden: hidden.collect(),
+        profiles: profiles.into_iter().map(Into::into).collect(),
         found: parts.found.borrow().clone(),
     })
 }

@@ -40,6 +40,9 @@ pub struct Record {
     /// Whether the answer was known: no server was called.
     #[serde(default)]
     pub cached: bool,
+    /// The tool of the switchboard's own through which it was called, such as `call_tool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
     /// Bytes of the parameters.
     pub bytes_in: u64,
     /// Bytes of the result.

@@ -11,8 +11,10 @@ mod stored;
 pub use stored::{Kind, ServerCatalog, StoredCatalog};
 
 mod view;
+pub(crate) use view::Narrowed;
 pub use view::{Capabilities, Hidden, Listing, Member, PAGE_ITEMS_MAX, Route, View};
 
+use crate::exposure::Shown;
 use crate::policy::ToolRules;
 use config::{Membership, Prefix};
 use protocol::Text;
@@ -43,6 +45,10 @@ pub struct Catalog {
     pub all: Arc<View>,
     /// Each server alone, under own names, by reduced name.
     pub single: BTreeMap<String, Arc<View>>,
+    /// What profiles show, by name.
+    pub profiles: BTreeMap<String, Arc<Shown>>,
+    /// The profile `default`, where there is one.
+    pub(crate) main: Option<Arc<Shown>>,
 }
 
 impl ServerInput<'_> {
@@ -77,7 +83,8 @@ impl Catalog {
         let single = servers
             .iter()
             .map(|server| (server.reduced.to_owned(), Arc::new(View::build(&[*server], true, name_length_max))));
-        Self { all: Arc::new(View::build(servers, false, name_length_max)), single: single.collect() }
+        let all = Arc::new(View::build(servers, false, name_length_max));
+        Self { all, single: single.collect(), ..Self::default() }
     }
 }
 
@@ -162,6 +169,13 @@ mod tests {
         let many = catalog(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let view = view(&[("a", Prefix::Always, &many)]);
         assert_eq!(view.list(Kind::Tools).pages.len(), 2);
-        assert_eq!(view.list(Kind::Tools).count, PAGE_ITEMS_MAX + 5);
+        let listing = view.list(Kind::Tools);
+        assert_eq!(listing.count, PAGE_ITEMS_MAX + 5);
+        let found: Vec<_> = listing.rows("name").map(|(name, _)| name).collect();
+        assert!(found.len() == listing.count && found.is_sorted());
+        for name in &found {
+            assert!(listing.named(name).is_some_and(|item| item.as_str().contains(&format!("\"{name}\""))), "{name}");
+        }
+        assert!(listing.named("a__t99999").is_none() && listing.item(listing.count).is_none());
     }
 }

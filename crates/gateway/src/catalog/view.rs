@@ -2,11 +2,14 @@
 //!
 //! A view is immutable. The aggregate endpoint has one, each server's own endpoint has one.
 
+mod narrowed;
+pub(crate) use narrowed::Narrowed;
+
 use super::template::Template;
 use super::{Kind, ServerInput, ui};
 use crate::tasks::{self, TaskSupport};
 use protocol::header::MirroredParam;
-use protocol::{Object, Raw, Text, Version, meta};
+use protocol::{Object, Raw, Text, Version, meta, scan};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -51,6 +54,8 @@ pub struct Listing {
     pub pages: Vec<Raw>,
     /// Items in all pages.
     pub count: usize,
+    /// Where each item ends in its page.
+    ends: Vec<u32>,
 }
 
 /// An item that is not offered, and why.
@@ -67,7 +72,7 @@ pub struct Hidden {
 }
 
 /// Lists and routes of one endpoint.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct View {
     lists: [Listing; 4],
     tools: HashMap<Text, Arc<Route>>,
@@ -328,14 +333,54 @@ impl Route {
 // === impl Listing ===
 
 impl Listing {
-    fn sorted(mut rows: Vec<(Text, Raw)>) -> Self {
+    /// The list of `rows`, each with what it is sorted by.
+    pub(crate) fn sorted(mut rows: Vec<(Text, Raw)>) -> Self {
         rows.sort_by(|left, right| left.0.cmp(&right.0));
         let items: Vec<&Raw> = rows.iter().map(|(_, item)| item).collect();
         let mut pages: Vec<Raw> = items.chunks(PAGE_ITEMS_MAX).map(Raw::array).collect();
         if pages.is_empty() {
             pages.push(Raw::from_static("[]"));
         }
-        Self { pages, count: items.len() }
+        let ends = items.chunks(PAGE_ITEMS_MAX).flat_map(|page| {
+            page.iter().scan(0, |end, item| {
+                // The bracket or comma before it, and the item.
+                *end += 1 + item.as_bytes().len();
+                Some(u32::try_from(*end).unwrap_or(u32::MAX))
+            })
+        });
+        Self { ends: ends.collect(), count: items.len(), pages }
+    }
+
+    /// The item at `index`, sharing the bytes of its page.
+    #[must_use]
+    pub fn item(&self, index: usize) -> Option<Raw> {
+        let end = *self.ends.get(index)? as usize;
+        let start = if index.is_multiple_of(PAGE_ITEMS_MAX) { 1 } else { self.ends[index - 1] as usize + 1 };
+        let page = self.pages.get(index / PAGE_ITEMS_MAX)?.bytes();
+        (start <= end && end <= page.len()).then(|| Raw::parse(page.slice(start..end), scan::DEPTH_MAX).ok())?
+    }
+
+    /// Every item with its text `key`, in order.
+    pub(crate) fn rows<'a>(&'a self, key: &'a str) -> impl Iterator<Item = (Text, Raw)> + 'a {
+        let items = (0..self.count).filter_map(|index| self.item(index));
+        items.filter_map(move |item| Some((Object::of(&item).ok()?.text(key)?, item)))
+    }
+
+    /// The item called `name`, of a list that is sorted by names.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Raw> {
+        let (mut from, mut to) = (0, self.count);
+        while from < to {
+            let middle = from.midpoint(to);
+            let item = self.item(middle)?;
+            let found = Object::of(&item).ok()?.text("name")?;
+            match found.as_bytes().cmp(name.as_bytes()) {
+                std::cmp::Ordering::Equal => return Some(item),
+                std::cmp::Ordering::Less => from = middle + 1,
+                std::cmp::Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Fact {
     pub(crate) before: Option<Raw>,
     read_only: bool,
     idempotent: bool,
+    /// It says that it takes nothing away.
+    additive: bool,
 }
 
 /// What is known of the tools of one server, by own name.
@@ -106,8 +108,9 @@ impl ApprovedTools {
             let hint = |key| hints.get(key).is_some_and(|value| value.as_bytes() == b"true");
             let standing = standing(name, digest);
             let (read_only, idempotent) = (hint("readOnlyHint"), hint("idempotentHint"));
+            let additive = hints.get("destructiveHint").is_some_and(|value| value.as_bytes() == b"false");
             let (digest, definition) = (*digest, definition.clone());
-            (name.clone(), Fact { digest, standing, definition, before: None, read_only, idempotent })
+            (name.clone(), Fact { digest, standing, definition, before: None, read_only, idempotent, additive })
         });
         (ToolFacts(facts.collect()), first)
     }
@@ -158,6 +161,11 @@ impl Fact {
     /// Whether an approved definition says that the tool changes nothing.
     pub(crate) fn is_read_only(&self) -> bool {
         self.standing == Standing::Approved && self.read_only
+    }
+
+    /// Whether an approved definition says that the tool takes nothing away.
+    pub(crate) fn is_additive(&self) -> bool {
+        self.standing == Standing::Approved && (self.read_only || self.additive)
     }
 
     /// Whether an approved definition says that a second call changes nothing more.

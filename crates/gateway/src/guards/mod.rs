@@ -200,6 +200,11 @@ impl Guards {
                 || self.facts.load().get(own).is_some_and(approved::Fact::is_read_only))
     }
 
+    /// Whether the tool `own` says, in an approved definition, that it takes nothing away.
+    pub(crate) fn is_additive(&self, own: &Text) -> bool {
+        self.facts.load().get(own).is_some_and(approved::Fact::is_additive)
+    }
+
     /// Whether the tool `own` says, in an approved definition, that it changes nothing.
     #[must_use]
     pub fn is_read_only(&self, own: &Text) -> bool {

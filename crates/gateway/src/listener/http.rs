@@ -1,5 +1,5 @@
-//! The HTTP listener: `/mcp`, `/mcp/<server>`, `/sse`, `/sse/<server>` and `/health`, for clients
-//! of every revision.
+//! The HTTP listener: `/mcp`, `/mcp/<server>`, `/mcp/p/<profile>`, the same below `/sse`, and `/health`,
+//! for clients of every revision.
 //!
 //! Connections and endpoints are this file's affair; what is done with one request is in
 //! `requests.rs`.
@@ -219,7 +219,7 @@ impl Shared {
         }
         let Some(service) = self.endpoint(request.uri().path(), "/mcp") else {
             let error = Error::new(ErrorKind::UnknownEndpoint, format!("there is nothing at {}", request.uri().path()));
-            let known = "the endpoints are /mcp, /mcp/<server>, /sse, /sse/<server> and /health; see: switchboard list";
+            let known = "the endpoints are /mcp, /mcp/<server>, /mcp/p/<profile>, the same below /sse, and /health; see: switchboard list";
             return respond::refuse(None, error.hint(known));
         };
         match *request.method() {
@@ -264,16 +264,12 @@ impl Shared {
 
     /// What is served at `path`, below `root`.
     fn endpoint(&self, path: &str, root: &str) -> Option<Arc<dyn Service>> {
-        let rest = path.strip_prefix(root)?;
-        match rest.strip_prefix('/') {
-            None if rest.is_empty() => Some(self.all.clone()),
-            Some("") => Some(self.all.clone()),
-            Some(name) => {
-                let scope = Scope::Server(name.into());
+        match Scope::of_path(path.strip_prefix(root)?)? {
+            Scope::All => Some(self.all.clone()),
+            scope => {
                 let gateway = self.gateway.as_ref().filter(|gateway| gateway.view(&scope).is_some())?;
                 Some(Arc::new(Door::new(gateway.clone(), scope)))
             }
-            None => None,
         }
     }
 }

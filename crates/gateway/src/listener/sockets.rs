@@ -2,7 +2,7 @@
 //! open. Each connection is one conversation of newline-delimited JSON (protocol.md section 1.4).
 //!
 //! A conversation may begin with a line that names its endpoint as HTTP does, `/mcp` or
-//! `/mcp/<server>`; without one it is `/mcp`. Binding, and what may be bound, is decided elsewhere.
+//! `/mcp/<server>` or `/mcp/p/<profile>`; without one it is `/mcp`. Binding, and what may be bound, is decided elsewhere.
 
 use super::accepting::Accepting;
 use super::doorkeeper::ANONYMOUS;
@@ -182,12 +182,10 @@ async fn scope(reader: &mut (impl AsyncBufRead + Unpin), trust: Trust) -> io::Re
     }
     let mut line = String::new();
     reader.take(ENDPOINT_BYTES_MAX).read_line(&mut line).await?;
-    let path = line.trim_end();
-    Ok(match path.strip_prefix("/mcp") {
-        Some("" | "/") => Ok(Scope::All),
-        Some(rest) if rest.starts_with('/') => Ok(Scope::Server(rest[1..].into())),
-        _ => Err(Error::new(ErrorKind::UnknownEndpoint, "the first line names no endpoint")
-            .hint("begin with /mcp or /mcp/<server>, or with the first message")),
+    Ok(match line.trim_end().strip_prefix("/mcp").and_then(Scope::of_path) {
+        Some(scope) => Ok(scope),
+        None => Err(Error::new(ErrorKind::UnknownEndpoint, "the first line names no endpoint")
+            .hint("begin with /mcp, /mcp/<server> or /mcp/p/<profile>, or with the first message")),
     })
 }
 
@@ -202,12 +200,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_line_may_name_the_endpoint() {
-        let cases: [(&[u8], Option<Scope>); 6] = [
+        let cases: [(&[u8], Option<Scope>); 7] = [
             (b"{\"jsonrpc\"", Some(Scope::All)),
             (b"\r\n{", Some(Scope::All)),
             (b"", Some(Scope::All)),
             (b"/mcp\n{", Some(Scope::All)),
             (b"/mcp/time\n{", Some(Scope::Server("time".into()))),
+            (b"/mcp/p/work\n{", Some(Scope::Profile("work".into()))),
             (b"/other\n{", None),
         ];
         for (bytes, expected) in cases {

@@ -25,6 +25,8 @@ pub struct Told<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<&'a str>,
 }
 
@@ -58,6 +60,7 @@ impl<'a> Told<'a> {
             bytes_in: record.bytes_in,
             bytes_out: record.bytes_out,
             cached: record.cached,
+            via: record.via,
             cause: record.cause.as_deref(),
         }
     }

@@ -12,7 +12,6 @@ pub(crate) use kept::{Kept, KeptLimits};
 use crate::Scope;
 use crate::gateway::Gateway;
 use crate::interactive::now_ms;
-use config::Profile;
 use protocol::seal::Binding;
 use protocol::{Error, ErrorKind, Object, Principal, Raw, Reply};
 use serde_json::{Value, json};
@@ -29,22 +28,20 @@ const SENTENCE_TOKENS: usize = 160;
 const COUNTED_BYTES_MAX: usize = 256 * 1024;
 
 /// How the tool that reads on is listed.
-pub(crate) fn definition() -> Raw {
-    Raw::of(&json!({
+pub(crate) fn definition() -> Value {
+    json!({
         "name": READ_RESULT,
-        "title": "Read on",
-        "description": "Reads on in a tool result that was cut because it was too long. The cut result ends with the cursor.",
+        "description": "Read on in a tool result that was cut. Its last line has the cursor.",
         "inputSchema": {
             "type": "object",
             "properties": {
-                "cursor": { "type": "string", "description": "The cursor at the end of the cut result." },
-                "tokens": { "type": "integer", "minimum": 1, "description": "At most so many tokens; as much as a result may have if absent." }
+                "cursor": { "type": "string" },
+                "tokens": { "type": "integer", "minimum": 1, "description": "at most" }
             },
-            "required": ["cursor"],
-            "additionalProperties": false
+            "required": ["cursor"]
         },
         "annotations": { "readOnlyHint": true, "openWorldHint": false }
-    }))
+    })
 }
 
 /// How much of a result goes to the model before the sentence.
@@ -53,14 +50,9 @@ fn room(tokens_max: usize) -> usize {
 }
 
 impl Gateway {
-    /// How many tokens a result may have at this endpoint; 0 is no limit. Servers alone have none: what is
-    /// asked for there is the server as it is.
+    /// How many tokens a result may have at this endpoint; 0 is no limit. Only profiles have one.
     fn result_tokens_max(&self, scope: &Scope) -> usize {
-        let profile = match scope {
-            Scope::All => Profile::DEFAULT,
-            Scope::Server(_) => return 0,
-        };
-        self.snapshot().config.profiles.get(profile).map_or(0, |profile| profile.result_tokens_max)
+        self.snapshot().catalog.shown(scope).map_or(0, |shown| shown.profile.result_tokens_max)
     }
 
     /// Whether a result of `tools/call` may be more than an answer at this endpoint has: cheap, and wrong

@@ -7,6 +7,7 @@ mod extensions;
 mod guards;
 mod life;
 mod peer;
+mod profiles;
 mod subscriptions;
 mod tasks;
 
