@@ -6,6 +6,7 @@ use super::{Mode, inner};
 use crate::Scope;
 use crate::gateway::{Gateway, Snapshot};
 use crate::record::Open;
+use crate::results;
 use config::{Exposure, Profile};
 use protocol::{Call, Raw, Reply};
 use serde_json::{Value, json};
@@ -26,13 +27,21 @@ pub enum OwnTool {
     CallWriteTool,
     /// The same for tools that may.
     CallDestructiveTool,
+    /// Reads on in a result that was cut.
+    ReadResult,
 }
 
 // === impl OwnTool ===
 
 impl OwnTool {
-    const ALL: [Self; 5] =
-        [Self::DescribeTool, Self::CallTool, Self::CallReadTool, Self::CallWriteTool, Self::CallDestructiveTool];
+    const ALL: [Self; 6] = [
+        Self::DescribeTool,
+        Self::CallTool,
+        Self::CallReadTool,
+        Self::CallWriteTool,
+        Self::CallDestructiveTool,
+        Self::ReadResult,
+    ];
 
     /// Its name.
     #[must_use]
@@ -43,19 +52,20 @@ impl OwnTool {
             Self::CallReadTool => "call_read_tool",
             Self::CallWriteTool => "call_write_tool",
             Self::CallDestructiveTool => "call_destructive_tool",
+            Self::ReadResult => results::READ_RESULT,
         }
     }
 
     /// Those that a client of the profile is listed in `mode`.
-    pub(crate) fn listed(_profile: &Profile, mode: Mode) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |_| mode == Mode::Search)
+    pub(crate) fn listed(profile: &Profile, mode: Mode) -> impl Iterator<Item = Self> + use<> {
+        let cuts = profile.result_tokens_max > 0;
+        Self::ALL.into_iter().filter(move |own| if *own == Self::ReadResult { cuts } else { mode == Mode::Search })
     }
 
     /// Those that can be called in the profile: in whichever mode somebody may see them.
     pub(crate) fn offered(profile: &Profile) -> impl Iterator<Item = Self> {
         let may_search = profile.exposure != Exposure::All;
-        let searched = may_search.then_some(Mode::Search);
-        searched.into_iter().flat_map(|mode| Self::listed(profile, mode))
+        Self::listed(profile, if may_search { Mode::Search } else { Mode::All })
     }
 
     /// The strongest effect of tools that it calls.
@@ -64,7 +74,7 @@ impl OwnTool {
             Self::CallReadTool => Some(Effect::Reads),
             Self::CallWriteTool => Some(Effect::Writes),
             Self::CallTool | Self::CallDestructiveTool => Some(Effect::Destroys),
-            Self::DescribeTool => None,
+            Self::DescribeTool | Self::ReadResult => None,
         }
     }
 
@@ -91,6 +101,7 @@ impl OwnTool {
         let inner = || schema(json!({ "name": text(), "arguments": { "type": "object" } }), &["name"]);
         let reads = || json!({ "readOnlyHint": true, "openWorldHint": false });
         let (description, input, annotations) = match self {
+            Self::ReadResult => return results::definition(),
             Self::DescribeTool => (
                 "Full definitions of tools that search_tools named.",
                 schema(
@@ -130,6 +141,10 @@ impl Gateway {
     ) -> Reply {
         match own {
             OwnTool::DescribeTool => self.describe_tools(scope, &snapshot, &call, record),
+            OwnTool::ReadResult => {
+                record.note(|record| record.own = Some(own.name().into()));
+                self.read_result(scope, &call.context.principal, call.params.get("arguments")).await
+            }
             OwnTool::CallTool | OwnTool::CallReadTool | OwnTool::CallWriteTool | OwnTool::CallDestructiveTool => {
                 self.call_inner(own, scope, snapshot, call, record).await
             }
