@@ -11,6 +11,8 @@ pub(crate) use engine::Engine;
 
 mod keeper;
 
+mod shelf;
+
 mod result_cache;
 
 mod listen;

@@ -7,6 +7,7 @@ use crate::assembler;
 use crate::catalog::{Catalog, Kind, StoredCatalog, View};
 use crate::changes::{Change, Changes};
 use crate::exposure::{Decisions, Told};
+use crate::finder::Finder;
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
@@ -97,6 +98,7 @@ pub struct Gateway {
     pub(crate) tracing: Tracing,
     /// What clients were shown.
     pub(crate) decisions: Decisions,
+    pub(crate) finder: Finder,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -169,6 +171,7 @@ impl Gateway {
             records,
             tracing,
             decisions: Decisions::default(),
+            finder: Finder::default(),
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -404,6 +407,7 @@ impl Gateway {
             futures_util::future::join_all(active.map(|server| server.end())).await;
         }
         self.environment.needs.close().await;
+        self.finder.memory.write().await;
     }
 }
 
