@@ -55,7 +55,7 @@ impl Service for Door {
         if notification.method == *"notifications/cancelled"
             && let (Some(method), Some(request)) = (params.text("method"), params.object("params"))
         {
-            self.gateway.abandon(&context.principal, &method, &request);
+            self.gateway.abandon(&self.scope, &context.principal, &method, request);
         }
     }
 }
@@ -218,10 +218,11 @@ impl Gateway {
     }
 
     /// Ends the parked call whose question `request` repeats, when it is one.
-    fn abandon(&self, principal: &Principal, method: &str, request: &Object) {
+    fn abandon(&self, scope: &Scope, principal: &Principal, method: &str, mut request: Object) {
+        self.unwrap_own(scope, method, &mut request);
         let name = request.text("name").or_else(|| request.text("uri")).unwrap_or_default();
         let asked = Asked { principal, method, name: &name, server: "" };
-        if let Some(ticket) = interactive::ticket(&self.sealer, asked, request) {
+        if let Some(ticket) = interactive::ticket(&self.sealer, asked, &request) {
             self.parking.abandon(ticket);
         }
     }

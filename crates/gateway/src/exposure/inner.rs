@@ -49,6 +49,18 @@ pub(crate) fn unwrap(params: &mut Object) -> Result<Text, Error> {
 }
 
 impl Gateway {
+    /// A request of a method as the server saw it: where it called one of our tools that call others, that
+    /// call is put in its place.
+    pub(crate) fn unwrap_own(&self, scope: &Scope, method: &str, params: &mut Object) {
+        let snapshot = self.snapshot();
+        let name = params.text("name").filter(|_| method == "tools/call");
+        let own = name.zip(snapshot.catalog.shown(scope)).and_then(|(name, shown)| shown.own(&name));
+        if own.is_some_and(|own| own.calls_up_to().is_some()) {
+            // What names no tool has asked nothing either.
+            let _ = unwrap(params);
+        }
+    }
+
     /// Calls the tool that the arguments name.
     pub(super) async fn call_inner(
         self: &Arc<Self>,
