@@ -4,6 +4,7 @@
 //! names. Whatever comes in, from whichever listener, passes `Gateway::handle`.
 
 use crate::catalog::{Kind, Route, View};
+use crate::cost::Reader;
 use crate::era;
 use crate::exposure::{Heard, Scope, Seat};
 use crate::finder::now_ms;
@@ -79,7 +80,7 @@ struct ListenGuard {
 impl Gateway {
     /// Answers one request and files its record, however it ends.
     async fn handle(self: &Arc<Self>, scope: &Scope, mut call: Call) -> Reply {
-        let method = call.method.clone();
+        let (method, principal) = (call.method.clone(), call.context.principal.clone());
         let mut record =
             self.records.open(&method, &call.context.principal, call.context.era().as_str(), call.params.size());
         record.came(&call.context.came);
@@ -87,7 +88,18 @@ impl Gateway {
             let trace = self.tracing.begin(&mut call);
             record.note(|record| record.trace = trace);
         }
-        let reply = self.answer(scope, call, &mut record).await;
+        let works = method::find(&method).is_some_and(|row| matches!(row.key, RoutingKey::Name | RoutingKey::Uri));
+        let mut busy = if works { self.ledger.begins(&call.context) } else { None };
+        let mut reply = self.answer(scope, call, &mut record).await;
+        if let Ok(result) = &mut reply
+            && method == *"tools/call"
+            && self.is_too_long(scope, result)
+        {
+            *result = Box::pin(self.shortened(scope, &principal, std::mem::take(result))).await;
+        }
+        if let (Some(busy), Ok(result)) = (&mut busy, &reply) {
+            busy.answered(result.size());
+        }
         match &reply {
             Ok(result) => record.ended(outcome(result), result.size()),
             Err(error) => record.failed(error.kind, error.cause.clone()),
@@ -228,7 +240,7 @@ impl Gateway {
     }
 
     /// The four lists, from the catalog.
-    async fn list(&self, scope: &Scope, call: &Call) -> Reply {
+    async fn list(self: &Arc<Self>, scope: &Scope, call: &Call) -> Reply {
         self.first_listed().await;
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
@@ -257,6 +269,9 @@ impl Gateway {
                 usize::try_from(u64::from_be_bytes(*page)).map_err(|_| refused())?
             }
         };
+        if page == 0 && kind == Kind::Tools && self.ledger.reads(&call.context, &name, &listing.pages) {
+            self.tell_broken_soon();
+        }
         let items = listing.pages.get(page).cloned().unwrap_or_else(|| Raw::from_static("[]"));
         let mut result: Object = [(kind.member(), items)].into_iter().collect();
         if page + 1 < listing.pages.len() {
@@ -302,8 +317,8 @@ impl Gateway {
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
         let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
-        let session = call.context.era() == Era::Legacy;
-        let listening = self.hub.listen(server, heard, filter, call.context.notifier.clone(), session)?;
+        let (session, reader) = (call.context.era() == Era::Legacy, Reader::of(&call.context));
+        let listening = self.hub.listen(server, heard, filter, call.context.notifier.clone(), session, reader)?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
         if watches {
             self.sync_subscriptions();

@@ -6,6 +6,7 @@
 use crate::assembler;
 use crate::catalog::{Catalog, Kind, StoredCatalog, View};
 use crate::changes::{Change, Changes};
+use crate::cost::{Ledger, Patience, Prices};
 use crate::exposure::{Decisions, Told};
 use crate::finder::Finder;
 use crate::guards::{ApprovedTools, Flights, ResultCache};
@@ -13,6 +14,7 @@ use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
+use crate::results::{Kept, KeptLimits};
 use crate::server::{Desired, Environment, Inside, Needs, Server, Starting, Wishes, engine, stop_order};
 use crate::tasks::Inquiries;
 use crate::trace::Tracing;
@@ -23,6 +25,7 @@ use outbound::oauth::Vault;
 use protocol::seal::Sealer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use supervisor::{LogWriter, Spawner};
@@ -96,6 +99,15 @@ pub struct Gateway {
     /// What happened to calls.
     pub records: Arc<Records>,
     pub(crate) tracing: Tracing,
+    /// What clients have read and done, and what definitions cost.
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) prices: Arc<Prices>,
+    /// What is left of results that were cut.
+    pub(crate) kept: Kept,
+    /// The snapshot whose definitions were counted for those who watch, and whether broken caches are being
+    /// gathered.
+    pub(crate) counted: AtomicUsize,
+    pub(crate) telling: AtomicBool,
     /// What clients were shown.
     pub(crate) decisions: Decisions,
     pub(crate) finder: Finder,
@@ -113,7 +125,8 @@ impl Gateway {
     /// A tool pattern that cannot be compiled.
     pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
         let limits = Arc::new(parts.config.limits.clone());
-        let hub = Hub::new(limits.listens_max);
+        let ledger = Arc::new(Ledger::default());
+        let hub = Hub::new(limits.listens_max, ledger.clone());
         let records = Records::new(limits.records_queue_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let containers = engine(&parts.config, &parts.process, &parts.data);
@@ -170,6 +183,11 @@ impl Gateway {
             answer_timeout: limits.answer_timeout,
             records,
             tracing,
+            ledger,
+            prices: Arc::default(),
+            kept: Kept::new(KeptLimits::of(&limits)),
+            counted: AtomicUsize::new(0),
+            telling: AtomicBool::new(false),
             decisions: Decisions::default(),
             finder: Finder::default(),
             draining: CancellationToken::new(),
@@ -239,6 +257,7 @@ impl Gateway {
         let names: BTreeSet<_> = names.collect();
         let names: Vec<_> = names.into_iter().collect();
         let mut differences = assembler::differences(&old.catalog, &new.catalog, &names);
+        let patience = Patience::of(&new.config.catalog);
         let new = Arc::new(new);
         self.snapshot.store(new.clone());
         // A resource may have come to be another server's, and a server another process.
@@ -249,7 +268,11 @@ impl Gateway {
             let servers = place.map(|place| differences.swap_remove(place).1).unwrap_or_default();
             let any = !servers.is_empty();
             if any || told.profiles_differ(kind) {
-                self.hub.list_changed(&servers, kind, &|heard| told.concerns(heard, kind, any));
+                if kind == Kind::Tools {
+                    self.ledger.changed(&servers);
+                    self.settle_soon();
+                }
+                self.hub.list_changed(&servers, kind, &|heard| told.concerns(heard, kind, any), patience);
             }
         }
         self.told_stored();

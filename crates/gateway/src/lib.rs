@@ -41,10 +41,12 @@ pub mod upstream;
 pub mod asking;
 mod websocket;
 
+pub mod cost;
 mod hub;
 mod interactive;
 mod parking;
 
+mod results;
 mod skills;
 pub mod tasks;
 mod unrouted;

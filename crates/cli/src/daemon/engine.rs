@@ -1,6 +1,7 @@
 //! A gateway with everything that surrounds it in a process: guard, log files, stored catalog,
 //! records. The daemon has one, and so has `connect` where there is no daemon.
 
+use super::broken;
 use super::keeper;
 use super::lazy_guard::LazyGuard;
 use super::result_cache;
@@ -96,6 +97,8 @@ impl Engine {
         let records = records.map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
+        // It ends with the keeper, and has nothing to write itself.
+        tokio::spawn(broken::tell(gateway.clone(), auditor.deeds(), ended.clone()));
         Ok(Self { gateway, logs, data, state, auditor, history, figures, exporter, guard, records, keeper, ended })
     }
 
