@@ -12,6 +12,8 @@ pub(crate) use engine::Engine;
 mod broken;
 mod keeper;
 
+mod shelf;
+
 mod result_cache;
 
 mod listen;

@@ -7,6 +7,7 @@ use crate::catalog::{Kind, Route, View};
 use crate::cost::Reader;
 use crate::era;
 use crate::exposure::{Heard, Scope, Seat};
+use crate::finder::now_ms;
 use crate::gateway::{Gateway, Snapshot};
 use crate::guards::group;
 use crate::hub::{Filter, Listening};
@@ -55,7 +56,7 @@ impl Service for Door {
         if notification.method == *"notifications/cancelled"
             && let (Some(method), Some(request)) = (params.text("method"), params.object("params"))
         {
-            self.gateway.abandon(&context.principal, &method, &request);
+            self.gateway.abandon(&self.scope, &context.principal, &method, request);
         }
     }
 }
@@ -118,9 +119,12 @@ impl Gateway {
                 let mut snapshot = self.snapshot.load_full();
                 if let Some(shown) = snapshot.catalog.shown(scope)
                     && call.method == *"tools/call"
-                    && let Some(own) = call.params.text("name").and_then(|name| shown.own(&name))
+                    && let Some(name) = call.params.text("name")
                 {
-                    return Box::pin(self.call_own(own, scope, snapshot, call, record)).await;
+                    if let Some(own) = shown.own(&name) {
+                        return Box::pin(self.call_own(own, scope, snapshot, call, record)).await;
+                    }
+                    self.note_day(shown, &call.context.principal, &name);
                 }
                 let mut route = named(&*view(&snapshot, scope)?, &call).cloned();
                 if route.is_err() && self.is_first_listing() {
@@ -162,8 +166,18 @@ impl Gateway {
             false => (self.member(snapshot, route, &public, &call)?, Some(route.clone())),
         };
         call.params.set("name", route.own_json.clone());
+        let memory = &self.finder.memory;
+        let noted = match action == Action::CallTool && memory.is_watching() {
+            true => memory.noted(snapshot, route, &call.context),
+            false => None,
+        };
         let target = Target { server, own: route.own.clone(), action, route: group };
-        self.send(target, &public, call, record).await
+        let reply = self.send(target, &public, call, record).await;
+        if let Some(noted) = noted {
+            let ok = reply.as_ref().is_ok_and(|result| matches!(outcome(result), "ok"));
+            memory.called(*noted, ok, now_ms());
+        }
+        reply
     }
 
     /// `resources/read` and other methods with a URI: URIs are the same inside and outside.
@@ -216,10 +230,11 @@ impl Gateway {
     }
 
     /// Ends the parked call whose question `request` repeats, when it is one.
-    fn abandon(&self, principal: &Principal, method: &str, request: &Object) {
+    fn abandon(&self, scope: &Scope, principal: &Principal, method: &str, mut request: Object) {
+        self.unwrap_own(scope, method, &mut request);
         let name = request.text("name").or_else(|| request.text("uri")).unwrap_or_default();
         let asked = Asked { principal, method, name: &name, server: "" };
-        if let Some(ticket) = interactive::ticket(&self.sealer, asked, request) {
+        if let Some(ticket) = interactive::ticket(&self.sealer, asked, &request) {
             self.parking.abandon(ticket);
         }
     }

@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, Kind, StoredCatalog, View};
 use crate::changes::{Change, Changes};
 use crate::cost::{Ledger, Patience, Prices};
 use crate::exposure::{Decisions, Told};
+use crate::finder::Finder;
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
@@ -109,6 +110,7 @@ pub struct Gateway {
     pub(crate) telling: AtomicBool,
     /// What clients were shown.
     pub(crate) decisions: Decisions,
+    pub(crate) finder: Finder,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -187,6 +189,7 @@ impl Gateway {
             counted: AtomicUsize::new(0),
             telling: AtomicBool::new(false),
             decisions: Decisions::default(),
+            finder: Finder::default(),
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -427,6 +430,7 @@ impl Gateway {
             futures_util::future::join_all(active.map(|server| server.end())).await;
         }
         self.environment.needs.close().await;
+        self.finder.memory.write().await;
     }
 }
 

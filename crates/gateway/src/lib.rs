@@ -11,6 +11,8 @@ pub use gateway::{Gateway, Parts, Snapshot};
 mod call;
 pub use call::{DRAIN_TIME_MAX, Door};
 
+pub mod finder;
+
 pub mod exposure;
 pub use exposure::Scope;
 

@@ -5,6 +5,7 @@ use super::broken;
 use super::keeper;
 use super::lazy_guard::LazyGuard;
 use super::result_cache;
+use super::shelf;
 use crate::audit::Auditor;
 use crate::data_folder::DataFolder;
 use crate::programs::Programs;
@@ -88,6 +89,7 @@ impl Engine {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
         inside.attach(&gateway);
+        gateway.keep_finds(Arc::new(shelf::Files::of(&data)));
         let (history, figures) = (History::new(state.local.clone()), Arc::<Figures>::default());
         let (traces, exporter) = Traces::start(gateway.clone(), figures.clone());
         let counted = Counted { history: HistoryKeeper::new(history.clone()), figures: figures.clone(), traces };

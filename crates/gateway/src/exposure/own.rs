@@ -17,6 +17,8 @@ use super::effect::Effect;
 /// A tool of the switchboard's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnTool {
+    /// Finds tools.
+    SearchTools,
     /// Shows definitions of tools.
     DescribeTool,
     /// Calls a tool.
@@ -34,7 +36,8 @@ pub enum OwnTool {
 // === impl OwnTool ===
 
 impl OwnTool {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
+        Self::SearchTools,
         Self::DescribeTool,
         Self::CallTool,
         Self::CallReadTool,
@@ -47,6 +50,7 @@ impl OwnTool {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::SearchTools => "search_tools",
             Self::DescribeTool => "describe_tool",
             Self::CallTool => "call_tool",
             Self::CallReadTool => "call_read_tool",
@@ -74,7 +78,7 @@ impl OwnTool {
             Self::CallReadTool => Some(Effect::Reads),
             Self::CallWriteTool => Some(Effect::Writes),
             Self::CallTool | Self::CallDestructiveTool => Some(Effect::Destroys),
-            Self::DescribeTool | Self::ReadResult => None,
+            Self::SearchTools | Self::DescribeTool | Self::ReadResult => None,
         }
     }
 
@@ -102,6 +106,19 @@ impl OwnTool {
         let reads = || json!({ "readOnlyHint": true, "openWorldHint": false });
         let (description, input, annotations) = match self {
             Self::ReadResult => return results::definition(),
+            Self::SearchTools => (
+                "Find tools for what you want to do. Most tools are not listed: search before you say that something \
+                 cannot be done. Ask for one capability at a time (\"create a calendar event\"), not for a whole task.",
+                schema(
+                    json!({
+                        "query": text(),
+                        "limit": { "type": "integer", "minimum": 1, "maximum": inner::FOUND_MAX, "default": inner::FOUND },
+                        "server": { "type": "string", "description": "Only tools of this server." },
+                    }),
+                    &["query"],
+                ),
+                reads(),
+            ),
             Self::DescribeTool => (
                 "Full definitions of tools that search_tools named.",
                 schema(
@@ -140,6 +157,7 @@ impl Gateway {
         record: &mut Open,
     ) -> Reply {
         match own {
+            OwnTool::SearchTools => self.search_tools(scope, call, record).await,
             OwnTool::DescribeTool => self.describe_tools(scope, &snapshot, &call, record),
             OwnTool::ReadResult => {
                 record.note(|record| record.own = Some(own.name().into()));
@@ -158,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_own_tools_cost_little_and_say_what_they_do() {
-        let tokens: usize = OwnTool::ALL.iter().map(|own| own.definition().as_bytes().len() * 10 / 42).sum();
+        let tokens: usize = OwnTool::ALL.iter().map(|own| tokens::count(own.definition().as_str())).sum();
         assert!(tokens <= 900, "{tokens} tokens");
         for own in OwnTool::ALL {
             let said: Value = own.definition().read().unwrap();
