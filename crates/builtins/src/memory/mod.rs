@@ -75,7 +75,13 @@ pub fn server(store: Store, options: Options) -> ToolServer {
     let idempotent = writes.idempotent();
     ToolServer::new("memory", "Remembers across conversations: search before you ask, save what will matter later.")
         .tool(tool(memories, "save_memory", idempotent, "Remember a text.", Memories::save))
-        .tool(tool(memories, "search_memories", reads, "Find memories by words and meaning, best first.", Memories::search))
+        .tool(tool(
+            memories,
+            "search_memories",
+            reads,
+            "Find memories by words and meaning, best first.",
+            Memories::search,
+        ))
         .tool(tool(memories, "get_all_memories", reads, "List memories, newest first.", Memories::list))
         .tool(tool(memories, "get_memory", reads, "Read a memory with its links.", Memories::get))
         .tool(tool(memories, "update_memory", writes, "Change what is given, keep the rest.", Memories::update))

@@ -57,10 +57,7 @@ async fn other_words_find_the_same_thing() {
         for text in texts_saved {
             me.save(text).await;
         }
-        for (query, expected) in [
-            ("payment deadline bill", texts_saved[0]),
-            ("railway station", texts_saved[3]),
-        ] {
+        for (query, expected) in [("payment deadline bill", texts_saved[0]), ("railway station", texts_saved[3])] {
             let found = me.call("search_memories", json!({"query": query, "limit": 1})).await;
             assert_eq!(texts(&found), [expected], "{query}");
         }
@@ -92,8 +89,7 @@ async fn pages_by_words_and_meaning_show_everything_once() {
         }
         let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), None);
         for _ in 0..100 {
-            let found =
-                me.call("search_memories", json!({"query": "paid bill", "limit": 7, "cursor": cursor})).await;
+            let found = me.call("search_memories", json!({"query": "paid bill", "limit": 7, "cursor": cursor})).await;
             for text in texts(&found) {
                 assert!(seen.insert(text.to_owned()), "{text} twice");
             }
