@@ -5,11 +5,14 @@
 mod backup;
 mod bad_input;
 mod browser;
+mod cache_guard;
 mod catalog;
 mod cli;
 mod conformance;
 mod connect;
 mod containers;
+mod costs;
+mod cut;
 mod daemon;
 mod daemon_log;
 mod dashboard;
