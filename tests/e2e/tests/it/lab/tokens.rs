@@ -10,7 +10,6 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 /// How many prompts are searched for at most.
 const QUESTIONS_MAX: usize = 108;
@@ -98,15 +97,13 @@ impl Field {
         if let Some(until) = &contender.until {
             plan["until"] = until.clone();
         }
-        let begun = Instant::now();
         let walked = contender.agent.walk(&self.peers, &contender.target, plan);
-        let took = begun.elapsed().as_millis();
         let texts: Vec<String> = walked.calls.iter().map(all_text).collect();
         let found = questions.iter().zip(&texts).filter(|((_, fits), text)| fits.iter().any(|id| names(text, id)));
         let found = found.count();
         let said = json!({
             "name": contender.name, "tools": walked.definitions(), "instructions": walked.instructions,
-            "answers": texts, "found": found, "took_ms": u64::try_from(took).unwrap(),
+            "answers": texts, "found": found,
         });
         let file = self.file(&format!("said/{}.json", contender.name.replace([' ', ',', '/'], "_")), &said.to_string());
         tell(&format!("tokens: {file}"));
