@@ -316,7 +316,8 @@ mod tests {
         let filter = Filter { tools: true, prompts: true, ..Filter::default() };
         let (busy, idle) = (Notifier::bounded(8), Notifier::bounded(8));
         let _busy = hub.listen(None, heard(), filter.clone(), busy.clone(), true, Reader::of(&context)).unwrap();
-        let _idle = hub.listen(None, heard(), filter, idle.clone(), true, Some(Reader::Session("idle".into()))).unwrap();
+        let _idle =
+            hub.listen(None, heard(), filter, idle.clone(), true, Some(Reader::Session("idle".into()))).unwrap();
         let call = hub.ledger.begins(&context).unwrap();
         let begun = Instant::now();
         let change = |kind| hub.list_changed(&["a".into()].into(), kind, &|_| true, PATIENCE);
@@ -365,8 +366,9 @@ mod tests {
     #[test]
     fn sessions_take_no_places_of_those_who_ask_to_listen() {
         let hub = hub(1);
-        let sessions: Vec<_> =
-            (0..3).map(|_| hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).unwrap()).collect();
+        let sessions: Vec<_> = (0..3)
+            .map(|_| hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).unwrap())
+            .collect();
         let asked = hub.listen(None, heard(), Filter::default(), Notifier::none(), false, None);
         assert!(asked.is_ok() && hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).is_ok());
         drop(sessions);
