@@ -107,7 +107,7 @@ pub struct Gateway {
     pub(crate) counted: AtomicUsize,
     pub(crate) telling: AtomicBool,
     /// What clients were shown.
-    pub(crate) decisions: Decisions,
+    pub(crate) decisions: Arc<Decisions>,
     pub(crate) finder: Finder,
     pub(crate) draining: CancellationToken,
     started: Instant,
@@ -181,7 +181,7 @@ impl Gateway {
             kept: Kept::new(KeptLimits::of(&limits)),
             counted: AtomicUsize::new(0),
             telling: AtomicBool::new(false),
-            decisions: Decisions::default(),
+            decisions: Arc::default(),
             finder: Finder::default(),
             draining: CancellationToken::new(),
             started: Instant::now(),
@@ -424,6 +424,10 @@ impl Gateway {
         }
         self.environment.needs.close().await;
         self.finder.memory.write().await;
+        if let Some(written) = self.write_decisions() {
+            // A runtime that ends writes no more.
+            let _ = written.await;
+        }
     }
 }
 

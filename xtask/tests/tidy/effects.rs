@@ -57,6 +57,40 @@ const TESTS: &[(&str, &str, &str)] = &[
         "tests/e2e/tests/it/redis.rs",
         "the_cache_in_this_process_holds_as_much_as_the_configuration_says",
     ),
+    (
+        "profiles.exposure",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "in_search_the_pinned_tools_are_listed_and_the_others_are_called_through_ours",
+    ),
+    (
+        "profiles.context_budget",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "auto_looks_at_the_budget_of_the_client_and_stays_with_what_it_chose",
+    ),
+    (
+        "profiles.context_budgets",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "auto_looks_at_the_budget_of_the_client_and_stays_with_what_it_chose",
+    ),
+    ("profiles.allow", "crates/gateway/tests/gateway/profiles.rs", "only_those_hear_of_a_change_who_see_it"),
+    ("profiles.deny", "tests/e2e/tests/it/profiles.rs", "every_listener_has_them"),
+    (
+        "profiles.servers",
+        "crates/gateway/tests/gateway/finding.rs",
+        "what_is_found_is_what_the_asker_sees_under_its_names",
+    ),
+    ("profiles.tags", "tests/e2e/tests/it/profiles.rs", "every_listener_has_them"),
+    (
+        "profiles.pin",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "in_search_the_pinned_tools_are_listed_and_the_others_are_called_through_ours",
+    ),
+    (
+        "profiles.tools",
+        "tests/e2e/tests/it/profiles.rs",
+        "the_default_one_is_what_mcp_shows_and_the_person_sees_everything",
+    ),
+    ("profiles.result_tokens_max", "tests/e2e/tests/it/cut.rs", "*"),
     ("roots", "crates/gateway/tests/upstream/duplex.rs", "a_legacy_server_may_ping_and_ask_for_roots"),
     ("builtins", "tests/e2e/tests/it/inside/offered.rs", "servers_inside_are_there_until_somebody_says_otherwise"),
     ("servers.options", "tests/e2e/tests/it/inside/offered.rs", "an_entry_tells_a_server_inside_how_to_behave"),
@@ -303,13 +337,16 @@ fn keys() -> Vec<String> {
     let mut keys = Vec::new();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         match name.as_str() {
-            "servers" | "mcpServers" | "mcp_servers" => {}
+            "servers" | "profiles" | "mcpServers" | "mcp_servers" => {}
             "defaults" => keys.push(name.clone()),
             _ => collect(name, property, &mut keys),
         }
     }
     for (name, property) in schema["$defs"]["server"]["properties"].as_object().into_iter().flatten() {
         collect(&format!("servers.{name}"), property, &mut keys);
+    }
+    for (name, property) in schema["$defs"]["profile"]["properties"].as_object().into_iter().flatten() {
+        collect(&format!("profiles.{name}"), property, &mut keys);
     }
     keys
 }
