@@ -8,6 +8,7 @@ use crate::entry::{Entry, Row, Server, Terms};
 use crate::index::{BLOCK, Index};
 use crate::postings::SLOTS_MAX;
 use crate::table::DIM;
+use crate::vector::{narrowed, widened};
 use crate::words::Term;
 use std::sync::Arc;
 
@@ -35,7 +36,6 @@ impl Index {
         put(&mut content, self.servers.len());
         for server in &self.servers {
             put_text(&mut content, &server.name);
-            put_terms(&mut content, &server.terms);
             put_row(&mut content, &server.row);
             put(&mut content, server.slots.len());
             for slot in &server.slots {
@@ -71,7 +71,7 @@ impl Index {
             if servers.last().is_some_and(|before| before.name >= name) {
                 return None;
             }
-            let (terms, row) = (reader.terms()?, reader.row()?);
+            let row = reader.row()?;
             let slots = reader.numbers()?;
             for slot in &slots {
                 let owner = &mut read.get_mut(*slot as usize)?.0.server;
@@ -80,7 +80,7 @@ impl Index {
                 }
                 *owner = Arc::clone(&name);
             }
-            servers.push(Arc::new(Server { name, terms, row, slots: slots.into() }));
+            servers.push(Arc::new(Server { name, row, slots: slots.into() }));
         }
         let owned = read.iter().all(|(entry, _)| !Arc::ptr_eq(&entry.server, &nobody));
         if !reader.0.is_empty() || !owned {
@@ -117,7 +117,7 @@ fn put_terms(bytes: &mut Vec<u8>, terms: &Terms) {
 
 fn put_row(bytes: &mut Vec<u8>, (row, step): &Row) {
     bytes.extend_from_slice(&step.to_le_bytes());
-    bytes.extend_from_slice(row);
+    bytes.extend_from_slice(&narrowed(row));
 }
 
 /// What is left to read.
@@ -157,6 +157,6 @@ impl<'a> Reader<'a> {
     fn row(&mut self) -> Option<Row> {
         let step = f32::from_le_bytes(*self.chunk()?);
         let row: &[u8; DIM] = self.chunk()?;
-        (step.is_finite() && step >= 0.0).then_some((*row, step))
+        (step.is_finite() && step >= 0.0).then_some((widened(row), step))
     }
 }

@@ -6,10 +6,17 @@
 
 use crate::table::{self, DIM};
 use crate::tool::Tool;
-use crate::vector::{head, quantised};
+use crate::vector::{Wide, head, quantised, widened};
 use crate::words::{Stems, Term, hash, plain_name};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// What a tool's vector is made of: what it does under its name; its name with its parameters; its
+/// server. A question's product with it is the weighted mean of three cosines.
+const VECTOR_SHARES: [f32; 3] = [0.80, 0.12, 0.08];
+
+/// How many parameter names are part of a tool's vector.
+const VECTOR_PARAMS: usize = 4;
 
 /// The fields of BM25F: weight, how much length counts (b), usual length (words without stop words).
 struct Field {
@@ -45,12 +52,6 @@ const DESCRIPTION_BYTES_MAX: usize = 4096;
 /// A longer name or title is read as far as this (bytes).
 const NAME_BYTES_MAX: usize = 256;
 
-/// How much the vector says about names and parameters, the rest being the description's.
-const NAMES_SHARE: f32 = 0.3;
-
-/// How many parameter names are part of a tool's vector.
-const VECTOR_PARAMS: usize = 4;
-
 /// A tool in the index, without its vector, which lies in its block.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Entry {
@@ -70,13 +71,18 @@ pub(crate) struct Terms {
 }
 
 /// A vector with what one step of its bytes stands for.
-pub(crate) type Row = ([u8; DIM], f32);
+pub(crate) type Row = (Wide, f32);
+
+/// The row of a vector.
+pub(crate) fn row(values: &[f32; DIM]) -> Row {
+    let (bytes, step) = quantised(values);
+    (widened(&bytes), step)
+}
 
 /// A server in the index.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Server {
     pub(crate) name: Arc<str>,
-    pub(crate) terms: Terms,
     pub(crate) row: Row,
     /// Where its tools are.
     pub(crate) slots: Box<[u32]>,
@@ -119,7 +125,7 @@ pub(crate) fn read(tool: &Tool<'_>, server: &Arc<str>, stems: &mut Stems) -> (En
         fingerprint: fingerprint(tool),
         terms: counts.weighed(&exact_names(tool)),
     };
-    (entry, quantised(&texts.vector()))
+    (entry, row(&texts.vector(tool)))
 }
 
 /// The keys by which the tool is found when its name is written out.
@@ -135,20 +141,10 @@ pub(crate) fn exact_key(plain: &str) -> Term {
 }
 
 /// Reads a server: its own texts, as the first of its tools tells them.
-pub(crate) fn read_server(
-    name: &Arc<str>,
-    title: &str,
-    description: &str,
-    slots: Box<[u32]>,
-    stems: &mut Stems,
-) -> Server {
-    let (title, description) = (head(title, NAME_BYTES_MAX), head(description, DESCRIPTION_BYTES_MAX));
-    let mut counts = Counts::default();
-    counts.add(4, &format!("{} {title}", head(name, NAME_BYTES_MAX)), stems);
-    counts.add(1, description, stems);
-    let shown = if title.is_empty() { name } else { title };
-    let row = quantised(&table::embed(&format!("{shown}: {description}")));
-    Server { name: Arc::clone(name), terms: counts.weighed(&[]), row, slots }
+pub(crate) fn read_server(name: &Arc<str>, title: &str, description: &str, slots: Box<[u32]>) -> Server {
+    let title = head(if title.is_empty() { name } else { title }, NAME_BYTES_MAX);
+    let row = row(&table::embed(&server_text(title, description)));
+    Server { name: Arc::clone(name), row, slots }
 }
 
 /// The texts of a tool, cut to what is read.
@@ -158,7 +154,6 @@ struct Texts<'a> {
     description: &'a str,
     params: String,
     param_texts: String,
-    first_params: String,
 }
 
 impl<'a> Texts<'a> {
@@ -170,25 +165,31 @@ impl<'a> Texts<'a> {
             description: head(&tool.description, DESCRIPTION_BYTES_MAX),
             params: String::new(),
             param_texts: String::new(),
-            first_params: String::new(),
         };
-        for (at, param) in tool.params.iter().enumerate() {
+        for param in &tool.params {
             push(&mut texts.params, head(&param.name, NAME_BYTES_MAX));
             push(&mut texts.param_texts, &param.description);
-            if at < VECTOR_PARAMS {
-                push(&mut texts.first_params, head(&param.name, NAME_BYTES_MAX));
-            }
         }
         texts
     }
 
-    /// What the tool does and what it is called, in one vector: a query's product with it is the
-    /// weighted mean of the two cosines.
-    fn vector(&self) -> [f32; DIM] {
+    fn vector(&self, tool: &Tool<'_>) -> [f32; DIM] {
         let told = table::embed(&format!("{} {}: {}", self.title, self.name, self.description));
-        let named = table::embed(&format!("{} {}", self.name, self.first_params));
-        std::array::from_fn(|at| (1.0 - NAMES_SHARE) * told[at] + NAMES_SHARE * named[at])
+        let mut named = self.name.to_owned();
+        for param in tool.params.iter().take(VECTOR_PARAMS) {
+            named.push(' ');
+            named.push_str(head(&param.name, NAME_BYTES_MAX));
+        }
+        let named = table::embed(&named);
+        let server = table::embed(&server_text(self.title, tool.server_description));
+        let [of_told, of_named, of_server] = VECTOR_SHARES;
+        std::array::from_fn(|at| of_told * told[at] + of_named * named[at] + of_server * server[at])
     }
+}
+
+/// What a server's vector is made of.
+fn server_text(title: &str, description: &str) -> String {
+    format!("{title} {}", head(description, DESCRIPTION_BYTES_MAX))
 }
 
 fn push(texts: &mut String, text: &str) {

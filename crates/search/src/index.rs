@@ -7,6 +7,7 @@ use crate::entry::{self, Entry, Row, Server};
 use crate::postings::{Change, Postings, SLOTS_MAX};
 use crate::table::DIM;
 use crate::tool::Tool;
+use crate::vector::Wide;
 use crate::words::Stems;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Block {
     pub(crate) entries: [Option<Arc<Entry>>; BLOCK],
-    pub(crate) rows: Vec<[u8; DIM]>,
+    pub(crate) rows: Vec<Wide>,
     pub(crate) steps: [f32; BLOCK],
 }
 
@@ -72,7 +73,7 @@ impl Index {
         let mut index = Self::default().placed(placed);
         for (name, slots, first) in names.into_values() {
             let Tool { server_title, server_description, .. } = tools[first];
-            let server = entry::read_server(&name, server_title, server_description, slots.into(), &mut stems);
+            let server = entry::read_server(&name, server_title, server_description, slots.into());
             index.servers.push(Arc::new(server));
         }
         index
@@ -116,7 +117,7 @@ impl Index {
         let mut next = self.placed(placed);
         let read = tools.first().filter(|_| !slots.is_empty()).map(|first| {
             let Tool { server_title, server_description, .. } = *first;
-            Arc::new(entry::read_server(&name, server_title, server_description, slots.into(), &mut stems))
+            Arc::new(entry::read_server(&name, server_title, server_description, slots.into()))
         });
         match (place, read) {
             (Ok(at), Some(read)) => next.servers[at] = read,
@@ -144,8 +145,8 @@ impl Index {
     pub fn size_bytes(&self) -> usize {
         let entries = self.blocks.iter().flat_map(|block| block.entries.iter().flatten());
         let of_entries: usize = entries.map(|entry| 96 + entry.id.len() + 6 * entry.terms.terms.len()).sum();
-        let of_blocks = self.blocks.len() * BLOCK * (DIM + 12);
-        let of_servers = self.servers.iter().map(|one| 256 + 6 * one.terms.terms.len() + 4 * one.slots.len());
+        let of_blocks = self.blocks.len() * BLOCK * (2 * DIM + 12);
+        let of_servers = self.servers.iter().map(|one| 384 + 4 * one.slots.len());
         of_entries + of_blocks + of_servers.sum::<usize>() + self.postings.size_bytes()
     }
 

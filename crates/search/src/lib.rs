@@ -16,6 +16,7 @@ mod rules;
 mod servers;
 mod table;
 mod texts;
+mod thesaurus;
 mod tool;
 mod uses;
 mod vector;

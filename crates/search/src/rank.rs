@@ -2,31 +2,53 @@
 //! outside of texts (names written out, rules, uses).
 
 use crate::answer::{Answer, Band, Hit, LIMIT_MAX, Query, Reason};
-use crate::entry::{Entry, K1, exact_key};
+use crate::entry::{Entry, K1, Row, exact_key, row};
 use crate::index::{BLOCK, Index};
 use crate::parts;
 use crate::rules::Ruled;
 use crate::servers;
-use crate::table::{self, DIM};
+use crate::table;
+use crate::thesaurus;
 use crate::uses::Used;
-use crate::vector::{TEXT_BYTES_MAX, dot, embed, head, quantised, widened};
+use crate::vector::{TEXT_BYTES_MAX, Wide, dot, embed, head};
 use crate::words::{Stems, Term, plain_name};
-use std::cmp::Ordering;
 
-/// How much words count; meaning counts the rest.
-const WORDS_SHARE: f32 = 0.3;
+/// How much words and meaning count. Fitted on sets other than the one that judged.
+const WORDS_SHARE: f32 = 0.14;
+const MEANING_SHARE: f32 = 0.86;
+
+/// How much a word of the thesaurus counts beside one that was written, as a word and in meaning.
+const ADDED_WORD: f32 = 0.3;
+const ADDED_MEANING: f32 = 0.2;
+
+/// How much the steps of a text count beside the text.
+const STEP_SHARE: f32 = 0.4;
+
+/// What puts a tool whose name is written out before all others.
+const NAMED: f32 = 16.0;
+
+/// A longer text is no name (bytes).
+const NAME_BYTES_MAX: usize = 256;
 
 /// How many of the best tools are looked at closely.
-const CANDIDATES: usize = 200;
+const CANDIDATES: usize = 128;
 
 /// A tool below this meaning and without a common word matches nothing.
 const MATCH_MIN: f32 = 0.15;
 
 /// A text (or a step of one) as the index compares it.
 pub(crate) struct Gist {
-    pub(crate) terms: Vec<(Term, String)>,
-    wide: [i16; DIM],
-    step: f32,
+    /// Each with the word it comes from and how much it tells.
+    pub(crate) terms: Vec<Asked>,
+    row: Row,
+}
+
+/// A word of a text.
+pub(crate) struct Asked {
+    pub(crate) term: Term,
+    pub(crate) word: String,
+    /// Its inverse document frequency, less when the thesaurus added it.
+    pub(crate) tells: f32,
 }
 
 /// What each slot scores for a gist.
@@ -51,23 +73,33 @@ pub(crate) struct Candidate<'a> {
 }
 
 impl Gist {
-    pub(crate) fn of(text: &str, stems: &mut Stems) -> Self {
-        let mut terms: Vec<(Term, String)> = Vec::new();
+    pub(crate) fn of(text: &str, index: &Index, stems: &mut Stems) -> Self {
+        let mut terms: Vec<Asked> = Vec::new();
         stems.terms(text, |term, word| {
-            if !terms.iter().any(|(known, _)| *known == term) {
-                terms.push((term, word.to_owned()));
+            if !terms.iter().any(|known| known.term == term) {
+                terms.push(Asked { term, word: word.to_owned(), tells: index.idf(term) });
             }
         });
-        let (row, step) = quantised(&table::embed(text));
-        Self { terms, wide: widened(&row), step }
+        let mut values = table::embed(text);
+        let added = thesaurus::added(text, stems);
+        if !added.is_empty() {
+            let words: Vec<&str> = added.iter().map(|(_, word)| word.as_str()).collect();
+            let more = table::embed(&words.join(" "));
+            values.iter_mut().zip(more).for_each(|(value, more)| *value += ADDED_MEANING * more);
+            let length = values.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-9);
+            values.iter_mut().for_each(|value| *value /= length);
+        }
+        let more = added.into_iter().map(|(term, word)| Asked { term, word, tells: ADDED_WORD * index.idf(term) });
+        terms.extend(more);
+        Self { terms, row: row(&values) }
     }
 
     fn is_empty(&self) -> bool {
-        self.terms.is_empty() && self.step <= 0.0
+        self.terms.is_empty() && self.row.1 <= 0.0
     }
 
-    pub(crate) fn nearness(&self, row: &[u8; DIM], step: f32) -> f32 {
-        dot(&self.wide, row) as f32 * self.step * step
+    pub(crate) fn nearness(&self, row: &Wide, step: f32) -> f32 {
+        dot(&self.row.0, row) as f32 * self.row.1 * step
     }
 }
 
@@ -78,14 +110,14 @@ impl Index {
     pub fn search(&self, query: &Query<'_>) -> Answer {
         let text = head(query.text.trim(), TEXT_BYTES_MAX);
         let mut stems = Stems::new();
-        let whole = Gist::of(text, &mut stems);
+        let whole = Gist::of(text, self, &mut stems);
         let steps = if self.is_empty() { Vec::new() } else { parts::split(text) };
         let ruled = query.rules.matching(text, &mut stems);
         if whole.is_empty() || self.is_empty() {
             let servers = servers::of_rules(query, &ruled);
             return Answer { band: Band::Nothing, tools: Vec::new(), servers, parts: Vec::new() };
         }
-        let gists: Vec<Gist> = steps.iter().map(|step| Gist::of(step, &mut stems)).collect();
+        let gists: Vec<Gist> = steps.iter().map(|step| Gist::of(step, self, &mut stems)).collect();
         let mut ranking = Ranking::of(self, query, text, whole, gists, ruled);
         let band = ranking.band();
         let servers = servers::rank(&ranking, band);
@@ -98,11 +130,11 @@ impl Index {
     /// BM25F and products of vectors for all tools.
     pub(crate) fn scores(&self, gist: &Gist) -> Scores {
         let mut words = vec![0.0_f32; self.slots()];
-        for (term, _) in &gist.terms {
-            let idf = self.idf(*term);
-            for posting in self.postings.of(*term) {
+        for asked in &gist.terms {
+            let unit = asked.tells * (K1 + 1.0) / 255.0;
+            for posting in self.postings.of(asked.term) {
                 if let Some(score) = words.get_mut(posting.slot()) {
-                    *score += idf * (K1 + 1.0) / 255.0 * f32::from(posting.weight());
+                    *score += unit * f32::from(posting.weight());
                 }
             }
         }
@@ -128,13 +160,16 @@ impl Index {
     }
 }
 
+/// One score out of words and meaning, each scaled to the range it has among all tools. A tool without
+/// any known word has no meaning, and an empty slot has neither.
 fn fuse(words: &[f32], meaning: &[f32]) -> Vec<f32> {
     let most = words.iter().fold(0.0_f32, |most, score| most.max(*score)).max(1e-9);
     let range = |(low, high): (f32, f32), score: &f32| (low.min(*score), high.max(*score));
-    let (low, high) = meaning.iter().fold((f32::MAX, f32::MIN), range);
-    let span = (high - low).max(1e-9);
+    let (low, high) = meaning.iter().fold((0.0, 0.0), range);
+    let (of_word, of_meaning) = (WORDS_SHARE / most, MEANING_SHARE / (high - low).max(1e-9));
     let fused = words.iter().zip(meaning);
-    fused.map(|(word, near)| WORDS_SHARE * word / most + (1.0 - WORDS_SHARE) * (near - low) / span).collect()
+    let scaled = |near: f32| if near == 0.0 { 0.0 } else { of_meaning * (near - low) };
+    fused.map(|(word, near)| of_word * word + scaled(*near)).collect()
 }
 
 /// Everything about one search.
@@ -172,11 +207,12 @@ impl<'a> Ranking<'a> {
                 }
             }
             for (fit, whole) in fits.iter_mut().zip(&ranking.scores.fused) {
-                *fit = 0.5 * *fit + 0.5 * whole;
+                *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
             }
         }
         let uses = ranking.add_known(&mut fits);
         let exact = exact_names(index, text);
+        exact.iter().for_each(|(slot, _)| fits[*slot] += NAMED);
         ranking.candidates = ranking.choose(&fits, &part_of, uses, exact);
         ranking
     }
@@ -218,20 +254,12 @@ impl<'a> Ranking<'a> {
             Some(server) => self.index.server(server).map(|server| server.slots.to_vec()).unwrap_or_default(),
             None => (0..fits.len() as u32).collect(),
         };
-        let is_exact = |slot: u32| exact.iter().any(|(known, _)| *known == slot as usize);
-        let rank = |one: &u32, other: &u32| self.before((*one, is_exact(*one)), (*other, is_exact(*other)), fits);
-        let mut wanted = CANDIDATES;
-        let mut sorted = 0;
-        let mut chosen: Vec<u32> = Vec::new();
-        while sorted < order.len() && chosen.len() < self.query.limit.clamp(1, CANDIDATES) {
-            let rest = &mut order[sorted..];
-            let best = wanted.min(rest.len());
-            if best < rest.len() {
-                rest.select_nth_unstable_by(best, rank);
-            }
-            rest[..best].sort_unstable_by(rank);
-            chosen.extend(rest[..best].iter().filter(|slot| self.visible(**slot as usize)));
-            (sorted, wanted) = (sorted + best, usize::MAX);
+        order.retain(|slot| fits[*slot as usize] > 0.0);
+        let visible = |slot: &u32| self.visible(*slot as usize);
+        let mut chosen: Vec<u32> =
+            best(&mut order, CANDIDATES, fits, self.index).iter().copied().filter(visible).collect();
+        if chosen.len() < self.query.limit.clamp(1, LIMIT_MAX) && order.len() > CANDIDATES {
+            chosen = best(&mut order, usize::MAX, fits, self.index).iter().copied().filter(visible).collect();
         }
         chosen.truncate(CANDIDATES);
         let candidates = chosen.into_iter().filter_map(|slot| {
@@ -240,21 +268,13 @@ impl<'a> Ranking<'a> {
             Some(Candidate {
                 entry: self.index.entry(slot)?,
                 slot,
-                score: if named.is_some() { 1.0 } else { fits[slot].clamp(0.0, 1.0) },
+                score: fits[slot].clamp(0.0, 1.0),
                 exact: named,
                 part: part_of.get(slot).and_then(|part| usize::from(*part).checked_sub(1)),
                 used: uses.iter().find(|(known, _)| *known == slot).map(|(_, used)| used.clone()),
             })
         });
         candidates.collect()
-    }
-
-    /// Best first: named tools, then what fits better, then by id.
-    fn before(&self, one: (u32, bool), other: (u32, bool), fits: &[f32]) -> Ordering {
-        let fit = |slot: u32| fits.get(slot as usize).copied().unwrap_or_default();
-        let id = |slot: u32| self.index.entry(slot as usize).map(|entry| &*entry.id);
-        let better = other.1.cmp(&one.1).then_with(|| fit(other.0).total_cmp(&fit(one.0)));
-        better.then_with(|| id(one.0).cmp(&id(other.0)))
     }
 
     fn visible(&self, slot: usize) -> bool {
@@ -303,14 +323,36 @@ impl<'a> Ranking<'a> {
 
     /// The words that the text and a tool have in common, those that tell most first.
     fn common_words(&self, entry: &Entry) -> Vec<String> {
-        let common = self.whole.terms.iter().filter_map(|(term, word)| {
-            let [weight, _] = entry.terms.get(*term)?;
-            Some((self.index.idf(*term) * f32::from(weight), word))
+        let common = self.whole.terms.iter().filter_map(|asked| {
+            let [weight, _] = entry.terms.get(asked.term)?;
+            Some((asked.tells * f32::from(weight), &asked.word))
         });
         let mut common: Vec<(f32, &String)> = common.collect();
         common.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.cmp(other.1)));
         common.into_iter().take(TERMS_SHOWN).map(|(_, word)| word.clone()).collect()
     }
+}
+
+/// About the `wanted` best slots in order: what fits better first, then by id.
+fn best<'a>(order: &'a mut [u32], wanted: usize, fits: &[f32], index: &Index) -> &'a [u32] {
+    let fit = |slot: u32| fits[slot as usize];
+    let mut count = order.len();
+    if wanted < count {
+        order.select_nth_unstable_by(wanted, |one, other| fit(*other).total_cmp(&fit(*one)));
+        // Those that are as good as the last one stay, so that the id decides and not the slot.
+        let last = fit(order[wanted]);
+        count = wanted;
+        for at in wanted..order.len() {
+            if fit(order[at]) >= last {
+                order.swap(at, count);
+                count += 1;
+            }
+        }
+    }
+    let id = |slot: u32| index.entry(slot as usize).map(|entry| &*entry.id);
+    let best = &mut order[..count];
+    best.sort_unstable_by(|one, other| fit(*other).total_cmp(&fit(*one)).then_with(|| id(*one).cmp(&id(*other))));
+    best
 }
 
 /// How many common words a reason lists.
@@ -326,7 +368,9 @@ fn exact_names(index: &Index, text: &str) -> Vec<(usize, String)> {
             found.extend(index.exact_slots(exact_key(&plain)).map(|slot| (slot, name.to_owned())));
         }
     };
-    add(text);
+    if text.len() <= NAME_BYTES_MAX {
+        add(text);
+    }
     for word in text.split_whitespace() {
         let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
         let quoted = word.len() > bare.len() && word.starts_with(['`', '"']);

@@ -4,7 +4,7 @@
 use crate::answer::{Band, Query, Reason, ServerHit};
 use crate::rank::{Candidate, Ranking};
 use crate::rules::Ruled;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many servers an answer lists.
 const SERVERS_MAX: usize = 10;
@@ -15,51 +15,59 @@ const CHOSEN_MAX: usize = 5;
 /// A server is chosen when it is this near to the best one.
 const CHOSEN_WITHIN: f32 = 0.85;
 
-/// How much a server's best tools count, the best one first.
-const TOOLS: [f32; 3] = [1.0, 0.5, 0.25];
+/// How much a server's second and third best tools count beside the best one.
+const NEXT_TOOLS: [f32; 2] = [0.3, 0.1];
 
-/// How much a server's own texts count beside its tools.
-const MEANING_SHARE: f32 = 0.3;
-const WORDS_SHARE: f32 = 0.1;
+/// What stands for a tool that a small server does not have: this much of its best one.
+const MISSING_TOOL: f32 = 0.75;
+
+/// How much a server's own title and description count beside its tools.
+const MEANING_SHARE: f32 = 0.1;
+
+/// How many servers, in the order of their best tools, are looked at closely.
+const CANDIDATES: usize = 32;
 
 /// How many tools of a server are listed.
 const TOOLS_SHOWN: usize = 3;
 
 struct Of<'a> {
-    name: &'a str,
+    name: &'a Arc<str>,
     tools: Vec<&'a Candidate<'a>>,
     meaning: f32,
-    words: f32,
     score: f32,
 }
 
 /// The servers of a ranking, best first.
 pub(crate) fn rank(ranking: &Ranking<'_>, band: Band) -> Vec<ServerHit> {
-    let mut by_name: BTreeMap<&str, Vec<&Candidate<'_>>> = BTreeMap::new();
+    let mut servers: Vec<Of<'_>> = Vec::new();
     for candidate in &ranking.candidates {
-        by_name.entry(&candidate.entry.server).or_default().push(candidate);
+        let name = &candidate.entry.server;
+        match servers.iter().position(|known| Arc::ptr_eq(known.name, name)) {
+            Some(at) => servers[at].tools.push(candidate),
+            None if servers.len() < CANDIDATES => servers.push(Of::new(name, candidate, ranking)),
+            None => {}
+        }
     }
-    let mut servers: Vec<Of<'_>> = by_name.into_iter().map(|(name, tools)| Of::new(name, tools, ranking)).collect();
     score(&mut servers);
     for server in &mut servers {
-        let ruled = ranking.ruled.iter().find(|ruled| ruled.server == server.name);
+        let ruled = ranking.ruled.iter().find(|ruled| ruled.server == &**server.name);
         server.score += ruled.map_or(0.0, |ruled| ruled.bonus);
     }
     servers.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.name.cmp(other.name)));
     let chosen = chosen(&servers, ranking, band);
     let most = servers.first().map_or(1.0, |first| first.score).max(1.0);
-    let hits = servers.iter().enumerate().filter(|(at, server)| *at < SERVERS_MAX || chosen.contains(&server.name));
+    let hits = servers.iter().enumerate().filter(|(at, server)| *at < SERVERS_MAX || chosen.contains(&&**server.name));
     let mut hits: Vec<ServerHit> = hits
         .map(|(_, server)| ServerHit {
-            server: server.name.to_owned(),
+            server: server.name.to_string(),
             score: (server.score / most).clamp(0.0, 1.0),
             tools: server.tools.iter().take(TOOLS_SHOWN).map(|tool| tool.entry.id.to_string()).collect(),
-            chosen: chosen.contains(&server.name),
+            chosen: chosen.contains(&&**server.name),
             reasons: server.reasons(ranking),
         })
         .collect();
     let listed: Vec<ServerHit> = of_rules(ranking.query, &ranking.ruled);
-    hits.extend(listed.into_iter().filter(|rule| servers.iter().all(|server| server.name != rule.server)));
+    hits.extend(listed.into_iter().filter(|rule| servers.iter().all(|server| **server.name != *rule.server)));
     hits
 }
 
@@ -81,18 +89,15 @@ fn rules<'a>(ruled: &'a Ruled<'_>) -> impl Iterator<Item = Reason> + use<'a> {
 }
 
 fn score(servers: &mut [Of<'_>]) {
-    let range = |(low, high): (f32, f32), value: f32| (low.min(value), high.max(value));
-    let of = |get: fn(&Of<'_>) -> f32, servers: &[Of<'_>]| {
-        let (low, high) = servers.iter().map(get).fold((f32::MAX, f32::MIN), range);
-        (low, (high - low).max(1e-9))
-    };
-    let meaning = of(|server| server.meaning, servers);
-    let words = of(|server| server.words, servers);
+    let range = |(low, high): (f32, f32), server: &Of<'_>| (low.min(server.meaning), high.max(server.meaning));
+    let (low, high) = servers.iter().fold((f32::MAX, f32::MIN), range);
+    let span = (high - low).max(1e-9);
     for server in servers {
-        let tools: f32 = TOOLS.iter().zip(&server.tools).map(|(share, tool)| share * tool.score).sum();
-        server.score = tools / TOOLS.iter().sum::<f32>()
-            + MEANING_SHARE * (server.meaning - meaning.0) / meaning.1
-            + WORDS_SHARE * (server.words - words.0) / words.1;
+        let best = server.tools.first().map_or(0.0, |tool| tool.score);
+        let next = |at: usize| server.tools.get(at + 1).map_or(MISSING_TOOL * best, |tool| tool.score);
+        let next: f32 = NEXT_TOOLS.iter().enumerate().map(|(at, share)| share * next(at)).sum();
+        let tools = (best + next) / (1.0 + NEXT_TOOLS.iter().sum::<f32>());
+        server.score = tools + MEANING_SHARE * (server.meaning - low) / span;
     }
 }
 
@@ -105,14 +110,14 @@ fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'_>, band: Band) -> Vec<&'a 
     }
     let ruled = |name: &str| ranking.ruled.iter().any(|ruled| ruled.server == name);
     let best = servers.first().map_or(0.0, |first| first.score);
-    chosen.extend(servers.iter().filter(|server| ruled(server.name)).map(|server| server.name));
+    chosen.extend(servers.iter().filter(|server| ruled(server.name)).map(|server| &**server.name));
     for part in 0..ranking.parts.len() {
         let of_part = servers.iter().flat_map(|server| server.tools.iter().map(move |tool| (server, tool)));
         let of_part = of_part.filter(|(_, tool)| tool.part == Some(part));
         let first = of_part.max_by(|one, other| one.1.score.total_cmp(&other.1.score));
-        chosen.extend(first.map(|(server, _)| server.name));
+        chosen.extend(first.map(|(server, _)| &**server.name));
     }
-    chosen.extend(servers.iter().filter(|server| server.score >= CHOSEN_WITHIN * best).map(|server| server.name));
+    chosen.extend(servers.iter().filter(|server| server.score >= CHOSEN_WITHIN * best).map(|server| &**server.name));
     let mut seen: Vec<&str> = Vec::new();
     chosen.retain(|name| {
         !seen.contains(name) && {
@@ -125,20 +130,14 @@ fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'_>, band: Band) -> Vec<&'a 
 }
 
 impl<'a> Of<'a> {
-    fn new(name: &'a str, tools: Vec<&'a Candidate<'a>>, ranking: &Ranking<'_>) -> Self {
-        let mut new = Self { name, tools, meaning: 0.0, words: 0.0, score: 0.0 };
-        if let Some(server) = ranking.index.server(name) {
-            new.meaning = ranking.whole.nearness(&server.row.0, server.row.1);
-            for (term, _) in &ranking.whole.terms {
-                let weight = server.terms.get(*term).map_or(0, |[weight, _]| weight);
-                new.words += ranking.index.idf(*term) * f32::from(weight);
-            }
-        }
-        new
+    fn new(name: &'a Arc<str>, best: &'a Candidate<'a>, ranking: &Ranking<'_>) -> Self {
+        let server = ranking.index.server(name);
+        let meaning = server.map_or(0.0, |server| ranking.whole.nearness(&server.row.0, server.row.1));
+        Self { name, tools: vec![best], meaning, score: 0.0 }
     }
 
     fn reasons(&self, ranking: &Ranking<'_>) -> Vec<Reason> {
-        let ruled = ranking.ruled.iter().find(|ruled| ruled.server == self.name);
+        let ruled = ranking.ruled.iter().find(|ruled| ruled.server == &**self.name);
         let mut reasons: Vec<Reason> = ruled.into_iter().flat_map(rules).collect();
         if self.meaning > 0.0 {
             reasons.push(Reason::Meaning { cosine: self.meaning.min(1.0) });

@@ -3,8 +3,9 @@
 //! Words (BM25) and meaning (the table), fused as for tools. It is for some thousand texts that are
 //! read at once; it deliberately keeps none of them.
 
-use crate::table::{self, DIM};
-use crate::vector::{TEXT_BYTES_MAX, dot, head, quantised, widened};
+use crate::entry::{Row, row};
+use crate::table;
+use crate::vector::{TEXT_BYTES_MAX, dot, head};
 use crate::words::{Stems, Term};
 use std::collections::HashMap;
 
@@ -23,7 +24,7 @@ const MEANING_MIN: f32 = 0.3;
 #[derive(Debug, Default)]
 pub struct Texts {
     ids: Vec<String>,
-    rows: Vec<([u8; DIM], f32)>,
+    rows: Vec<Row>,
     lengths: Vec<f32>,
     postings: HashMap<Term, Vec<(u32, f32)>>,
 }
@@ -47,7 +48,7 @@ impl Texts {
             }
             built.ids.push(id);
             built.lengths.push(length);
-            built.rows.push(quantised(&table::embed(text)));
+            built.rows.push(row(&table::embed(text)));
         }
         built
     }
@@ -58,9 +59,8 @@ impl Texts {
         let text = head(text, TEXT_BYTES_MAX);
         let words = self.words(text);
         let most = words.iter().fold(0.0_f32, |most, score| most.max(*score)).max(1e-9);
-        let (row, step) = quantised(&table::embed(text));
-        let wide = widened(&row);
-        let near = |(row, own): &([u8; DIM], f32)| dot(&wide, row) as f32 * step * own;
+        let (wide, step) = row(&table::embed(text));
+        let near = |(row, own): &Row| dot(&wide, row) as f32 * step * own;
         let scored = self.rows.iter().zip(&words).enumerate().filter_map(|(at, (row, word))| {
             let near = near(row).clamp(0.0, 1.0);
             let fits = *word > 0.0 || near >= MEANING_MIN;

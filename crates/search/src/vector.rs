@@ -35,14 +35,23 @@ pub(crate) fn quantised(values: &[f32; DIM]) -> ([u8; DIM], f32) {
     (values.map(|value| ((value / largest * 127.0).round() as i8).cast_unsigned()), largest / 127.0)
 }
 
-/// The product of two rows of signed bytes, the first one widened (a query meets many rows).
-pub(crate) fn dot(wide: &[i16; DIM], row: &[u8; DIM]) -> i32 {
-    wide.iter().zip(row).map(|(one, other)| i32::from(*one) * i32::from(i16::from(other.cast_signed()))).sum()
+/// The product of two rows. Numbers of 16 bits, since every processor multiplies and adds eight pairs
+/// of them at once; bytes would have to be widened each time.
+pub(crate) fn dot(one: &Wide, other: &Wide) -> i32 {
+    one.iter().zip(other).map(|(one, other)| i32::from(*one) * i32::from(*other)).sum()
 }
 
-/// A row of signed bytes as numbers of 16 bits.
-pub(crate) fn widened(row: &[u8; DIM]) -> [i16; DIM] {
+/// A row as it is multiplied.
+pub(crate) type Wide = [i16; DIM];
+
+/// A row of signed bytes as it is multiplied.
+pub(crate) fn widened(row: &[u8; DIM]) -> Wide {
     row.map(|byte| i16::from(byte.cast_signed()))
+}
+
+/// A row of small numbers as bytes.
+pub(crate) fn narrowed(row: &Wide) -> [u8; DIM] {
+    row.map(|value| (value as i8).cast_unsigned())
 }
 
 impl Vector {
@@ -51,14 +60,15 @@ impl Vector {
     }
 
     fn of_bytes(bytes: [u8; DIM]) -> Self {
-        let square = dot(&widened(&bytes), &bytes);
+        let wide = widened(&bytes);
+        let square = dot(&wide, &wide);
         Self { bytes, inverse: if square > 0 { 1.0 / (square as f32).sqrt() } else { 0.0 } }
     }
 
     /// How near the two are: 1 the same, about 0 unrelated, never outside -1 to 1.
     #[must_use]
     pub fn cosine(&self, other: &Self) -> f32 {
-        (dot(&widened(&self.bytes), &other.bytes) as f32 * self.inverse * other.inverse).clamp(-1.0, 1.0)
+        (dot(&widened(&self.bytes), &widened(&other.bytes)) as f32 * self.inverse * other.inverse).clamp(-1.0, 1.0)
     }
 
     /// The 128 bytes.

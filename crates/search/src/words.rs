@@ -8,6 +8,7 @@
 use snowball_stemmers_rs::{Algorithm, Stemmer};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::decompose_canonical;
 
@@ -35,18 +36,32 @@ const STEMS_MAX: usize = 65_536;
 /// Turns words into terms, remembering stems for as long as it lives.
 pub(crate) struct Stems {
     stemmer: Stemmer,
-    known: HashMap<Box<str>, Term>,
+    known: HashMap<Box<str>, Term, BuildHasherDefault<Fast>>,
+}
+
+/// A hash for the remembered stems: a short-lived map, so nobody can make it slow for long.
+#[derive(Default)]
+struct Fast(u64);
+
+impl Hasher for Fast {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
 }
 
 impl Stems {
     pub(crate) fn new() -> Self {
-        Self { stemmer: Stemmer::create(Algorithm::English), known: HashMap::new() }
+        Self { stemmer: Stemmer::create(Algorithm::English), known: HashMap::default() }
     }
 
     /// The terms of `text` in order, stop words left out, each with the word it comes from.
     pub(crate) fn terms(&mut self, text: &str, mut each: impl FnMut(Term, &str)) {
         words(text, &mut |word| {
-            if STOP.binary_search(&word).is_err() {
+            if !is_stop(word) {
                 each(self.term(word), word);
             }
         });
@@ -64,6 +79,11 @@ impl Stems {
         }
         term
     }
+}
+
+/// Whether a word tells nothing about what is wanted.
+pub(crate) fn is_stop(word: &str) -> bool {
+    STOP.binary_search(&word).is_ok()
 }
 
 /// FNV-1a, with its bits mixed so that the upper ones can choose a bucket.

@@ -6,9 +6,10 @@
 use super::seat::client_name;
 use super::{Mode, Seat, Shown};
 use crate::catalog::Listing;
+use crate::finder::now_ms;
 use crate::gateway::Gateway;
 use config::{Exposure, Profile};
-use protocol::{CallContext, Text};
+use protocol::{CallContext, Principal, Text};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -110,7 +111,10 @@ impl Gateway {
         let client = if is_auto { client_name(context) } else { None };
         let tokens = if is_auto { shown.cost().await.all } else { 0 };
         let (mode, why) = decide(profile, client.as_deref(), tokens);
-        let pinned = Arc::from([]);
+        let pinned = match seat.is_some() && mode == Mode::Search {
+            true => self.daily(&context.principal).await.into(),
+            false => Arc::from([]),
+        };
         let budget = profile.budget(client.as_deref());
         let decision = Decision { mode, pinned, client, budget, why: why.into(), used: now };
         match seat {
@@ -119,11 +123,36 @@ impl Gateway {
         }
     }
 
+    /// Public names of the tools that `principal` uses daily.
+    async fn daily(&self, principal: &Principal) -> Vec<Text> {
+        let memory = &self.finder.memory;
+        if !memory.is_restored() {
+            let memory = memory.clone();
+            let restore = move || memory.restore(memory.shelf().map(|shelf| &**shelf));
+            // A runtime that ends has nobody left to answer.
+            let _ = tokio::task::spawn_blocking(restore).await;
+        }
+        memory.daily(principal, today())
+    }
+
+    /// Notes that `principal` called the tool that is `name` in `shown`, where that decides what is pinned.
+    pub(crate) fn note_day(&self, shown: &Shown, principal: &Principal, name: &Text) {
+        if shown.profile.exposure == Exposure::Auto && shown.view.tool(name).is_some() {
+            self.finder.memory.used(principal, shown.original(name), today());
+        }
+    }
+
     /// The list of tools that whoever calls sees of `shown`; none where it is that of its view.
     pub(crate) async fn tools_for(&self, shown: &Arc<Shown>, context: &CallContext) -> Option<Arc<Listing>> {
         let decision = self.decided(shown, context).await;
         shown.listing(decision.mode, &decision.pinned, context.client.version)
     }
+}
+
+/// Days since 1970.
+fn today() -> u32 {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    u32::try_from(now_ms() / DAY_MS).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

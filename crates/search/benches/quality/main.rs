@@ -37,6 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("--misses") {
         return misses(&mut out, &sets);
     }
+    if has("--speed") {
+        return speed::table(&mut out, &sets);
+    }
     quality(&mut out, &sets)?;
     bands(&mut out, &sets, &no_tool)?;
     if has("--quick") {
