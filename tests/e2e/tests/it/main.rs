@@ -48,6 +48,7 @@ mod redis;
 mod reload;
 mod rest;
 mod rounds;
+mod route;
 mod sign_in;
 mod sockets;
 mod sse;
