@@ -184,7 +184,11 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("search.server_keywords", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("search.task_patterns", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("search.default_limits.response_timeout", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
-    ("search.default_limits.max_retries", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    (
+        "search.default_limits.max_retries",
+        "crates/control/src/routes/route/choice.rs",
+        "only_what_did_nothing_is_tried_again",
+    ),
     ("search.default_limits.startup_wait", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("records.keep", "tests/e2e/tests/it/state.rs", "records_go_when_they_are_older_than_keep_says"),
     (

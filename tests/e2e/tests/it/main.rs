@@ -50,6 +50,7 @@ mod redis;
 mod reload;
 mod rest;
 mod rounds;
+mod route;
 mod sign_in;
 mod sockets;
 mod sse;
