@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diff, folded, linesOf } from '../../crates/control/dashboard/app/tools/diff.js';
-import { asksFirst, byServer, effectOf, found } from '../../crates/control/dashboard/app/tools/find.js';
+import { asksFirst, byServer, effectOf, found, merged } from '../../crates/control/dashboard/app/tools/find.js';
 import { bytesOf, partsOf } from '../../crates/control/dashboard/app/tools/result.js';
 
 test('a difference is the lines that go and the lines that come', () => {
@@ -113,4 +113,17 @@ test('what destroys asks first', () => {
   assert.deepEqual(effect({ destructiveHint: true }), ['destroys', true]);
   assert.deepEqual(effect({ destructiveHint: false }), ['writes', false]);
   assert.deepEqual(effect({ readOnlyHint: false }), ['unsaid', true]);
+});
+
+test('what the index finds leads, with its reasons, unless nothing fits', () => {
+  const tool = (server, own) => ({ name: `${server}__${own}`, server, own, definition: {} });
+  const tools = [tool('a', 'one'), tool('a', 'two'), tool('b', 'three')];
+  const hit = (server, own) => ({ name: `${server}__${own}`, server, own, score: 0.5, tokens: 1, reasons: [{ kind: 'terms', text: 'words: x' }] });
+  const said = { band: 'confident', tools: [hit('b', 'three'), hit('gone', 'tool'), hit('a', 'one')], took_us: 1 };
+  const names = (list) => list.map((one) => one.tool.own).join();
+  assert.equal(names(merged(tools, tools.slice(1), null, '')), 'two,three');
+  assert.equal(names(merged(tools, tools.slice(1), said, '')), 'three,one,two');
+  assert.equal(merged(tools, [], said, '')[0].hit.reasons[0].text, 'words: x');
+  assert.equal(names(merged(tools, tools.slice(1, 2), { ...said, band: 'nothing' }, '')), 'two,three,one');
+  assert.equal(merged(tools, [], said, 'destroys').length, 0);
 });

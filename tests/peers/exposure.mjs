@@ -10,6 +10,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import * as v2 from '@modelcontextprotocol/client';
 import * as v1 from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
@@ -94,12 +95,21 @@ async function call(client, tool, args) {
   }
 }
 
+// Calls until the result has a text.
+async function until(client, wanted) {
+  const deadline = Date.now() + STEP_TIMEOUT_MS;
+  while (!JSON.stringify(await call(client, wanted.tool, wanted.arguments ?? {})).includes(wanted.text)) {
+    if (Date.now() > deadline) throw new Error(`${wanted.tool} never said ${wanted.text}`);
+    await pause(100);
+  }
+}
+
 // What an agent does that needs something: search, look at what it takes, call it.
 async function task(client, wanted) {
   const search = await call(client, 'search_tools', { query: wanted.query });
   const found = (search.structuredContent?.tools ?? []).map((tool) => tool.name);
   const name = wanted.tool ?? found[0];
-  const described = await call(client, 'describe_tool', { name });
+  const described = await call(client, 'describe_tool', { names: [name] });
   const result = await call(client, wanted.with ?? 'call_tool', { name, arguments: wanted.arguments ?? {} });
   return { search, found, name, described, result };
 }
@@ -119,6 +129,7 @@ transport.onmessage = (message, extra) => {
 };
 const listed = await toolsOf(client);
 const raw = await results();
+if (plan.until !== undefined) await until(client, plan.until);
 const done = {
   version: client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion ?? mode,
   instructions: client.getInstructions() ?? '',

@@ -9,6 +9,7 @@ the list are those that came over HTTP; over stdio the SDK keeps none.
 import hashlib
 import json
 import sys
+import time
 
 import anyio
 import httpx2
@@ -84,12 +85,21 @@ async def call(client, tool, arguments):
         return {"error": {"code": getattr(getattr(why, "error", None), "code", None), "message": str(why)}}
 
 
+async def until(client, wanted):
+    """Calls until the result has a text."""
+    deadline = time.monotonic() + STEP_TIMEOUT
+    while wanted["text"] not in json.dumps(await call(client, wanted["tool"], wanted.get("arguments", {}))):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{wanted['tool']} never said {wanted['text']}")
+        await anyio.sleep(0.1)
+
+
 async def task(client, wanted):
     """What an agent does that needs something: search, look at what it takes, call it."""
     search = await call(client, "search_tools", {"query": wanted["query"]})
     found = [tool["name"] for tool in search.get("structuredContent", {}).get("tools", [])]
     name = wanted.get("tool", found[0] if found else None)
-    described = await call(client, "describe_tool", {"name": name})
+    described = await call(client, "describe_tool", {"names": [name]})
     arguments = {"name": name, "arguments": wanted.get("arguments", {})}
     result = await call(client, wanted.get("with", "call_tool"), arguments)
     return {"search": search, "found": found, "name": name, "described": described, "result": result}
@@ -99,6 +109,8 @@ async def walk(client, tap, plan):
     async with client:
         listed = [plain(tool) for tool in await tools_of(client)]
         results = list(tap.results()) if tap else []
+        if "until" in plan:
+            await until(client, plan["until"])
         done = {
             "version": client.protocol_version,
             "instructions": client.instructions or "",

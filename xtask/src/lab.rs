@@ -9,6 +9,7 @@ mod memory;
 mod pages;
 
 mod stores;
+mod tokens;
 
 use crate::tool::{self, Watched};
 use crate::{bench, fuzz, peers};
@@ -61,6 +62,9 @@ pub(crate) struct LabArgs {
     /// Sizes of the comparison with servers of others
     #[command(flatten)]
     beside: beside::Sizes,
+    /// Sizes of the comparison of lists of tools
+    #[command(flatten)]
+    tokens: tokens::Sizes,
     /// Do not write the result into BENCH.md
     #[arg(long)]
     dry_run: bool,
@@ -74,6 +78,7 @@ enum Loop {
     Kills,
     StoreKills,
     Beside,
+    Tokens,
     Parked,
     Held,
     Wake,
@@ -104,6 +109,7 @@ impl Loop {
         Self::Kills,
         Self::StoreKills,
         Self::Beside,
+        Self::Tokens,
         Self::Parked,
         Self::Held,
         Self::Wake,
@@ -132,6 +138,7 @@ impl Loop {
             Self::Kills => "kills",
             Self::StoreKills => "store-kills",
             Self::Beside => "beside",
+            Self::Tokens => "tokens",
             Self::Parked => "parked",
             Self::Held => "held",
             Self::Wake => "wake",
@@ -174,6 +181,9 @@ impl Loop {
             Self::Beside => {
                 "the servers inside beside server-memory, redis-mcp-server and mcp-server-fetch (--beside-calls)"
             }
+            Self::Tokens => {
+                "tokens of 50 servers' tools, in each exposure and behind gateways of others (--token-servers)"
+            }
             Self::Pages => "the readable part of real pages, beside mcp-server-fetch",
             Self::CacheSpeed => "values kept a second through the server cache, embedded and Redis (--cache-calls)",
             Self::Schemathesis => "every operation of the OpenAPI document, many times (--examples)",
@@ -212,6 +222,7 @@ pub(crate) fn run(root: &Path, args: &LabArgs) -> Result<()> {
         Loop::Fleet => board::fleet(root, &args.board)?,
         Loop::Live => board::live(root, &args.board)?,
         Loop::Beside => beside::run(root, &args.beside, !args.dry_run)?,
+        Loop::Tokens => tokens::run(root, &args.tokens, !args.dry_run)?,
         Loop::Pages => pages::run(root)?,
         Loop::CacheSpeed => board::cache_speed(root, &args.board)?,
         Loop::Schemathesis => board::schemathesis(root, &args.board)?,

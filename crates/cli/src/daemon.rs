@@ -9,7 +9,10 @@ pub(crate) use lazy_guard::{LazyGuard, launch as launch_guard};
 mod engine;
 pub(crate) use engine::Engine;
 
+mod broken;
 mod keeper;
+
+mod shelf;
 
 mod result_cache;
 

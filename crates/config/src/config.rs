@@ -95,6 +95,10 @@ pub struct Catalog {
     pub ttl: Duration,
     /// How long the first list waits for a server that was never listed.
     pub first_list_wait: Duration,
+    /// How long a client must have made no call before it is told that a list changed.
+    pub change_quiet: Duration,
+    /// After how long it is told in any case.
+    pub change_wait_max: Duration,
 }
 
 /// `[names]`.

@@ -126,6 +126,12 @@ pub(crate) const CATALOG_KEYS: &[Key] = &[
         [3 * SECOND, 0, 60 * SECOND],
         "How long the first list waits for a server that was never listed before.",
     ),
+    time(
+        "change_quiet",
+        [2 * SECOND, 0, 60 * SECOND],
+        "How long a client must have made no call before it is told that a list changed: reading it again in the middle of its work costs it its prompt cache. 0 tells at once.",
+    ),
+    time("change_wait_max", [30 * SECOND, 0, HOUR], "After how long a client that never pauses is told in any case."),
 ];
 
 pub(crate) const NAMES_KEYS: &[Key] = &[key(

@@ -101,6 +101,9 @@ limits! {
     probes_max: count = 5, 1, 1000, "How many checks of the health of servers run at once.";
     log_file_bytes_max: bytes = 10_000_000, 64 * KIB, 1024 * MIB, "The size at which a log file is rotated.";
     log_files_max: count = 5, 1, 100, "How many log files are kept of a server.";
+    results_kept_bytes_max: bytes = 64 * MIB, 0, 64 * 1024 * MIB, "The size of what is kept of results that were cut (`result_tokens_max`), for read_result; the oldest makes room.";
+    results_kept_per_principal_bytes_max: bytes = 16 * MIB, 0, 64 * 1024 * MIB, "The same of one principal.";
+    results_kept_time: duration = 10 * MINUTE, 1000, 24 * 60 * MINUTE, "How long what is kept of a result that was cut can be read, counted from the last time.";
     records_queue_max: count = 8192, 16, 1_000_000, "How many records of calls wait for the writer before new ones are dropped and counted.";
 }
 

@@ -55,6 +55,8 @@ pub(crate) fn check_settings(
         catalog: Catalog {
             ttl: settings.duration("catalog", CATALOG_KEYS, "ttl"),
             first_list_wait: settings.duration("catalog", CATALOG_KEYS, "first_list_wait"),
+            change_quiet: settings.duration("catalog", CATALOG_KEYS, "change_quiet"),
+            change_wait_max: settings.duration("catalog", CATALOG_KEYS, "change_wait_max"),
         },
         names: Names { max: settings.count("names", NAMES_KEYS, "max") },
         discovery: discovery(settings, documents, &sources.environment),

@@ -158,6 +158,8 @@ pub fn to_json(config: &Config) -> Value {
         "catalog": {
             "ttl": show_duration(config.catalog.ttl),
             "first_list_wait": show_duration(config.catalog.first_list_wait),
+            "change_quiet": show_duration(config.catalog.change_quiet),
+            "change_wait_max": show_duration(config.catalog.change_wait_max),
         },
         "names": { "max": config.names.max },
         "discovery": {

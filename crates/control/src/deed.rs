@@ -37,6 +37,8 @@ pub enum Act {
     Restored,
     /// The log of a server was emptied.
     LogCleared,
+    /// Lists of tools changed that sessions had read: their prompt caches are broken.
+    CatalogChanged,
 }
 
 /// Somebody did something.
@@ -76,6 +78,7 @@ impl Act {
             Self::Reconfigured => "reconfigured",
             Self::Restored => "restored",
             Self::LogCleared => "log_cleared",
+            Self::CatalogChanged => "catalog_changed",
         }
     }
 }

@@ -13,6 +13,9 @@ pub use profiles::{Profile, ProfileClient};
 mod catalog;
 pub use catalog::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts, ToolTokens};
 
+mod costs;
+pub use costs::{SessionCosts, SessionsCosts};
+
 mod search;
 pub use search::{FoundBecause, RouteAsked, Routed, SearchAsked, ServerFound, ToolFound, ToolsFound};
 

@@ -4,8 +4,10 @@
 //! names. Whatever comes in, from whichever listener, passes `Gateway::handle`.
 
 use crate::catalog::{Kind, Route, View};
+use crate::cost::Reader;
 use crate::era;
 use crate::exposure::{Heard, Scope, Seat};
+use crate::finder::now_ms;
 use crate::gateway::{Gateway, Snapshot};
 use crate::guards::group;
 use crate::hub::{Filter, Listening};
@@ -54,7 +56,7 @@ impl Service for Door {
         if notification.method == *"notifications/cancelled"
             && let (Some(method), Some(request)) = (params.text("method"), params.object("params"))
         {
-            self.gateway.abandon(&context.principal, &method, &request);
+            self.gateway.abandon(&self.scope, &context.principal, &method, request);
         }
     }
 }
@@ -78,7 +80,7 @@ struct ListenGuard {
 impl Gateway {
     /// Answers one request and files its record, however it ends.
     async fn handle(self: &Arc<Self>, scope: &Scope, mut call: Call) -> Reply {
-        let method = call.method.clone();
+        let (method, principal) = (call.method.clone(), call.context.principal.clone());
         let mut record =
             self.records.open(&method, &call.context.principal, call.context.era().as_str(), call.params.size());
         record.came(&call.context.came);
@@ -86,7 +88,18 @@ impl Gateway {
             let trace = self.tracing.begin(&mut call);
             record.note(|record| record.trace = trace);
         }
-        let reply = self.answer(scope, call, &mut record).await;
+        let works = method::find(&method).is_some_and(|row| matches!(row.key, RoutingKey::Name | RoutingKey::Uri));
+        let mut busy = if works { self.ledger.begins(&call.context) } else { None };
+        let mut reply = self.answer(scope, call, &mut record).await;
+        if let Ok(result) = &mut reply
+            && method == *"tools/call"
+            && self.is_too_long(scope, result)
+        {
+            *result = Box::pin(self.shortened(scope, &principal, std::mem::take(result))).await;
+        }
+        if let (Some(busy), Ok(result)) = (&mut busy, &reply) {
+            busy.answered(result.size());
+        }
         match &reply {
             Ok(result) => record.ended(outcome(result), result.size()),
             Err(error) => record.failed(error.kind, error.cause.clone()),
@@ -106,9 +119,12 @@ impl Gateway {
                 let mut snapshot = self.snapshot.load_full();
                 if let Some(shown) = snapshot.catalog.shown(scope)
                     && call.method == *"tools/call"
-                    && let Some(own) = call.params.text("name").and_then(|name| shown.own(&name))
+                    && let Some(name) = call.params.text("name")
                 {
-                    return Box::pin(self.call_own(own, scope, snapshot, call, record)).await;
+                    if let Some(own) = shown.own(&name) {
+                        return Box::pin(self.call_own(own, scope, snapshot, call, record)).await;
+                    }
+                    self.note_day(shown, &call.context.principal, &name);
                 }
                 let mut route = named(&*view(&snapshot, scope)?, &call).cloned();
                 if route.is_err() && self.is_first_listing() {
@@ -150,8 +166,18 @@ impl Gateway {
             false => (self.member(snapshot, route, &public, &call)?, Some(route.clone())),
         };
         call.params.set("name", route.own_json.clone());
+        let memory = &self.finder.memory;
+        let noted = match action == Action::CallTool && memory.is_watching() {
+            true => memory.noted(snapshot, route, &call.context),
+            false => None,
+        };
         let target = Target { server, own: route.own.clone(), action, route: group };
-        self.send(target, &public, call, record).await
+        let reply = self.send(target, &public, call, record).await;
+        if let Some(noted) = noted {
+            let ok = reply.as_ref().is_ok_and(|result| matches!(outcome(result), "ok"));
+            memory.called(*noted, ok, now_ms());
+        }
+        reply
     }
 
     /// `resources/read` and other methods with a URI: URIs are the same inside and outside.
@@ -204,16 +230,17 @@ impl Gateway {
     }
 
     /// Ends the parked call whose question `request` repeats, when it is one.
-    fn abandon(&self, principal: &Principal, method: &str, request: &Object) {
+    fn abandon(&self, scope: &Scope, principal: &Principal, method: &str, mut request: Object) {
+        self.unwrap_own(scope, method, &mut request);
         let name = request.text("name").or_else(|| request.text("uri")).unwrap_or_default();
         let asked = Asked { principal, method, name: &name, server: "" };
-        if let Some(ticket) = interactive::ticket(&self.sealer, asked, request) {
+        if let Some(ticket) = interactive::ticket(&self.sealer, asked, &request) {
             self.parking.abandon(ticket);
         }
     }
 
     /// The four lists, from the catalog.
-    async fn list(&self, scope: &Scope, call: &Call) -> Reply {
+    async fn list(self: &Arc<Self>, scope: &Scope, call: &Call) -> Reply {
         self.first_listed().await;
         let snapshot = self.snapshot.load_full();
         let view = view(&snapshot, scope)?;
@@ -242,6 +269,9 @@ impl Gateway {
                 usize::try_from(u64::from_be_bytes(*page)).map_err(|_| refused())?
             }
         };
+        if page == 0 && kind == Kind::Tools && self.ledger.reads(&call.context, &name, &listing.pages) {
+            self.tell_broken_soon();
+        }
         let items = listing.pages.get(page).cloned().unwrap_or_else(|| Raw::from_static("[]"));
         let mut result: Object = [(kind.member(), items)].into_iter().collect();
         if page + 1 < listing.pages.len() {
@@ -287,8 +317,8 @@ impl Gateway {
         let acknowledged = Notification::new("notifications/subscriptions/acknowledged", Some(filter.to_params()));
         call.context.notifier.send(acknowledged);
         let watches = !filter.uris.is_empty() || !filter.tasks.is_empty();
-        let session = call.context.era() == Era::Legacy;
-        let listening = self.hub.listen(server, heard, filter, call.context.notifier.clone(), session)?;
+        let (session, reader) = (call.context.era() == Era::Legacy, Reader::of(&call.context));
+        let listening = self.hub.listen(server, heard, filter, call.context.notifier.clone(), session, reader)?;
         let guard = ListenGuard { gateway: self.clone(), listening: Some(listening) };
         if watches {
             self.sync_subscriptions();

@@ -6,12 +6,15 @@
 use crate::assembler;
 use crate::catalog::{Catalog, Kind, StoredCatalog, View};
 use crate::changes::{Change, Changes};
+use crate::cost::{Ledger, Patience, Prices};
 use crate::exposure::{Decisions, Told};
+use crate::finder::Finder;
 use crate::guards::{ApprovedTools, Flights, ResultCache};
 use crate::hub::Hub;
 use crate::parking::{Parking, ParkingLimits};
 use crate::policy::{BadPattern, ToolRules};
 use crate::record::Records;
+use crate::results::{Kept, KeptLimits};
 use crate::server::{Desired, Environment, Inside, Needs, Server, Starting, Wishes, engine, stop_order};
 use crate::tasks::Inquiries;
 use crate::trace::Tracing;
@@ -22,6 +25,7 @@ use outbound::oauth::Vault;
 use protocol::seal::Sealer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use supervisor::{LogWriter, Spawner};
@@ -30,8 +34,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const FACTS_MAX: usize = 1024;
-/// How much longer a parked call waits than the person behind a legacy client is given, at most.
-const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -95,8 +97,18 @@ pub struct Gateway {
     /// What happened to calls.
     pub records: Arc<Records>,
     pub(crate) tracing: Tracing,
+    /// What clients have read and done, and what definitions cost.
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) prices: Arc<Prices>,
+    /// What is left of results that were cut.
+    pub(crate) kept: Kept,
+    /// The snapshot whose definitions were counted for those who watch, and whether broken caches are being
+    /// gathered.
+    pub(crate) counted: AtomicUsize,
+    pub(crate) telling: AtomicBool,
     /// What clients were shown.
-    pub(crate) decisions: Decisions,
+    pub(crate) decisions: Arc<Decisions>,
+    pub(crate) finder: Finder,
     pub(crate) draining: CancellationToken,
     started: Instant,
     /// Servers that have never been listed and have not failed yet.
@@ -111,7 +123,8 @@ impl Gateway {
     /// A tool pattern that cannot be compiled.
     pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
         let limits = Arc::new(parts.config.limits.clone());
-        let hub = Hub::new(limits.listens_max);
+        let ledger = Arc::new(Ledger::default());
+        let hub = Hub::new(limits.listens_max, ledger.clone());
         let records = Records::new(limits.records_queue_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let containers = engine(&parts.config, &parts.process, &parts.data);
@@ -155,12 +168,7 @@ impl Gateway {
             environment,
             sealer: parts.sealer,
             hub,
-            parking: Parking::new(ParkingLimits {
-                all_max: limits.parked_calls_max,
-                per_principal_max: limits.parked_calls_per_principal_max,
-                // A session that asks its client in time must still find the call.
-                answer_timeout: limits.answer_timeout + ANSWER_GRACE.min(limits.answer_timeout / 8),
-            }),
+            parking: Parking::new(ParkingLimits::of(&limits)),
             cache: parts.cache,
             flights: Flights::default(),
             approved: Mutex::new(parts.approved_tools),
@@ -168,7 +176,13 @@ impl Gateway {
             answer_timeout: limits.answer_timeout,
             records,
             tracing,
-            decisions: Decisions::default(),
+            ledger,
+            prices: Arc::default(),
+            kept: Kept::new(KeptLimits::of(&limits)),
+            counted: AtomicUsize::new(0),
+            telling: AtomicBool::new(false),
+            decisions: Arc::default(),
+            finder: Finder::default(),
             draining: CancellationToken::new(),
             started: Instant::now(),
             unlisted: watch::Sender::new(unlisted),
@@ -236,6 +250,7 @@ impl Gateway {
         let names: BTreeSet<_> = names.collect();
         let names: Vec<_> = names.into_iter().collect();
         let mut differences = assembler::differences(&old.catalog, &new.catalog, &names);
+        let patience = Patience::of(&new.config.catalog);
         let new = Arc::new(new);
         self.snapshot.store(new.clone());
         // A resource may have come to be another server's, and a server another process.
@@ -246,7 +261,11 @@ impl Gateway {
             let servers = place.map(|place| differences.swap_remove(place).1).unwrap_or_default();
             let any = !servers.is_empty();
             if any || told.profiles_differ(kind) {
-                self.hub.list_changed(&servers, kind, &|heard| told.concerns(heard, kind, any));
+                if kind == Kind::Tools {
+                    self.ledger.changed(&servers);
+                    self.settle_soon();
+                }
+                self.hub.list_changed(&servers, kind, &|heard| told.concerns(heard, kind, any), patience);
             }
         }
         self.told_stored();
@@ -404,6 +423,11 @@ impl Gateway {
             futures_util::future::join_all(active.map(|server| server.end())).await;
         }
         self.environment.needs.close().await;
+        self.finder.memory.write().await;
+        if let Some(written) = self.write_decisions() {
+            // A runtime that ends writes no more.
+            let _ = written.await;
+        }
     }
 }
 

@@ -1,14 +1,18 @@
 //! Who wants to hear of changes: every open `subscriptions/listen` and every legacy session.
 //!
 //! Facts are pushed; nobody polls. A listener that does not read loses repetitions, never the
-//! fact: its queue is bounded and "the list changed" is idempotent.
+//! fact: its queue is bounded and "the list changed" is idempotent. Who is in the middle of its work
+//! hears of a changed list when it pauses (`cost/patience.rs`).
 
 use crate::catalog::Kind;
+use crate::cost::{Ledger, Patience, Reader};
 use crate::exposure::Heard;
 use crate::tasks::{self, TaskRef};
 use protocol::{Error, ErrorKind, Notification, Notifier, Object, Raw};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a listener wants to hear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,12 +43,16 @@ pub struct Watch {
 pub struct Hub {
     listeners: Mutex<Listeners>,
     listens_max: usize,
+    /// Knows who is at work.
+    ledger: Arc<Ledger>,
 }
 
 #[derive(Debug, Default)]
 struct Listeners {
     next: u64,
     open: HashMap<u64, Listener>,
+    /// Whether somebody waits for listeners to pause.
+    waits: bool,
 }
 
 /// One of them.
@@ -58,6 +66,10 @@ struct Listener {
     notifier: Notifier,
     /// Whether it is a legacy session's, which has one without asking.
     session: bool,
+    /// Who listens; none of those who are told everything at once.
+    reader: Option<Reader>,
+    /// Changes that it has not been told of, since when.
+    held: Option<(Instant, BTreeSet<&'static str>)>,
 }
 
 /// A registration; dropping it ends it.
@@ -117,10 +129,9 @@ impl Filter {
 }
 
 impl Hub {
-    /// A hub with at most `listens_max` listeners besides legacy sessions.
-    #[must_use]
-    pub fn new(listens_max: usize) -> Arc<Self> {
-        Arc::new(Self { listeners: Mutex::default(), listens_max })
+    /// A hub with at most `listens_max` listeners besides legacy sessions; `ledger` knows who is at work.
+    pub fn new(listens_max: usize, ledger: Arc<Ledger>) -> Arc<Self> {
+        Arc::new(Self { listeners: Mutex::default(), listens_max, ledger })
     }
 
     /// Registers a listener on the server called `server`, or on all. A legacy `session` has one
@@ -135,6 +146,7 @@ impl Hub {
         filter: Filter,
         notifier: Notifier,
         session: bool,
+        reader: Option<Reader>,
     ) -> Result<Listening, Error> {
         let mut listeners = self.lock();
         let counted = listeners.open.values().filter(|listener| !listener.session).count();
@@ -145,23 +157,38 @@ impl Hub {
         }
         let key = listeners.next;
         listeners.next += 1;
-        listeners.open.insert(key, Listener { server, heard, filter, notifier, session });
+        let listener = Listener { server, heard, filter, notifier, session, reader, held: None };
+        listeners.open.insert(key, listener);
         Ok(Listening { hub: self.clone(), key })
     }
 
-    /// Tells everybody who wants to know, once, that a list of `servers` changed. Whom of those who listen
-    /// to more than one server it concerns, `concerns` says.
-    pub fn list_changed(&self, servers: &BTreeSet<Arc<str>>, kind: Kind, concerns: &dyn Fn(&Heard) -> bool) {
+    /// Tells everybody who wants to know, once, that a list of `servers` changed: at once who is idle, the
+    /// others when they pause. Whom of those who listen to more than one server it concerns, `concerns`
+    /// says.
+    pub fn list_changed(
+        self: &Arc<Self>,
+        servers: &BTreeSet<Arc<str>>,
+        kind: Kind,
+        concerns: &dyn Fn(&Heard) -> bool,
+        patience: Patience,
+    ) {
         let method = match kind {
             Kind::Tools => "notifications/tools/list_changed",
             Kind::Prompts => "notifications/prompts/list_changed",
             Kind::Resources | Kind::Templates => "notifications/resources/list_changed",
         };
-        for Listener { server, heard, filter, notifier, .. } in self.lock().open.values() {
+        let mut listeners = self.lock();
+        let now = Instant::now();
+        for Listener { server, heard, filter, held, .. } in listeners.open.values_mut() {
             let concerned = || server.as_ref().map_or_else(|| concerns(heard), |scope| servers.contains(scope));
             if filter.wants(kind) && concerned() {
-                notifier.send(Notification::new(method, None));
+                held.get_or_insert((now, BTreeSet::new())).1.insert(method);
             }
+        }
+        let left = listeners.release(&self.ledger, patience, now);
+        if let Some(left) = left.filter(|_| !listeners.waits) {
+            listeners.waits = true;
+            tokio::spawn(wait(Arc::downgrade(self), patience, left));
         }
     }
 
@@ -221,6 +248,45 @@ impl Hub {
     }
 }
 
+// === impl Listeners ===
+
+impl Listeners {
+    /// Tells those who have paused, or waited long enough, what was held; how long until the next of the
+    /// others may be told.
+    fn release(&mut self, ledger: &Ledger, patience: Patience, now: Instant) -> Option<Duration> {
+        let mut next: Option<Duration> = None;
+        for Listener { notifier, reader, held, .. } in self.open.values_mut() {
+            let Some((since, methods)) = held else { continue };
+            let left = reader.as_ref().and_then(|reader| patience.left(ledger.activity(reader), now - *since));
+            if left.is_some() {
+                next = [next, left].into_iter().flatten().min();
+                continue;
+            }
+            for method in std::mem::take(methods) {
+                notifier.send(Notification::new(method, None));
+            }
+            *held = None;
+        }
+        next
+    }
+}
+
+/// Tells listeners of what is held when they pause, until nothing is.
+async fn wait(hub: Weak<Hub>, patience: Patience, mut left: Duration) {
+    loop {
+        tokio::time::sleep(left).await;
+        let Some(hub) = hub.upgrade() else { return };
+        let mut listeners = hub.lock();
+        match listeners.release(&hub.ledger, patience, Instant::now()) {
+            Some(next) => left = next,
+            None => {
+                listeners.waits = false;
+                return;
+            }
+        }
+    }
+}
+
 impl Drop for Listening {
     fn drop(&mut self) {
         self.hub.lock().open.remove(&self.key);
@@ -231,42 +297,82 @@ impl Drop for Listening {
 mod tests {
     use super::*;
     use crate::exposure::{Scope, Seat};
+    use protocol::{CallContext, Principal};
+
+    const PATIENCE: Patience = Patience { quiet: Duration::from_secs(2), wait_max: Duration::from_secs(30) };
 
     fn heard() -> Heard {
         Heard { scope: Scope::All, seat: Seat::Session("s".into()) }
     }
 
+    fn hub(listens_max: usize) -> Arc<Hub> {
+        Hub::new(listens_max, Arc::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_works_is_told_once_when_it_pauses_or_has_waited_long_enough() {
+        let hub = hub(4);
+        let context = CallContext { session: Some("busy".into()), ..CallContext::internal(Principal::new("me")) };
+        let filter = Filter { tools: true, prompts: true, ..Filter::default() };
+        let (busy, idle) = (Notifier::bounded(8), Notifier::bounded(8));
+        let _busy = hub.listen(None, heard(), filter.clone(), busy.clone(), true, Reader::of(&context)).unwrap();
+        let _idle =
+            hub.listen(None, heard(), filter, idle.clone(), true, Some(Reader::Session("idle".into()))).unwrap();
+        let call = hub.ledger.begins(&context).unwrap();
+        let begun = Instant::now();
+        let change = |kind| hub.list_changed(&["a".into()].into(), kind, &|_| true, PATIENCE);
+        change(Kind::Tools);
+        change(Kind::Prompts);
+        assert_eq!(idle.take().unwrap().method, "notifications/tools/list_changed");
+        assert!(idle.take().is_some() && busy.take().is_none());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        change(Kind::Tools);
+        assert!(busy.take().is_none());
+        drop(call);
+        assert_eq!(busy.next().await.method, "notifications/prompts/list_changed");
+        assert_eq!(busy.next().await.method, "notifications/tools/list_changed");
+        assert!(busy.take().is_none(), "three changes of two lists are two notices");
+        assert!(begun.elapsed() >= Duration::from_secs(7) && begun.elapsed() < Duration::from_secs(10));
+        // A client that never pauses.
+        let _call = hub.ledger.begins(&context).unwrap();
+        let begun = Instant::now();
+        change(Kind::Tools);
+        assert_eq!(busy.next().await.method, "notifications/tools/list_changed");
+        assert_eq!(begun.elapsed().as_secs(), 30);
+    }
+
     #[test]
     fn each_hears_what_it_asked_for_and_nothing_after_the_end() {
-        let hub = Hub::new(2);
+        let hub = hub(2);
         let (all, one) = (Notifier::bounded(8), Notifier::bounded(8));
         let tools = Filter { tools: true, uris: ["a://x".to_owned()].into(), ..Filter::default() };
-        let first = hub.listen(None, heard(), tools.clone(), all.clone(), false).unwrap();
-        let _second = hub.listen(Some("b".into()), heard(), tools.clone(), one.clone(), false).unwrap();
-        let third = hub.listen(None, heard(), tools.clone(), Notifier::none(), false);
+        let first = hub.listen(None, heard(), tools.clone(), all.clone(), false, None).unwrap();
+        let _second = hub.listen(Some("b".into()), heard(), tools.clone(), one.clone(), false, None).unwrap();
+        let third = hub.listen(None, heard(), tools.clone(), Notifier::none(), false, None);
         assert_eq!(third.unwrap_err().kind, ErrorKind::Overloaded);
-        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true);
-        hub.list_changed(&["a".into()].into(), Kind::Prompts, &|_| true);
+        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true, PATIENCE);
+        hub.list_changed(&["a".into()].into(), Kind::Prompts, &|_| true, PATIENCE);
         hub.resource_updated("b", "a://x");
         assert_eq!(all.take().unwrap().method, "notifications/tools/list_changed");
         assert_eq!(all.take().unwrap().method, "notifications/resources/updated");
         assert!(all.take().is_none());
         assert_eq!(one.take().unwrap().method, "notifications/resources/updated");
         drop(first);
-        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true);
+        hub.list_changed(&["a".into()].into(), Kind::Tools, &|_| true, PATIENCE);
         assert!(all.take().is_none());
         assert_eq!(hub.len(), 1);
     }
 
     #[test]
     fn sessions_take_no_places_of_those_who_ask_to_listen() {
-        let hub = Hub::new(1);
-        let sessions: Vec<_> =
-            (0..3).map(|_| hub.listen(None, heard(), Filter::default(), Notifier::none(), true).unwrap()).collect();
-        let asked = hub.listen(None, heard(), Filter::default(), Notifier::none(), false);
-        assert!(asked.is_ok() && hub.listen(None, heard(), Filter::default(), Notifier::none(), true).is_ok());
+        let hub = hub(1);
+        let sessions: Vec<_> = (0..3)
+            .map(|_| hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).unwrap())
+            .collect();
+        let asked = hub.listen(None, heard(), Filter::default(), Notifier::none(), false, None);
+        assert!(asked.is_ok() && hub.listen(None, heard(), Filter::default(), Notifier::none(), true, None).is_ok());
         drop(sessions);
-        assert!(hub.listen(None, heard(), Filter::default(), Notifier::none(), false).is_err());
+        assert!(hub.listen(None, heard(), Filter::default(), Notifier::none(), false, None).is_err());
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub use gateway::{Gateway, Parts, Snapshot};
 mod call;
 pub use call::{DRAIN_TIME_MAX, Door};
 
+pub mod finder;
+
 pub mod exposure;
 pub use exposure::Scope;
 
@@ -39,10 +41,12 @@ pub mod upstream;
 pub mod asking;
 mod websocket;
 
+pub mod cost;
 mod hub;
 mod interactive;
 mod parking;
 
+mod results;
 mod skills;
 pub mod tasks;
 mod unrouted;

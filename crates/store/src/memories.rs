@@ -222,6 +222,33 @@ pub async fn newest(
     rows.into_iter().map(|mut row| Ok((row.take(0)?, row.take::<i64>(1)?))).collect()
 }
 
+/// Ids and versions of the newest memories of a space, newest first, the expired ones included.
+///
+/// # Errors
+/// What the database says.
+pub async fn versions(tx: &mut Tx, space: i64, limit: u32) -> Result<Vec<(i64, i64)>, Error> {
+    let versions = "SELECT m.id, m.version FROM memories m WHERE m.space = $1 ORDER BY m.id DESC LIMIT $2";
+    let rows = tx.fetch(versions, values![space, limit]).await?;
+    rows.into_iter().map(|mut row| Ok((row.take(0)?, row.take(1)?))).collect()
+}
+
+/// Ids, versions and the first `letters` characters of these memories, in no particular order.
+///
+/// # Errors
+/// What the database says.
+pub async fn beginnings(tx: &mut Tx, ids: &[i64], letters: u32) -> Result<Vec<(i64, i64, String)>, Error> {
+    let mut found = Vec::with_capacity(ids.len());
+    for part in chunks(ids) {
+        let places = places(2, part.len(), 1);
+        let get = format!("SELECT m.id, m.version, SUBSTR(m.text, 1, $1) FROM memories m WHERE m.id IN ({places})");
+        let values: Vec<Value> = [i64::from(letters)].iter().chain(part).map(|number| Value::from(*number)).collect();
+        for mut row in tx.fetch(AssertSqlSafe(get), &values).await? {
+            found.push((row.take(0)?, row.take(1)?, row.take(2)?));
+        }
+    }
+    Ok(found)
+}
+
 /// Memories of a locked space that have expired, at most `limit`.
 ///
 /// # Errors

@@ -21,18 +21,18 @@ struct Places {
 #[must_use]
 pub fn fits(text: &str, max: usize) -> bool {
     // Every token is a byte at least.
-    if text.len() <= max {
-        return true;
-    }
+    text.len() <= max || count_within(text, max).is_some()
+}
+
+/// How many tokens `text` is, if it is at most `max`. Stops at the first that is one too many.
+#[must_use]
+pub fn count_within(text: &str, max: usize) -> Option<usize> {
     let mut merger = Merger::default();
     let mut left = max;
     for piece in pieces::of(text) {
-        match left.checked_sub(merger.count(piece.as_bytes())) {
-            Some(fewer) => left = fewer,
-            None => return false,
-        }
+        left = left.checked_sub(merger.count(piece.as_bytes()))?;
     }
-    true
+    Some(max - left)
 }
 
 /// Where `text` is cut: a byte index at a character's boundary, so that what is before it is at most

@@ -12,7 +12,7 @@ mod vocabulary;
 mod merge;
 
 mod cut;
-pub use cut::{cut, fits};
+pub use cut::{count_within, cut, fits};
 
 /// The vocabulary that is counted with: that of OpenAI's models since GPT-4o. Others differ by some
 /// percent; `docs/tokens.md` says by how many.

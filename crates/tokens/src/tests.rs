@@ -68,6 +68,7 @@ proptest! {
         prop_assert!(text.is_char_boundary(end));
         prop_assert!(count(&text[..end]) <= max);
         prop_assert_eq!(fits(&text, max), count(&text) <= max);
+        prop_assert_eq!(count_within(&text, max), Some(count(&text)).filter(|&tokens| tokens <= max));
         prop_assert_eq!(end == text.len(), count(&text) <= max);
         // Five tokens are enough for any character that there is, so something is always kept.
         prop_assert!(max < 5 || end > 0 || text.is_empty());

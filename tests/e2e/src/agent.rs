@@ -27,6 +27,8 @@ pub struct Walked {
     pub version: String,
     /// The names of the tools that it was listed, in their order.
     pub names: Vec<String>,
+    /// What it was told about the server as a whole.
+    pub instructions: String,
     /// Definitions of the tools that the plan asked to show.
     pub shown: Value,
     /// For each task of the plan: `search`, `found`, `name`, `described`, `result`.
@@ -85,6 +87,7 @@ impl Agent {
         let text = |member: &Value| member.as_str().unwrap_or_default().to_owned();
         Walked {
             version: text(&said["version"]),
+            instructions: text(&said["instructions"]),
             names: list(&said["names"]).iter().map(text).collect(),
             tasks: list(&said["tasks"]),
             calls: list(&said["calls"]),
@@ -110,6 +113,17 @@ impl Walked {
             page["tools"].as_array().cloned().unwrap_or_default()
         };
         self.raw.lines().flat_map(page).collect()
+    }
+
+    /// `raw` without the cursors to further pages: those are sealed with the time, and no model reads them.
+    #[must_use]
+    pub fn bytes(&self) -> String {
+        let key = "\"nextCursor\":\"";
+        let page = |line: &str| match line.rsplit_once(key) {
+            Some((before, after)) => format!("{before}{key}{}\n", after.find('"').map_or("", |end| &after[end..])),
+            None => format!("{line}\n"),
+        };
+        self.raw.lines().map(page).collect()
     }
 
     /// The text of a call's result, or of its error.

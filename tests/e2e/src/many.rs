@@ -1,5 +1,5 @@
 //! Many tools of many servers: lists for `mcp-catalog`, made of the routing data beside the repository
-//! where that is, or of nothing. No gold answers: those belong to `cargo xtask bench search`.
+//! where that is, or of nothing. It judges no ranking: `cargo xtask bench search` does.
 
 use crate::programs::{built, tell};
 use serde_json::{Value, json};
@@ -61,6 +61,8 @@ const DEEDS: [(&str, &str); 4] = [
 #[derive(Debug, Clone, Default)]
 pub struct Many {
     rows: Vec<Value>,
+    /// Prompts with the tools that fit them, as `server:tool`.
+    questions: Vec<(String, Vec<String>)>,
 }
 
 // === impl Many ===
@@ -79,14 +81,19 @@ impl Many {
             tell("no shared/routing/data in any folder above: definitions are made up");
             return None;
         };
-        let mut rows = Vec::new();
-        for part in REAL {
-            let path = folder.join(part).join("tools.jsonl");
+        let read = |part: &str, name: &str| -> Vec<Value> {
+            let path = folder.join(part).join(name);
             let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-            let read = text.lines().map(|line| serde_json::from_str(line).expect("expected a tool a line"));
-            rows.extend(read.filter(|row: &Value| row["server"] != TWICE));
-        }
-        Some(Self { rows })
+            text.lines().map(|line| serde_json::from_str(line).expect("expected an object a line")).collect()
+        };
+        let mut rows: Vec<Value> = REAL.iter().flat_map(|part| read(part, "tools.jsonl")).collect();
+        rows.retain(|row| row["server"] != TWICE);
+        let question = |row: Value| {
+            let relevant = row["relevant"].as_array().cloned().unwrap_or_default();
+            let relevant = relevant.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect();
+            (row["text"].as_str().unwrap_or_default().to_owned(), relevant)
+        };
+        Some(Self { rows, questions: read(REAL[0], "queries.jsonl").into_iter().map(question).collect() })
     }
 
     /// So many servers with 32 made tools each.
@@ -96,7 +103,10 @@ impl Many {
             0 => PLACES[number].to_owned(),
             round => format!("{}-{}", PLACES[number % PLACES.len()], round + 1),
         };
-        Self { rows: (0..servers).map(name).flat_map(|server| made_tools(&server)).collect() }
+        let rows: Vec<Value> = (0..servers).map(name).flat_map(|server| made_tools(&server)).collect();
+        let asked = |row: &Value| (row["description"].as_str().unwrap_or_default().to_owned(), vec![id_of(row)]);
+        let questions = rows.iter().step_by(THINGS.len() * DEEDS.len() + 1).map(asked).collect();
+        Self { rows, questions }
     }
 
     /// More than a thousand tools: real ones where they are to be had, and made ones.
@@ -112,6 +122,7 @@ impl Many {
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
         self.rows.extend(others.rows);
+        self.questions.extend(others.questions);
         self
     }
 
@@ -120,6 +131,8 @@ impl Many {
     pub fn of_first(mut self, servers: usize) -> Self {
         let kept: Vec<String> = self.servers().into_iter().take(servers).collect();
         self.rows.retain(|row| row["server"].as_str().is_some_and(|server| kept.iter().any(|name| name == server)));
+        let ids: Vec<String> = self.rows.iter().map(id_of).collect();
+        self.questions.retain(|(_, fits)| fits.iter().any(|id| ids.contains(id)));
         self
     }
 
@@ -140,6 +153,12 @@ impl Many {
             }
         }
         names
+    }
+
+    /// Prompts with the tools that fit them, as `server:tool`.
+    #[must_use]
+    pub fn questions(&self) -> &[(String, Vec<String>)] {
+        &self.questions
     }
 
     /// What a server says about itself.
@@ -175,6 +194,12 @@ impl Many {
         };
         self.servers().iter().map(entry).collect()
     }
+}
+
+/// `server:tool`.
+fn id_of(row: &Value) -> String {
+    let text = |key: &str| row[key].as_str().unwrap_or_default();
+    format!("{}:{}", text("server"), text("name"))
 }
 
 fn made_tools(server: &str) -> Vec<Value> {

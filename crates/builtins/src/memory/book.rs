@@ -4,6 +4,7 @@
 //! Reading is in `reading.rs`, graphs of another server in `import.rs`.
 
 use super::content::{self, Content, Index};
+use super::meaning::Meanings;
 use super::said::{Delete, DeleteAll, Save, Saved, Source, Update};
 use super::trouble::Trouble;
 use super::who::{SpaceName, Who};
@@ -29,6 +30,8 @@ const TTL_MAX_S: u64 = 100 * 366 * 86_400;
 pub(crate) struct Memories {
     pub(super) store: Store,
     pub(super) options: Arc<Options>,
+    /// What they mean, where they are found by that too.
+    pub(super) meanings: Option<Arc<Meanings>>,
 }
 
 /// A memory to be kept.
@@ -62,7 +65,8 @@ struct Change {
 
 impl Memories {
     pub(crate) fn new(store: Store, options: Options) -> Self {
-        Self { store, options: Arc::new(options) }
+        let meanings = options.meaning.then(Arc::default);
+        Self { store, options: Arc::new(options), meanings }
     }
 
     /// `save_memory`.
@@ -102,6 +106,7 @@ impl Memories {
             version: update.version,
         };
         change.ttl.map(ttl_ms).transpose()?;
+        let meanings = self.meanings.clone();
         let asked = Arc::new((self.clone(), who, change));
         let changed = self.store.write("memory.update", move |tx| {
             let asked = Arc::clone(&asked);
@@ -120,7 +125,11 @@ impl Memories {
                 Ok::<_, Trouble>(new)
             })
         });
-        Ok(saved(&changed.await.map_err(Trouble::into_failure)?, "updated"))
+        let changed = changed.await.map_err(Trouble::into_failure)?;
+        if let Some(meanings) = meanings {
+            meanings.changed(changed.space);
+        }
+        Ok(saved(&changed, "updated"))
     }
 
     /// `delete_memory`.

@@ -1,7 +1,7 @@
 //! The server `memory`: what a model was told stays known, for this client and the next.
 //!
-//! Texts with tags, expiry and links, found by their words (BM25) without any model. It deliberately
-//! decides nothing about what is worth remembering: whoever calls does.
+//! Texts with tags, expiry and links, found by their words (BM25) and by their meaning, offline. It
+//! deliberately decides nothing about what is worth remembering: whoever calls does.
 
 mod said;
 
@@ -14,6 +14,8 @@ mod content;
 mod words;
 
 mod ranking;
+
+mod meaning;
 
 mod snippet;
 
@@ -49,6 +51,8 @@ pub const IMPORT_BYTES_MAX: usize = import::GRAPH_BYTES_MAX;
 pub struct Options {
     /// Whether there are spaces that everybody reaches by naming them; true.
     pub shared: bool,
+    /// Whether memories are also found by what they mean, in other words; true.
+    pub meaning: bool,
     /// The most memories of one space; 1 000 000.
     pub memories_max: u64,
     /// The most bytes of text of one space; 1 GiB.
@@ -59,7 +63,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shared: true, memories_max: 1_000_000, bytes_max: 1 << 30, text_bytes_max: 64 << 10 }
+        Self { shared: true, meaning: true, memories_max: 1_000_000, bytes_max: 1 << 30, text_bytes_max: 64 << 10 }
     }
 }
 
@@ -71,7 +75,13 @@ pub fn server(store: Store, options: Options) -> ToolServer {
     let idempotent = writes.idempotent();
     ToolServer::new("memory", "Remembers across conversations: search before you ask, save what will matter later.")
         .tool(tool(memories, "save_memory", idempotent, "Remember a text.", Memories::save))
-        .tool(tool(memories, "search_memories", reads, "Find memories by words, best first.", Memories::search))
+        .tool(tool(
+            memories,
+            "search_memories",
+            reads,
+            "Find memories by words and meaning, best first.",
+            Memories::search,
+        ))
         .tool(tool(memories, "get_all_memories", reads, "List memories, newest first.", Memories::list))
         .tool(tool(memories, "get_memory", reads, "Read a memory with its links.", Memories::get))
         .tool(tool(memories, "update_memory", writes, "Change what is given, keep the rest.", Memories::update))

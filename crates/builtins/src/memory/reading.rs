@@ -1,8 +1,9 @@
-//! Memories that are read: searched by words, listed page by page, looked at one by one. Every
+//! Memories that are read: searched by words and meaning, listed page by page, looked at one by one. Every
 //! answer has an end.
 
 use super::book::{Memories, one};
 use super::content::{self, Content};
+use super::meaning::{Meanings, Near};
 use super::ranking::{COMPLETIONS_MAX, FREQUENT, Known, Plan, Question, SAMPLE};
 use super::said::{Get, List, Page, Search, Shown, ShownLink};
 use super::snippet::snippet;
@@ -37,6 +38,8 @@ const LINK_LETTERS: u32 = 80;
 struct Wanted {
     space: SpaceName,
     question: Question,
+    /// What it means, and what is known of the memories.
+    meaning: Option<(search::Vector, Arc<Meanings>)>,
     tags: Vec<Vec<u8>>,
     offset: u32,
     limit: u32,
@@ -55,22 +58,23 @@ struct Found {
 
 impl Memories {
     /// `search_memories`.
-    pub(crate) async fn search(self, who: Who, search: Search) -> Result<Page, Failure> {
-        let Some(question) = Question::of(&search.query) else {
+    pub(crate) async fn search(self, who: Who, asked: Search) -> Result<Page, Failure> {
+        let Some(question) = Question::of(&asked.query) else {
             let failure = Failure::validation("`query` has no words");
             return Err(failure.next("say what to look for, or use get_all_memories"));
         };
         let wanted = Arc::new(Wanted {
-            space: self.space(&who, search.namespace.as_deref())?,
+            space: self.space(&who, asked.namespace.as_deref())?,
             question,
-            tags: tag_words(&search.tags)?,
-            offset: cursor(search.cursor.as_deref())?.unwrap_or(0),
-            limit: limit(search.limit, SEARCH_DEFAULT, SEARCH_MAX)?,
+            meaning: self.meanings.clone().map(|meanings| (search::embed(&asked.query), meanings)),
+            tags: tag_words(&asked.tags)?,
+            offset: cursor(asked.cursor.as_deref())?.unwrap_or(0),
+            limit: limit(asked.limit, SEARCH_DEFAULT, SEARCH_MAX)?,
         });
-        let asked = Arc::clone(&wanted);
+        let sought = Arc::clone(&wanted);
         let found = self.store.read("memory.search", move |tx| {
-            let asked = Arc::clone(&asked);
-            Box::pin(async move { asked.find(tx).await })
+            let sought = Arc::clone(&sought);
+            Box::pin(async move { sought.find(tx).await })
         });
         let found: Found = found.await.map_err(Trouble::into_failure)?;
         let words: BTreeSet<String> = wanted.question.words.iter().cloned().collect();
@@ -141,10 +145,14 @@ impl Wanted {
         let now_ms = tx.now_ms();
         let mut found = Found { total: living(tx, &space, now_ms).await?, ..Found::default() };
         let plan = Plan::new(u64::try_from(space.memories).unwrap_or(0), self.known(tx, &space).await?);
+        let near = match &self.meaning {
+            Some((vector, meanings)) => meanings.near(tx, &space, vector).await?,
+            None => Vec::new(),
+        };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let mut offset = self.offset;
         loop {
-            let ranked = self.ranked(tx, &space, &plan, offset).await?;
+            let ranked = self.ranked(tx, &space, (&plan, &near), offset).await?;
             let ids: Vec<i64> = ranked.iter().map(|ranked| ranked.id).collect();
             let living = memories::get(tx, &ids, now_ms).await?;
             let mut living: HashMap<i64, Memory> = living.into_iter().map(|memory| (memory.id, memory)).collect();
@@ -154,7 +162,8 @@ impl Wanted {
                     return Ok(found);
                 }
                 offset += 1;
-                found.memories.extend(living.remove(&ranked.id).map(|memory| (memory, ranked.score)));
+                let living = living.remove(&ranked.id).filter(|memory| self.has_tags(memory));
+                found.memories.extend(living.map(|memory| (memory, ranked.score)));
             }
             if ranked.is_empty() {
                 return Ok(found);
@@ -163,16 +172,41 @@ impl Wanted {
     }
 
     /// The next of all that fit, best first.
-    async fn ranked(&self, tx: &mut Tx, space: &Space, plan: &Plan, offset: u32) -> Result<Vec<Ranked>, Trouble> {
+    async fn ranked(
+        &self,
+        tx: &mut Tx,
+        space: &Space,
+        (plan, near): (&Plan, &[Near]),
+        offset: u32,
+    ) -> Result<Vec<Ranked>, Trouble> {
         let corpus = (space.id, space.words / space.memories.max(1));
-        if plan.refining.is_empty() || offset >= REFINED_MAX {
+        let count = |memories: &[Ranked]| u32::try_from(memories.len()).unwrap_or(u32::MAX);
+        if near.is_empty() && (plan.refining.is_empty() || offset >= REFINED_MAX) {
             let page = (offset, self.limit + SPARE);
             return Ok(memories::rank(tx, corpus, &plan.leading, &self.tags, page).await?);
         }
         let mut best = memories::rank(tx, corpus, &plan.leading, &self.tags, (0, REFINED_MAX)).await?;
+        let by_words = count(&best);
         memories::refine(tx, corpus, &plan.refining, &mut best).await?;
+        add(&mut best, near);
+        if offset >= count(&best) && by_words == REFINED_MAX {
+            let page = (REFINED_MAX + offset - count(&best), self.limit + SPARE);
+            let mut more = memories::rank(tx, corpus, &plan.leading, &self.tags, page).await?;
+            // They were shown for their meaning; their places count nevertheless.
+            let known = |id: i64| near.iter().any(|near| near.id == id);
+            more.iter_mut().filter(|one| known(one.id)).for_each(|one| one.id = 0);
+            return Ok(more);
+        }
         let passed = usize::try_from(offset).unwrap_or(usize::MAX).min(best.len());
         Ok(best.split_off(passed))
+    }
+
+    fn has_tags(&self, memory: &Memory) -> bool {
+        let has = |tags: Vec<String>| {
+            let words: Vec<Vec<u8>> = tags.iter().map(|tag| content::tag_word(tag)).collect();
+            self.tags.iter().all(|tag| words.contains(tag))
+        };
+        self.tags.is_empty() || has(Content::of(memory).tags)
     }
 
     /// The words of the question that the space has, and those that unfinished ones begin.
@@ -200,6 +234,17 @@ impl Wanted {
         }
         Ok(known)
     }
+}
+
+/// Adds what meaning is worth to what words are, and orders anew, the newer first among equals.
+fn add(best: &mut Vec<Ranked>, near: &[Near]) {
+    for near in near {
+        match best.iter_mut().find(|one| one.id == near.id) {
+            Some(one) => one.score += near.worth,
+            None => best.push(Ranked { id: near.id, score: near.worth }),
+        }
+    }
+    best.sort_by(|left, right| right.score.cmp(&left.score).then(right.id.cmp(&left.id)));
 }
 
 /// How many memories have a word: counted where few have it, else judged by the newest, whose first

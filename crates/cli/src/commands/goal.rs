@@ -32,6 +32,10 @@ pub(crate) struct Args {
 enum What {
     /// List goals, newest first
     List {
+        /// Those that are about this, best first
+        #[arg(value_name = "TEXT")]
+        about: Vec<String>,
+
         /// Only these: planned, in_progress, completed, cancelled
         #[arg(long, value_name = "STATUS")]
         status: Option<String>,
@@ -202,8 +206,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<(), Report> {
 
 async fn goals(what: &What, tools: &mut Tools<'_>, printer: &Printer) -> Result<(), Report> {
     match what {
-        What::List { status, priority, limit } => {
-            let asked = asked(&[("status", json!(status)), ("priority", json!(priority)), ("limit", json!(limit))]);
+        What::List { about, status, priority, limit } => {
+            let query = (!about.is_empty()).then(|| about.join(" "));
+            let which = [("status", json!(status)), ("priority", json!(priority)), ("query", json!(query))];
+            let asked = asked(&[which.as_slice(), &[("limit", json!(limit))]].concat());
             let page = tools.call("list_goals", &asked).await?;
             printed(printer, &page, |printer| show::goals(printer, &page));
         }

@@ -1,9 +1,11 @@
 //! A gateway with everything that surrounds it in a process: guard, log files, stored catalog,
 //! records. The daemon has one, and so has `connect` where there is no daemon.
 
+use super::broken;
 use super::keeper;
 use super::lazy_guard::LazyGuard;
 use super::result_cache;
+use super::shelf;
 use crate::audit::Auditor;
 use crate::data_folder::DataFolder;
 use crate::programs::Programs;
@@ -87,6 +89,7 @@ impl Engine {
             Report::usage(error.to_string()).hint("mend tools.allow or tools.deny: switchboard config check")
         })?;
         inside.attach(&gateway);
+        gateway.keep_finds(Arc::new(shelf::Files::of(&data)));
         let (history, figures) = (History::new(state.local.clone()), Arc::<Figures>::default());
         let (traces, exporter) = Traces::start(gateway.clone(), figures.clone());
         let counted = Counted { history: HistoryKeeper::new(history.clone()), figures: figures.clone(), traces };
@@ -94,6 +97,8 @@ impl Engine {
         let records = records.map_err(failed)?;
         let ended = CancellationToken::new();
         let keeper = tokio::spawn(keeper::keep(gateway.clone(), state.local.clone(), known, ended.clone()));
+        // It ends with the keeper, and has nothing to write itself.
+        tokio::spawn(broken::tell(gateway.clone(), auditor.deeds(), ended.clone()));
         Ok(Self { gateway, logs, data, state, auditor, history, figures, exporter, guard, records, keeper, ended })
     }
 

@@ -30,6 +30,7 @@ mod topic;
 mod view;
 
 pub use history::{History, HistoryKeeper};
+pub(crate) use overview::CatalogSize;
 
 use crate::access::Asker;
 use crate::{Control, Parts, Problem};

@@ -9,7 +9,6 @@ use super::overview::{CatalogSize, Overview, Own};
 use crate::routes::servers::describe_with;
 use crate::{Parts, said, tokens};
 use gateway::Snapshot;
-use gateway::catalog::Kind;
 use gateway::server::Server;
 use serde::Serialize;
 use serde_json::Value;
@@ -56,7 +55,7 @@ impl Picture {
         let mut news = Servers::default();
         match which {
             Which::All => {
-                self.catalog = catalog_size(&snapshot);
+                self.catalog = tokens::of_all(&parts.gateway, &snapshot);
                 let now = snapshot.servers.keys().map(|name| (name.to_string(), ())).collect();
                 news.removed = differ::gone(&self.servers, &now);
                 self.servers.retain(|name, _| now.contains_key(name));
@@ -154,10 +153,4 @@ fn members<T: Serialize>(value: &T) -> Members {
         Ok(Value::Object(members)) => members,
         _ => Members::new(),
     }
-}
-
-/// What the definitions of all tools that are offered cost, by their size.
-fn catalog_size(snapshot: &Snapshot) -> CatalogSize {
-    let tokens = snapshot.servers.values().map(|server| tokens::of_server(snapshot, server)).sum();
-    CatalogSize { tools: snapshot.catalog.all.list(Kind::Tools).count, tokens, estimated: true }
 }

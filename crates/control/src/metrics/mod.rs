@@ -62,7 +62,8 @@ async fn gather(control: &Control) -> Sheet {
     of_calls(&mut sheet, parts.figures.sums());
     // Declared by a person, and bounded all the same.
     for server in snapshot.servers.values().take(SERVERS_MAX) {
-        of_server(&mut sheet, &snapshot, server);
+        of_server(&mut sheet, server);
+        of_catalog(&mut sheet, gateway, &snapshot, server).await;
         of_cache(&mut sheet, gateway, server).await;
     }
     let (sessions, listens) = (parts.sessions.get(), gateway.listens());
@@ -71,6 +72,7 @@ async fn gather(control: &Control) -> Sheet {
         ("switchboard_calls_parked", gateway.parked_calls() as f64),
         ("switchboard_sessions", sessions as f64),
         ("switchboard_subscriptions", listens as f64),
+        ("switchboard_cache_broken_tokens_total", gateway.broken().borrow().tokens as f64),
         ("switchboard_records_dropped_total", gateway.records.dropped() as f64),
         ("switchboard_log_lines_dropped_total", parts.logs.dropped_lines() as f64),
         ("switchboard_log_events_dropped_total", parts.log.dropped() as f64),
@@ -111,7 +113,7 @@ fn of_calls(sheet: &mut Sheet, sums: Sums) {
     }
 }
 
-fn of_server(sheet: &mut Sheet, snapshot: &Snapshot, server: &Server) {
+fn of_server(sheet: &mut Sheet, server: &Server) {
     let (name, state) = (&*server.name, server.status().state);
     let flag = f64::from;
     sheet.number("switchboard_calls_in_flight", [name], server.guards.outstanding() as f64);
@@ -122,10 +124,14 @@ fn of_server(sheet: &mut Sheet, snapshot: &Snapshot, server: &Server) {
     let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
     sheet.number("switchboard_server_restarts_total", [name], count(&server.counters.restarts));
     sheet.number("switchboard_server_noise_lines_total", [name], count(&server.counters.noise_lines));
+}
+
+async fn of_catalog(sheet: &mut Sheet, gateway: &Gateway, snapshot: &Snapshot, server: &Server) {
     let Some(view) = snapshot.catalog.single.get(&server.entry.reduced) else { return };
     let tools = view.list(Kind::Tools);
-    sheet.number("switchboard_catalog_tools", [name], tools.count as f64);
-    sheet.number("switchboard_catalog_tokens", [name], tokens::of_server(snapshot, server) as f64);
+    sheet.number("switchboard_catalog_tools", [&*server.name], tools.count as f64);
+    let tokens = tokens::of_server(gateway, snapshot, server).await;
+    sheet.number("switchboard_catalog_tokens", [&*server.name], tokens as f64);
 }
 
 async fn of_cache(sheet: &mut Sheet, gateway: &Gateway, server: &Server) {

@@ -92,7 +92,12 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "switchboard_catalog_tokens",
         &["server"],
-        "Tokens that the definitions of its tools take, by estimate: four bytes each",
+        "Tokens that the definitions of its tools take (o200k vocabulary)",
+    ),
+    counter(
+        "switchboard_cache_broken_tokens_total",
+        &[],
+        "Tokens of lists that a session had read and got another of: at least so much of its prompt was read anew",
     ),
     counter(
         "switchboard_records_dropped_total",

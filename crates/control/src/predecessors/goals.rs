@@ -160,6 +160,8 @@ pub(super) struct Which {
     limit: Option<usize>,
     /// Those that are older than this one.
     after: Option<String>,
+    /// Those that are about this, best first; not with `after`.
+    q: Option<String>,
 }
 
 /// What is done with tasks that wait for one that goes.
@@ -315,7 +317,9 @@ async fn active(control: &Control, asker: &Asker, goals: &[Value]) -> Result<Vec
 /// A page of goals, as `list_goals` gives it.
 pub(super) async fn page(control: &Control, asker: &Asker, which: &Which) -> Result<Value, Problem> {
     let mut asked = json!({ "limit": which.limit.unwrap_or(GOALS_MAX).clamp(1, GOALS_MAX) });
-    for (key, value) in [("status", &which.status), ("priority", &which.priority), ("after", &which.after)] {
+    for (key, value) in
+        [("status", &which.status), ("priority", &which.priority), ("after", &which.after), ("query", &which.q)]
+    {
         if let Some(value) = value {
             asked[key] = json!(value);
         }

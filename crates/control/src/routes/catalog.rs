@@ -1,8 +1,9 @@
-//! `GET /api/catalog/changes`, `/api/tokens` and `/api/cache`: what changed in what servers say of their
-//! tools, what it costs to read it, and how much of it need not be asked again.
+//! `GET /api/catalog/changes`, `/api/tokens`, `/api/sessions/costs` and `/api/cache`: what changed in what
+//! servers say of their tools, what it costs to read it, and how much of it need not be asked again.
 
 use super::servers::describe_all;
-use crate::said::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, TokenCosts};
+use crate::access::Asker;
+use crate::said::{CacheStats, CatalogChange, CatalogChanges, ServerTokens, SessionCosts, SessionsCosts, TokenCosts};
 use crate::{Control, find, said, tokens as cost};
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +16,11 @@ use utoipa_axum::routes;
 
 /// The routes of this file.
 pub(crate) fn router() -> OpenApiRouter<Control> {
-    OpenApiRouter::new().routes(routes!(changes)).routes(routes!(tokens)).routes(routes!(cache))
+    OpenApiRouter::new()
+        .routes(routes!(changes))
+        .routes(routes!(tokens))
+        .routes(routes!(sessions))
+        .routes(routes!(cache))
 }
 
 /// The tools that are not as they were approved, with what they say now and said then.
@@ -42,10 +47,10 @@ async fn changes(State(control): State<Control>) -> Json<CatalogChanges> {
 async fn tokens(State(control): State<Control>) -> Json<TokenCosts> {
     let gateway = &control.parts.gateway;
     gateway.first_listed().await;
-    let snapshot = gateway.snapshot();
+    let snapshot = Arc::clone(&gateway.snapshot());
     let mut servers = Vec::new();
     for server in snapshot.servers.values() {
-        let mut tools = cost::of_tools(&snapshot, server);
+        let mut tools = cost::of_tools(gateway, &snapshot, server).await;
         if tools.is_empty() {
             continue;
         }
@@ -55,7 +60,18 @@ async fn tokens(State(control): State<Control>) -> Json<TokenCosts> {
     }
     servers.sort_by(|left, right| (Reverse(left.tokens), &left.server).cmp(&(Reverse(right.tokens), &right.server)));
     let total = servers.iter().map(|server| server.tokens).sum();
-    Json(TokenCosts { total, estimated: true, servers })
+    let vocabulary = ::tokens::VOCABULARY.to_owned();
+    Json(TokenCosts { total, estimated: false, vocabulary, servers })
+}
+
+/// What clients have cost since the start: the lists that they read, and the results that they got. Who is
+/// not the owner sees their own.
+#[utoipa::path(get, path = "/api/sessions/costs", responses((status = OK, description = "By session, the one that was last heard of first", body = SessionsCosts)))]
+async fn sessions(State(control): State<Control>, asker: Asker) -> Json<SessionsCosts> {
+    let costs = control.parts.gateway.costs().await;
+    let is_seen = |costs: &SessionCosts| asker.is_owner || costs.principal == asker.principal.as_str();
+    let sessions = costs.sessions.into_iter().map(SessionCosts::from).filter(is_seen).collect();
+    Json(SessionsCosts { sessions, broken_tokens: costs.broken_tokens })
 }
 
 /// How many results of tools are kept, and how often they answered a call.

@@ -36,8 +36,11 @@ pub struct CatalogChange {
 pub struct TokenCosts {
     /// Of all tools that are offered.
     pub total: usize,
-    /// Whether the numbers are estimates, from the bytes: this program has no vocabulary.
+    /// Whether the numbers are estimates, from the bytes.
     pub estimated: bool,
+    /// The vocabulary that they are counted with.
+    #[serde(default)]
+    pub vocabulary: String,
     /// By server, the most costly first.
     pub servers: Vec<ServerTokens>,
 }

@@ -3,6 +3,7 @@
 
 pub mod names;
 
+mod steady;
 mod template;
 mod ui;
 

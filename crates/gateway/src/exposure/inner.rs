@@ -4,11 +4,19 @@
 use super::effect::Effect;
 use super::{OwnTool, Scope};
 use crate::call::{tool_failure, unknown, view};
+use crate::finder::Find;
 use crate::gateway::{Gateway, Snapshot};
 use crate::record::Open;
 use protocol::{Call, Error, ErrorKind, Object, Raw, Reply, Text, scan};
+use search::Band;
 use std::sync::Arc;
 
+/// How many tools are found unless somebody asks for another number.
+pub(crate) const FOUND: usize = 5;
+/// How many may be asked for.
+pub(crate) const FOUND_MAX: usize = 25;
+/// How many are named where one is not there.
+const ALIKE: usize = 3;
 /// How many definitions are shown at once.
 pub(crate) const DESCRIBED_MAX: usize = 10;
 
@@ -41,6 +49,18 @@ pub(crate) fn unwrap(params: &mut Object) -> Result<Text, Error> {
 }
 
 impl Gateway {
+    /// A request of a method as the server saw it: where it called one of our tools that call others, that
+    /// call is put in its place.
+    pub(crate) fn unwrap_own(&self, scope: &Scope, method: &str, params: &mut Object) {
+        let snapshot = self.snapshot();
+        let name = params.text("name").filter(|_| method == "tools/call");
+        let own = name.zip(snapshot.catalog.shown(scope)).and_then(|(name, shown)| shown.own(&name));
+        if own.is_some_and(|own| own.calls_up_to().is_some()) {
+            // What names no tool has asked nothing either.
+            let _ = unwrap(params);
+        }
+    }
+
     /// Calls the tool that the arguments name.
     pub(super) async fn call_inner(
         self: &Arc<Self>,
@@ -65,15 +85,35 @@ impl Gateway {
         }
         let Some(route) = route else {
             record.note(|record| record.own = Some(name.as_str().into()));
-            let view = view(&snapshot, scope)?;
-            return Ok(tool_failure(&unknown("tool", &name, view.tool_names())));
+            return Ok(tool_failure(&self.unknown_tool(scope, &snapshot, &name, &call).await?));
         };
+        if let Some(shown) = snapshot.catalog.shown(scope) {
+            self.note_day(shown, &call.context.principal, &name);
+        }
         let effect = Effect::of(&snapshot, &route);
         if own.calls_up_to().is_some_and(|allowed| effect > allowed) {
             record.note(|record| record.own = Some(route.own.clone()));
             return Err(too_strong(own, &name, effect));
         }
         self.call_named(&snapshot, &route, call, record).await
+    }
+}
+
+impl Gateway {
+    /// There is no such tool; what there is that may be meant.
+    async fn unknown_tool(&self, scope: &Scope, snapshot: &Snapshot, name: &str, call: &Call) -> Result<Error, Error> {
+        let view = view(snapshot, scope)?;
+        let error = unknown("tool", name, view.tool_names());
+        if error.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean")) {
+            return Ok(error);
+        }
+        let asked = Find { text: name.to_owned(), limit: ALIKE, server: None };
+        let found = self.look_for(scope, &call.context.principal, asked).await;
+        let names: Vec<String> = found.tools.iter().map(|tool| format!("`{}`", tool.public)).collect();
+        Ok(match names.is_empty() || found.answer.band == Band::Nothing {
+            true => error.hint("find it with search_tools"),
+            false => error.hint(format!("did you mean {}? search_tools finds more", names.join(" or "))),
+        })
     }
 }
 

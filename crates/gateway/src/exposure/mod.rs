@@ -19,12 +19,16 @@ pub use own::OwnTool;
 mod describe;
 mod effect;
 mod inner;
+mod searched;
 
 mod decide;
 pub(crate) use decide::Decisions;
 
 mod exposed;
 pub use exposed::{Exposed, ExposedTo};
+
+mod days;
+pub(crate) use days::Days;
 
 mod changed;
 pub(crate) use changed::Told;

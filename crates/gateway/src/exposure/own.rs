@@ -6,6 +6,7 @@ use super::{Mode, inner};
 use crate::Scope;
 use crate::gateway::{Gateway, Snapshot};
 use crate::record::Open;
+use crate::results;
 use config::{Exposure, Profile};
 use protocol::{Call, Raw, Reply};
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ use super::effect::Effect;
 /// A tool of the switchboard's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnTool {
+    /// Finds tools.
+    SearchTools,
     /// Shows definitions of tools.
     DescribeTool,
     /// Calls a tool.
@@ -26,36 +29,47 @@ pub enum OwnTool {
     CallWriteTool,
     /// The same for tools that may.
     CallDestructiveTool,
+    /// Reads on in a result that was cut.
+    ReadResult,
 }
 
 // === impl OwnTool ===
 
 impl OwnTool {
-    const ALL: [Self; 5] =
-        [Self::DescribeTool, Self::CallTool, Self::CallReadTool, Self::CallWriteTool, Self::CallDestructiveTool];
+    const ALL: [Self; 7] = [
+        Self::SearchTools,
+        Self::DescribeTool,
+        Self::CallTool,
+        Self::CallReadTool,
+        Self::CallWriteTool,
+        Self::CallDestructiveTool,
+        Self::ReadResult,
+    ];
 
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::SearchTools => "search_tools",
             Self::DescribeTool => "describe_tool",
             Self::CallTool => "call_tool",
             Self::CallReadTool => "call_read_tool",
             Self::CallWriteTool => "call_write_tool",
             Self::CallDestructiveTool => "call_destructive_tool",
+            Self::ReadResult => results::READ_RESULT,
         }
     }
 
     /// Those that a client of the profile is listed in `mode`.
-    pub(crate) fn listed(_profile: &Profile, mode: Mode) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |_| mode == Mode::Search)
+    pub(crate) fn listed(profile: &Profile, mode: Mode) -> impl Iterator<Item = Self> + use<> {
+        let cuts = profile.result_tokens_max > 0;
+        Self::ALL.into_iter().filter(move |own| if *own == Self::ReadResult { cuts } else { mode == Mode::Search })
     }
 
     /// Those that can be called in the profile: in whichever mode somebody may see them.
     pub(crate) fn offered(profile: &Profile) -> impl Iterator<Item = Self> {
         let may_search = profile.exposure != Exposure::All;
-        let searched = may_search.then_some(Mode::Search);
-        searched.into_iter().flat_map(|mode| Self::listed(profile, mode))
+        Self::listed(profile, if may_search { Mode::Search } else { Mode::All })
     }
 
     /// The strongest effect of tools that it calls.
@@ -64,7 +78,7 @@ impl OwnTool {
             Self::CallReadTool => Some(Effect::Reads),
             Self::CallWriteTool => Some(Effect::Writes),
             Self::CallTool | Self::CallDestructiveTool => Some(Effect::Destroys),
-            Self::DescribeTool => None,
+            Self::SearchTools | Self::DescribeTool | Self::ReadResult => None,
         }
     }
 
@@ -91,6 +105,20 @@ impl OwnTool {
         let inner = || schema(json!({ "name": text(), "arguments": { "type": "object" } }), &["name"]);
         let reads = || json!({ "readOnlyHint": true, "openWorldHint": false });
         let (description, input, annotations) = match self {
+            Self::ReadResult => return results::definition(),
+            Self::SearchTools => (
+                "Find tools for what you want to do. Most tools are not listed: search before you say that something \
+                 cannot be done. Ask for one capability at a time (\"create a calendar event\"), not for a whole task.",
+                schema(
+                    json!({
+                        "query": text(),
+                        "limit": { "type": "integer", "minimum": 1, "maximum": inner::FOUND_MAX, "default": inner::FOUND },
+                        "server": { "type": "string", "description": "Only tools of this server." },
+                    }),
+                    &["query"],
+                ),
+                reads(),
+            ),
             Self::DescribeTool => (
                 "Full definitions of tools that search_tools named.",
                 schema(
@@ -129,7 +157,12 @@ impl Gateway {
         record: &mut Open,
     ) -> Reply {
         match own {
+            OwnTool::SearchTools => self.search_tools(scope, call, record).await,
             OwnTool::DescribeTool => self.describe_tools(scope, &snapshot, &call, record),
+            OwnTool::ReadResult => {
+                record.note(|record| record.own = Some(own.name().into()));
+                self.read_result(scope, &call.context.principal, call.params.get("arguments")).await
+            }
             OwnTool::CallTool | OwnTool::CallReadTool | OwnTool::CallWriteTool | OwnTool::CallDestructiveTool => {
                 self.call_inner(own, scope, snapshot, call, record).await
             }
@@ -143,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_own_tools_cost_little_and_say_what_they_do() {
-        let tokens: usize = OwnTool::ALL.iter().map(|own| own.definition().as_bytes().len() * 10 / 42).sum();
+        let tokens: usize = OwnTool::ALL.iter().map(|own| tokens::count(own.definition().as_str())).sum();
         assert!(tokens <= 900, "{tokens} tokens");
         for own in OwnTool::ALL {
             let said: Value = own.definition().read().unwrap();

@@ -17,7 +17,7 @@ const LISTS_MAX: usize = 16;
 const UNKNOWN_MAX: usize = 32;
 
 /// How much of a profile is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Every tool.
@@ -194,9 +194,7 @@ impl Shown {
 }
 
 fn tokens_of(listing: &Listing) -> usize {
-    /// Bytes of ten tokens, roughly: what definitions of tools have with the vocabulary o200k.
-    const BYTES_OF_TEN_TOKENS: usize = 42;
-    listing.pages.iter().map(|page| (page.as_bytes().len() * 10).div_ceil(BYTES_OF_TEN_TOKENS)).sum()
+    (0..listing.count).filter_map(|index| listing.item(index)).map(|item| tokens::count(item.as_str())).sum()
 }
 
 /// The patterns that can be read: the configuration has refused the others.

@@ -340,12 +340,13 @@ impl Owner {
     /// Takes over what an instance lists, when it speaks for the server; whether it does.
     fn list(&mut self, index: usize, catalog: ServerCatalog) -> bool {
         let speaks = self.slots.iter().position(|slot| slot.lane.is_some()) == Some(index);
+        let known = self.server.catalog();
+        let catalog = catalog.steady(&known);
         if speaks {
             self.server.catalog.store(Arc::new(catalog));
             self.server.listed.store(true, Ordering::Release);
             return true;
         }
-        let known = self.server.catalog();
         let differs = Kind::ALL.into_iter().find(|kind| known.items(*kind) != catalog.items(*kind));
         if let (Some(kind), Some(slot)) = (differs, self.slots.get_mut(index)) {
             let remark = format!("instance {} answers {} otherwise than the first one", index + 1, kind.method());

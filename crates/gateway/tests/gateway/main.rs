@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests set up must stand")]
 
 mod extensions;
+mod finding;
 mod guards;
 mod life;
 mod peer;

@@ -62,7 +62,7 @@ impl Shop {
 
     /// One more tool, with a long description.
     fn add(&self, name: &str) {
-        let tool = json!({"name": name, "description": "x".repeat(2000), "inputSchema": {"type": "object"}});
+        let tool = json!({"name": name, "description": "many words ".repeat(200), "inputSchema": {"type": "object"}});
         self.tools.lock().unwrap().push(tool);
         self.peer.tell("notifications/tools/list_changed", &json!({}));
     }
@@ -97,7 +97,8 @@ fn text(result: &Value) -> &str {
     result["content"][0]["text"].as_str().unwrap_or_default()
 }
 
-const OWN: [&str; 5] = ["call_destructive_tool", "call_read_tool", "call_tool", "call_write_tool", "describe_tool"];
+const OWN: [&str; 6] =
+    ["call_destructive_tool", "call_read_tool", "call_tool", "call_write_tool", "describe_tool", "search_tools"];
 
 #[tokio::test]
 async fn a_profile_shows_less_under_other_names_and_what_it_hides_cannot_be_called() {

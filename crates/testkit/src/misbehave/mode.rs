@@ -48,6 +48,9 @@ pub enum Mode {
     IgnoreEof,
     /// `change-list`: the tool `grow` adds a tool and says so.
     ChangeList,
+    /// `shuffle`: the tool `shuffle` says that the tools changed, and from then on they and their members
+    /// are listed in the other order, until the next time; `lists` tells how often they were listed.
+    Shuffle,
     /// `no-read`: reads nothing more after it has answered the first `tools/list`.
     NoRead,
     /// `flood-line=BYTES`: the tool `flood` is answered with one line of so many bytes.
@@ -128,6 +131,7 @@ impl Mode {
             "endless-pages" => Self::EndlessPages,
             "ignore-eof" => Self::IgnoreEof,
             "change-list" => Self::ChangeList,
+            "shuffle" => Self::Shuffle,
             "no-read" => Self::NoRead,
             "half-close" => Self::HalfClose,
             "stderr-flood" => Self::StderrFlood(u64::MAX),

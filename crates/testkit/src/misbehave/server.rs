@@ -43,6 +43,7 @@ pub(super) struct Server {
     /// What `hog` has taken.
     hoard: Vec<Vec<u8>>,
     listed: bool,
+    lists: u64,
     /// Ids of the modern listens that want to know of changed tools.
     listens: Vec<Value>,
     /// What came back to requests of ours, by their ids.
@@ -70,6 +71,7 @@ impl Server {
             grown: 0,
             hoard: Vec::new(),
             listed: false,
+            lists: 0,
             listens: Vec::new(),
             answers: Map::new(),
             cancelled: Arc::default(),
@@ -178,6 +180,7 @@ impl Server {
 
     fn list(&mut self, request: &Request<'_>) -> io::Result<()> {
         self.listed = true;
+        self.lists += 1;
         let mut result = if self.mode == Mode::EndlessPages {
             let (tools, next) = tools::endless_page(request.params["cursor"].as_str());
             json!({"tools": tools, "nextCursor": next})
@@ -226,7 +229,8 @@ impl Server {
             }
             ("bomb", Mode::Bomb) => tools::text(&greed::bomb()),
             ("asked", Mode::Asks) => tools::text(&json!(self.answers).to_string()),
-            ("grow", Mode::ChangeList) => {
+            ("lists", Mode::Shuffle) => tools::text(&self.lists.to_string()),
+            ("grow", Mode::ChangeList) | ("shuffle", Mode::Shuffle) => {
                 self.grow()?;
                 tools::text(&self.grown.to_string())
             }

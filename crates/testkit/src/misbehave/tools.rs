@@ -19,6 +19,7 @@ pub(super) fn list(mode: Mode, grown: u64) -> Vec<Value> {
         Mode::HugeResult(_) => &[("huge", "Answers with a lot of text.")],
         Mode::BadJson => &[("broken", "Is answered with half a message.")],
         Mode::ChangeList => &[("grow", "Adds a tool.")],
+        Mode::Shuffle => &[("shuffle", "Says the same otherwise."), ("lists", "How often tools were listed.")],
         Mode::FloodLine(_) => &[("flood", "Is answered with one very long line.")],
         Mode::HalfClose => &[("hang_up", "Closes a pipe and stays alive.")],
         Mode::Storm(_) => &[("storm", "Asks the client very much.")],
@@ -30,8 +31,22 @@ pub(super) fn list(mode: Mode, grown: u64) -> Vec<Value> {
     };
     let none = json!({});
     tools.extend(special.iter().map(|(name, about)| tool(name, about, &none)));
+    if mode == Mode::Shuffle {
+        return if grown.is_multiple_of(2) { tools } else { tools.into_iter().rev().map(turned).collect() };
+    }
     tools.extend((1..=grown).map(|number| tool(&format!("grown_{number}"), "New here.", &none)));
     tools
+}
+
+/// The same with the members in the other order.
+fn turned(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members: Vec<_> = members.into_iter().collect();
+            Value::Object(members.into_iter().rev().map(|(name, member)| (name, turned(member))).collect())
+        }
+        other => other,
+    }
 }
 
 /// One page of a list that never ends.

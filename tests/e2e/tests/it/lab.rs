@@ -10,6 +10,7 @@ mod hostile;
 mod live;
 mod schemathesis;
 mod soak;
+mod tokens;
 
 use std::time::{Duration, Instant};
 

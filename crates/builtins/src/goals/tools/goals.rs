@@ -4,6 +4,7 @@
 
 use super::Desk;
 use super::answer::{self, Answer, Anything, Item};
+use super::sought;
 use crate::goals::model::{
     BREAK_DOWN_MAX, Command, Dependents, Estimate, GoalChange, GoalStatus, NewGoal, NewTask, Priority, Reference, view,
 };
@@ -184,10 +185,14 @@ pub(super) struct List {
     priority: Option<Priority>,
     limit: Option<u32>,
     after: Option<String>,
+    query: Option<String>,
 }
 
 pub(super) async fn list(desk: Desk, _context: CallContext, asked: List) -> Result<Answer<Anything>, Failure> {
     let limit = answer::bounded(asked.limit, LIST, LIST_MAX);
+    if let Some(query) = asked.query.clone().filter(|query| !query.trim().is_empty()) {
+        return about(desk, query, limit, asked).await;
+    }
     let (goals, count) = desk
         .read(move |state| {
             let after = asked.after.as_deref().map(|after| state.find_goal(after)).transpose()?;
@@ -208,6 +213,37 @@ pub(super) async fn list(desk: Desk, _context: CallContext, asked: List) -> Resu
     let shown = goals.len();
     Ok(Answer::of(json!({
         "goals": goals, "count": count, "shown": shown, "persistence": desk.database(), "cache_enabled": true,
+    })))
+}
+
+/// The goals that are about `query`, best first.
+async fn about(desk: Desk, query: String, limit: usize, asked: List) -> Result<Answer<Anything>, Failure> {
+    if asked.after.is_some() {
+        return Err(Failure::validation("`after` is for lists without `query`").next("raise `limit` instead"));
+    }
+    let texts = desk
+        .read(move |state| {
+            Ok(sought::texts(state, |row| {
+                asked.status.is_none_or(|status| row.status == status)
+                    && asked.priority.is_none_or(|priority| row.priority == priority)
+            }))
+        })
+        .await?;
+    let best = sought::ranked(texts, query, limit).await?;
+    let goals: Vec<Value> = desk
+        .read(move |state| {
+            let shown = best.iter().filter_map(|(number, score)| {
+                let slot = state.goals_newest_first().find(|slot| slot.row.number == *number)?;
+                let mut goal = view::value(view::goal_of(state, slot));
+                goal["score"] = json!((f64::from(*score) * 100.0).round() / 100.0);
+                Some(goal)
+            });
+            Ok(shown.collect())
+        })
+        .await?;
+    let count = goals.len();
+    Ok(Answer::of(json!({
+        "goals": goals, "count": count, "shown": count, "persistence": desk.database(), "cache_enabled": true,
     })))
 }
 

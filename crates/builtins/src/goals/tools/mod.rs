@@ -8,6 +8,7 @@ mod answer;
 mod exchange;
 mod goals;
 mod look;
+mod sought;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,7 @@ pub fn server(store: Store, options: Options) -> ToolServer {
         .tool(tool(desk, "create_goal", writes, "Create a goal.", goals::create))
         .tool(tool(desk, "break_down_goal", writes, "Add tasks to a goal.", goals::break_down))
         .tool(tool(desk, "get_goal", reads, "A goal with its tasks.", goals::get))
-        .tool(tool(desk, "list_goals", reads, "Goals, newest first.", goals::list))
+        .tool(tool(desk, "list_goals", reads, "Goals, newest first, or about a query.", goals::list))
         .tool(tool(desk, "get_next_tasks", reads, "Tasks ready now, best first.", tasks::next).text_of("tasks"))
         .tool(tool(desk, "update_task_status", writes, "Set a task's status.", tasks::update_status))
         .tool(tool(desk, "delete_task", destroys, "Delete a task.", tasks::delete))

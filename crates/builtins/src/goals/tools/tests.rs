@@ -124,6 +124,32 @@ async fn the_predecessors_dialogue_comes_out_right() {
 }
 
 #[tokio::test]
+async fn goals_are_found_by_what_they_are_about() {
+    let world = World::new().await;
+    for (description, subtask) in [
+        ("Renew the certificates of the web shop", "Ask the authority"),
+        ("Pay the invoices of this quarter", "Collect the bills"),
+        ("Repaint the office", "Choose a colour"),
+    ] {
+        let goal = world.ok("create_goal", json!({ "description": description })).await;
+        let tasks = json!({ "goal_id": goal["id"], "subtasks": [{ "description": subtask }] });
+        world.ok("break_down_goal", tasks).await;
+    }
+    for (query, expected) in [
+        ("certificate", "Renew the certificates of the web shop"),
+        ("payment deadline", "Pay the invoices of this quarter"),
+        ("colour", "Repaint the office"),
+    ] {
+        let found = world.ok("list_goals", json!({ "query": query, "limit": 1 })).await;
+        assert_eq!(found["goals"][0]["description"], expected, "{query}: {found}");
+        assert!(found["goals"][0]["score"].as_f64().unwrap() > 0.0, "{found}");
+    }
+    assert_eq!(world.ok("list_goals", json!({ "query": "colour", "status": "completed" })).await["count"], 0);
+    let both = world.failed("list_goals", json!({ "query": "x", "after": "GOAL-0001" })).await;
+    assert_eq!(both["type"], "validation");
+}
+
+#[tokio::test]
 async fn each_other_tool_answers_with_the_members_of_the_book() {
     let world = World::new().await;
     world.six().await;

@@ -6,6 +6,7 @@ import { Choice } from '../ui/parts.js';
 import { Audit } from './audit.js';
 import { Configuration, Limits } from './in_force.js';
 import { Browser, Process } from './process.js';
+import { Profiles } from './profiles.js';
 
 /** @type {[string, string][]} */
 const VIEWS = [['general', 'General'], ['config', 'Configuration'], ['limits', 'Limits'], ['audit', 'Audit']];
@@ -17,5 +18,5 @@ export function Tab({ query }) {
   const Part = parts[view];
   return html`<div class="page-head"><h1>Settings</h1></div>
     <div class="row above"><${Choice} label="Part" value=${view} options=${VIEWS} onChange=${(/** @type {string} */ to) => go(href('settings', { view: to }))} /></div>
-    ${Part ? html`<${Part} />` : html`<div class="stack"><${Browser} /><${Process} /></div>`}`;
+    ${Part ? html`<${Part} />` : html`<div class="stack"><${Browser} /><${Profiles} /><${Process} /></div>`}`;
 }

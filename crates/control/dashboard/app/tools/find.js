@@ -1,5 +1,5 @@
-/** @file Which tools fit what a person types, best first, and what a tool says about itself. Pure. It
- * deliberately ranks by words in the page: what a model would be offered is the search of the gateway. */
+/** @file Which tools fit what a person types, best first, and what a tool says about itself. Pure: words
+ * are looked for in the page at once, and what the index answers a moment later (`asked.js`) is put before. */
 
 /**
  * A tool as `GET /api/tools` says it.
@@ -35,6 +35,25 @@ export function found(tools, { text = '', server = '', only = '' }) {
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score)
     .map(({ tool }) => tool);
+}
+
+/**
+ * The tools that fit, those that the index found first, and why; tools that only the page's words found
+ * follow. Where the index says that nothing fits, they lead.
+ * @param {Tool[]} tools All of them.
+ * @param {Tool[]} byWords Those that fit by the words in the page, the best first.
+ * @param {import('./asked.js').Said|null} said
+ * @param {string} only
+ * @returns {{tool: Tool, hit: import('./asked.js').Hit|undefined}[]}
+ */
+export function merged(tools, byWords, said, only) {
+  if (!said) return byWords.map((tool) => ({ tool, hit: undefined }));
+  const known = new Map(tools.map((tool) => [keyOf(tool), tool]));
+  const hits = new Map(said.tools.map((hit) => [`${hit.server}.${hit.own}`, hit]));
+  const asked = [...hits.keys()].map((key) => known.get(key)).filter((tool) => tool !== undefined && (!only || is(tool, only)));
+  const order = said.band === 'nothing' ? [...byWords, ...asked] : [...asked, ...byWords];
+  const unique = new Map(order.map((tool) => [keyOf(/** @type {Tool} */ (tool)), /** @type {Tool} */ (tool)]));
+  return [...unique].map(([key, tool]) => ({ tool, hit: hits.get(key) }));
 }
 
 /**

@@ -1,4 +1,4 @@
-/** @file The tab Tools: every tool of every server, found by words, with its definition, its price in
+/** @file The tab Tools: every tool of every server, found by words and meaning, with its definition, its price in
  * tokens and a form to run it. It deliberately keeps no state but what the address says. */
 
 import { useGet } from '../api.js';
@@ -7,9 +7,10 @@ import { href, setQuery } from '../route.js';
 import { topics, useLive } from '../store.js';
 import { plural } from '../ui/format.js';
 import { Empty, Failure, Loading, Search, StaleNote, Tag } from '../ui/parts.js';
+import { bandText, useAsked } from './asked.js';
 import { Changes } from './changes.js';
 import { Detail } from './detail.js';
-import { byServer, callName, effectOf, found, keyOf } from './find.js';
+import { byServer, callName, effectOf, found, keyOf, merged } from './find.js';
 
 /** Tools that are listed at once; a search finds the others. */
 const SHOWN_MAX = 400;
@@ -72,7 +73,9 @@ function Picker({ list, prices, total, query, at, waiting }) {
   const [text, setText] = useState(query.q ?? '');
   const { server = '', only = '' } = query;
   const set = (/** @type {Record<string, string>} */ change) => setQuery({ ...query, ...change });
-  const fits = useMemo(() => found(list, { text, server, only }), [list, text, server, only]);
+  const asked = useAsked(text, server);
+  const byWords = useMemo(() => found(list, { text, server, only }), [list, text, server, only]);
+  const fits = useMemo(() => merged(list, byWords, asked, only), [list, byWords, asked, only]);
   const servers = [...new Set(list.map((tool) => tool.server))];
   return html`
     <div class="finder" role="search">
@@ -95,7 +98,7 @@ function Picker({ list, prices, total, query, at, waiting }) {
         </select>
       </div>
       <p class="dim" role="status">
-        ${fits.length === list.length ? plural(list.length, 'tool') : `${fits.length} of ${plural(list.length, 'tool')}`}${total ? ` · ${total.total.toLocaleString()} tokens${total.estimated ? ', estimated' : ''}` : ''} <${StaleNote} />
+        ${fits.length === list.length ? plural(list.length, 'tool') : `${fits.length} of ${plural(list.length, 'tool')}`}${total ? ` · ${total.total.toLocaleString()} tokens${total.estimated ? ', estimated' : ''}` : ''}${bandText(asked) ? ` · ${bandText(asked)}` : ''} <${StaleNote} />
       </p>
     </div>
     ${waiting > 0 &&
@@ -104,8 +107,10 @@ function Picker({ list, prices, total, query, at, waiting }) {
   `;
 }
 
+/** @typedef {ReturnType<typeof merged>} Fits */
+
 /**
- * @param {{fits: import('./find.js').Tool[], none: boolean, prices: Map<string, number>, at: string, query: Record<string, string>}} props
+ * @param {{fits: Fits, none: boolean, prices: Map<string, number>, at: string, query: Record<string, string>}} props
  */
 function List({ fits, none, prices, at, query }) {
   if (fits.length === 0 && none) return html`<${Empty} title="No tools yet"><p>Servers offer tools once they run. <a href=${href('servers')}>See the servers</a></p><//>`;
@@ -113,16 +118,17 @@ function List({ fits, none, prices, at, query }) {
   const shown = fits.slice(0, SHOWN_MAX);
   const { server, only, q } = query;
   const link = (/** @type {import('./find.js').Tool} */ tool) => href('tools', keyOf(tool), { q, server, only });
-  const row = (/** @type {import('./find.js').Tool} */ tool) => html`<li key=${keyOf(tool)}>
+  const row = (/** @type {Fits[number]} */ { tool, hit }) => html`<li key=${keyOf(tool)}>
     <a class="row-link" href=${link(tool)} aria-current=${keyOf(tool) === at || tool.name === at ? 'true' : undefined}>
       <span class="row-main"><span class="row-name">${tool.own}</span>${tool.unapproved && html` <${Tag} text=${tool.unapproved} tone="warn" />`}</span>
       <span class="row-side inline"><span class="effect" data-effect=${effectOf(tool)} title=${effectOf(tool)}></span>${prices.get(keyOf(tool)) ?? prices.get(callName(tool)) ?? ''}</span>
     </a>
+    ${hit && html`<p class="row-why" title="Score and reasons of the search">${q ? `${tool.server} · ` : ''}${hit.score.toFixed(2)} · ${hit.reasons.map((reason) => reason.text).join('; ')}</p>`}
   </li>`;
   // What is searched for is best first; what is browsed stands under its server.
   const body = q
     ? html`<ul class="rows">${shown.map(row)}</ul>`
-    : byServer(shown).map((group) => html`<h2 class="rows-title" key=${group.server}>${group.server} <span class="dim">${group.tools.length}</span></h2><ul class="rows">${group.tools.map(row)}</ul>`);
+    : byServer(shown.map(({ tool }) => tool)).map((group) => html`<h2 class="rows-title" key=${group.server}>${group.server} <span class="dim">${group.tools.length}</span></h2><ul class="rows">${group.tools.map((tool) => row({ tool, hit: undefined }))}</ul>`);
   return html`<nav class="rows-scroll" aria-label="Tools">${body}
     ${fits.length > SHOWN_MAX && html`<p class="dim">${fits.length - SHOWN_MAX} more: search for them.</p>`}
   </nav>`;
