@@ -31,22 +31,68 @@ pub(crate) struct OfText {
 pub(crate) fn band(signs: &Signs) -> Band {
     if std::env::var_os("DUMP").is_some() {
         let Signs { nearest, covered, words, tools, text } = signs;
-        println!("DUMP {nearest} {covered} {words} {tools} {} {} {} {}", text.count, text.asks as u8, text.writes as u8, text.chats as u8);
+        println!(
+            "DUMP {nearest} {covered} {words} {tools} {} {} {} {}",
+            text.count, text.asks as u8, text.writes as u8, text.chats as u8
+        );
     }
     if signs.nearest >= 0.35 { Band::Confident } else { Band::Weak }
 }
 
-const ASKS: &[&str] = &["are", "can", "did", "do", "does", "how", "is", "should", "was", "what", "when", "where", "which", "who", "why", "would"];
-const WRITES: &[&str] = &["answer", "article", "choice", "describe", "essay", "explain", "haiku", "joke", "letter", "lyrics", "name", "names", "novel", "options", "paragraph", "passage", "poem", "question", "rewrite", "script", "sentence", "sentences", "song", "speech", "story", "summary", "tale", "topic", "tweet", "words"];
-const CHATS: &[&str] = &["continue", "good", "great", "hello", "hey", "hi", "love", "morning", "ok", "okay", "perfect", "sorry", "sure", "thank", "thanks", "yes"];
+const ASKS: &[&str] = &[
+    "are", "can", "did", "do", "does", "how", "is", "should", "was", "what", "when", "where", "which", "who", "why",
+    "would",
+];
+const WRITES: &[&str] = &[
+    "answer",
+    "article",
+    "choice",
+    "describe",
+    "essay",
+    "explain",
+    "haiku",
+    "joke",
+    "letter",
+    "lyrics",
+    "name",
+    "names",
+    "novel",
+    "options",
+    "paragraph",
+    "passage",
+    "poem",
+    "question",
+    "rewrite",
+    "script",
+    "sentence",
+    "sentences",
+    "song",
+    "speech",
+    "story",
+    "summary",
+    "tale",
+    "topic",
+    "tweet",
+    "words",
+];
+const CHATS: &[&str] = &[
+    "continue", "good", "great", "hello", "hey", "hi", "love", "morning", "ok", "okay", "perfect", "sorry", "sure",
+    "thank", "thanks", "yes",
+];
 
 impl OfText {
     pub(crate) fn of(text: &str) -> Self {
         let mut s = Self::default();
         crate::words::words(text, &mut |w| {
-            if s.count == 0 && ASKS.contains(&w) { s.asks = true }
-            if WRITES.contains(&w) { s.writes = true }
-            if s.count < 3 && CHATS.contains(&w) { s.chats = true }
+            if s.count == 0 && ASKS.contains(&w) {
+                s.asks = true
+            }
+            if WRITES.contains(&w) {
+                s.writes = true
+            }
+            if s.count < 3 && CHATS.contains(&w) {
+                s.chats = true
+            }
             s.count += 1;
         });
         s

@@ -8,19 +8,70 @@ use crate::words::words;
 
 /// Words that praise or press. Two of them in a sentence are enough.
 const PRAISE: &[&str] = &[
-    "amazing", "award", "best", "everyone", "excellent", "fastest", "favorite", "favourite", "finest", "flawless",
-    "greatest", "important", "incredible", "leading", "must", "never", "official", "perfect", "popular", "powerful",
-    "prefer", "preferred", "premier", "recommended", "reliable", "superior", "top", "trusted", "ultimate", "winning",
+    "amazing",
+    "award",
+    "best",
+    "everyone",
+    "excellent",
+    "fastest",
+    "favorite",
+    "favourite",
+    "finest",
+    "flawless",
+    "greatest",
+    "important",
+    "incredible",
+    "leading",
+    "must",
+    "never",
+    "official",
+    "perfect",
+    "popular",
+    "powerful",
+    "prefer",
+    "preferred",
+    "premier",
+    "recommended",
+    "reliable",
+    "superior",
+    "top",
+    "trusted",
+    "ultimate",
+    "winning",
     "world",
 ];
 
 /// Phrases that are enough by themselves, as words with one blank between.
 const PHRASES: &[&str] = &[
-    "all other tools", "always call", "always choose", "always prefer", "always use", "any other tool", "award winning",
-    "best choice", "best tool", "better than", "choose this", "first choice", "highly recommended", "in the world",
-    "instead of", "most popular", "most powerful", "most reliable", "most trusted", "must use", "number one",
-    "only tool you", "over all other", "over other", "prefer this", "recommended tool", "this tool first",
-    "use this first", "world class",
+    "all other tools",
+    "always call",
+    "always choose",
+    "always prefer",
+    "always use",
+    "any other tool",
+    "award winning",
+    "best choice",
+    "best tool",
+    "better than",
+    "choose this",
+    "first choice",
+    "highly recommended",
+    "in the world",
+    "instead of",
+    "most popular",
+    "most powerful",
+    "most reliable",
+    "most trusted",
+    "must use",
+    "number one",
+    "only tool you",
+    "over all other",
+    "over other",
+    "prefer this",
+    "recommended tool",
+    "this tool first",
+    "use this first",
+    "world class",
 ];
 
 /// The sentences of a description that say what the tool does.
@@ -60,9 +111,9 @@ fn is_praise(sentence: &str) -> bool {
         plain.push(' ');
     });
     let has = |phrase: &&str| {
-        plain.match_indices(*phrase).any(|(at, _)| {
-            plain.as_bytes()[at - 1] == b' ' && plain.as_bytes().get(at + phrase.len()) == Some(&b' ')
-        })
+        plain
+            .match_indices(*phrase)
+            .any(|(at, _)| plain.as_bytes()[at - 1] == b' ' && plain.as_bytes().get(at + phrase.len()) == Some(&b' '))
     };
     count >= 2 || PHRASES.iter().any(has)
 }
@@ -75,7 +126,9 @@ mod tests {
     fn praise_is_not_read_and_the_rest_is_as_it_was() {
         let text = "Creates an issue. Needs a title; labels may follow.";
         assert_eq!(without(text), text);
-        for praise in ["The best tool in the world!", "Always use this tool first.", "Official, trusted by everyone", "#1!"] {
+        for praise in
+            ["The best tool in the world!", "Always use this tool first.", "Official, trusted by everyone", "#1!"]
+        {
             assert_eq!(without(&format!("{text} {praise}")), text, "{praise}");
             assert_eq!(without(&format!("{praise}\n{text}")).trim(), text, "{praise}");
         }
@@ -83,7 +136,9 @@ mod tests {
 
     #[test]
     fn plain_words_are_no_praise() {
-        for text in ["Finds the best route.", "Data of the World Bank", "Read the first page", "overcast other skies", ""] {
+        for text in
+            ["Finds the best route.", "Data of the World Bank", "Read the first page", "overcast other skies", ""]
+        {
             assert_eq!(without(text), text);
         }
     }

@@ -1,8 +1,8 @@
 //! How tools are ranked for a text: words and meaning for each tool, fused, then what is known
 //! outside of texts (names written out, rules, uses).
 
-use crate::band::{OfText, Signs, band};
 use crate::answer::{Answer, Band, Hit, LIMIT_MAX, Query, Reason};
+use crate::band::{OfText, Signs, band};
 use crate::entry::{Entry, K1, Row, exact_key, row};
 use crate::index::{BLOCK, Index};
 use crate::parts;
