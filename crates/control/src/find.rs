@@ -77,6 +77,12 @@ pub(crate) fn servers_with<'a>(snapshot: &'a Snapshot, own: &str) -> Vec<&'a str
     snapshot.servers.values().filter(has).map(|server| &*server.name).collect()
 }
 
+/// The name of a tool, as its server calls it, that was probably meant.
+pub(crate) fn near_own(snapshot: &Snapshot, name: &str) -> Option<String> {
+    let routes = snapshot.catalog.all.tool_routes();
+    near(name, routes.iter().map(|(_, route)| route.own.as_str())).map(str::to_owned)
+}
+
 /// The tool that a server calls so.
 pub(crate) fn tool_of(snapshot: &Snapshot, server: &Arc<Server>, own: &str) -> Result<Found, Problem> {
     let view = snapshot.catalog.single.get(&server.entry.reduced);

@@ -133,6 +133,19 @@ const TESTS: &[(&str, &str, &str)] = &[
         "crates/outbound/tests/oauth/rules.rs",
         "a_sign_in_without_a_browser_says_everything_that_it_must",
     ),
+    (
+        "catalog.change_quiet",
+        "tests/e2e/tests/it/cache_guard.rs",
+        "who_works_is_told_when_it_pauses_and_who_is_idle_at_once",
+    ),
+    ("catalog.change_wait_max", "crates/gateway/src/hub.rs", "who_works_is_told_once_when_it_pauses_or_has_waited_long_enough"),
+    ("limits.results_kept_bytes_max", "tests/e2e/tests/it/cut.rs", "what_is_too_much_to_keep_is_cut_all_the_same"),
+    (
+        "limits.results_kept_per_principal_bytes_max",
+        "tests/e2e/tests/it/cut.rs",
+        "what_is_too_much_to_keep_is_cut_all_the_same",
+    ),
+    ("limits.results_kept_time", "tests/e2e/tests/it/cut.rs", "what_is_too_much_to_keep_is_cut_all_the_same"),
     ("limits.probes_max", "tests/e2e/tests/it/health.rs", "so_many_checks_run_at_once_and_no_more"),
     (
         "limits.calls_per_server_max",

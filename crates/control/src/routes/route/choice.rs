@@ -2,6 +2,7 @@
 
 use super::UNKNOWN_OUTCOME;
 use crate::Problem;
+use crate::said::ServerFound;
 
 /// The server to call a tool on.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +34,18 @@ pub(super) fn choose<'a>(having: &[&'a str], ranked: &[&str]) -> Choice<'a> {
     }
 }
 
+/// Where nothing fits surely, few servers are chosen: those that a rule or their very name speaks for; where
+/// there are none such, the best, one for each of the `steps` of the text.
+pub(super) fn narrow(servers: &mut [ServerFound], steps: usize) {
+    let is_named = |server: &ServerFound| server.reasons.iter().any(|why| matches!(&*why.kind, "rule" | "exact"));
+    let any_named = servers.iter().any(|server| server.chosen && is_named(server));
+    let mut left = steps.max(1);
+    for server in servers.iter_mut().filter(|server| server.chosen) {
+        server.chosen = if any_named { is_named(server) } else { left > 0 };
+        left = left.saturating_sub(1);
+    }
+}
+
 /// Whether a call that failed so, after so many further tries, is tried once more.
 pub(super) fn is_again(problem: &Problem, tries: usize, max_retries: usize) -> bool {
     tries < max_retries && problem.retryable && !UNKNOWN_OUTCOME.contains(&problem.kind.as_str())
@@ -41,6 +54,7 @@ pub(super) fn is_again(problem: &Problem, tries: usize, max_retries: usize) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::said::FoundBecause;
     use protocol::ErrorKind;
 
     #[test]
@@ -51,6 +65,28 @@ mod tests {
         assert_eq!(choose(&["a", "b", "c"], &["x", "b", "a"]), best);
         let unfit = Choice::Best { server: "a", others: vec!["b"], fits: false };
         assert_eq!(choose(&["b", "a"], &["x"]), unfit);
+    }
+
+    #[test]
+    fn where_nothing_fits_surely_few_are_chosen() {
+        let server = |name: &str, kind: &str| ServerFound {
+            name: name.into(),
+            score: 0.5,
+            chosen: true,
+            state: "ready".into(),
+            url: String::new(),
+            tools: Vec::new(),
+            reasons: vec![FoundBecause { kind: kind.into(), text: String::new(), more: serde_json::Map::new() }],
+            problem: None,
+        };
+        let chosen = |mut servers: Vec<ServerFound>, steps| {
+            narrow(&mut servers, steps);
+            servers.into_iter().filter(|one| one.chosen).map(|one| one.name).collect::<Vec<_>>()
+        };
+        let all = || vec![server("a", "meaning"), server("b", "terms"), server("c", "meaning")];
+        assert_eq!(chosen(all(), 0), ["a"]);
+        assert_eq!(chosen(all(), 2), ["a", "b"]);
+        assert_eq!(chosen(vec![server("a", "meaning"), server("b", "rule")], 0), ["b"]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use gateway::server::ServerState;
 use gateway::{Scope, Snapshot, finder};
 use protocol::{ErrorKind, Object, Raw};
 use said::Routed;
+use search::Band;
 use std::time::Duration;
 use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
@@ -80,7 +81,10 @@ async fn route(
 
 /// What the index says, in the words of the answer.
 fn analysis(control: &Control, prompt: String, found: &finder::Found) -> Routed {
-    let servers = servers(control, found);
+    let mut servers = servers(control, found);
+    if found.answer.band == Band::Weak {
+        choice::narrow(&mut servers, found.answer.parts.len());
+    }
     let chosen: Vec<String> = servers.iter().filter(|server| server.chosen).map(|server| server.name.clone()).collect();
     Routed {
         primary: chosen.first().cloned(),
@@ -149,7 +153,10 @@ fn tool_of(snapshot: &Snapshot, routed: &Routed, name: &str) -> Result<(Found, O
     match choice::choose(&find::servers_with(snapshot, name), &ranked) {
         Choice::None => match find::tool(snapshot, name) {
             Ok(found) => Ok((found, None)),
-            Err(problem) => Err(nearer(problem, routed)),
+            Err(problem) => Err(match find::near_own(snapshot, name) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => nearer(problem, routed),
+            }),
         },
         Choice::Only(server) => Ok((find::tool_of(snapshot, find::server(snapshot, server)?, name)?, None)),
         Choice::Best { server, others, fits } => {
@@ -167,7 +174,7 @@ fn tool_of(snapshot: &Snapshot, routed: &Routed, name: &str) -> Result<(Found, O
 fn nearer(problem: Problem, routed: &Routed) -> Problem {
     let is_near = problem.hint.as_deref().is_some_and(|hint| hint.starts_with("did you mean"));
     let best = routed.servers.iter().flat_map(|server| &server.tools).next();
-    match best.filter(|_| !is_near && routed.band != band(search::Band::Nothing)) {
+    match best.filter(|_| !is_near && routed.band != band(Band::Nothing)) {
         Some(best) => problem.hint(format!("for this text `{best}` fits best; did you mean it?")),
         None => problem,
     }
