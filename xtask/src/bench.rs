@@ -12,6 +12,7 @@ mod process;
 mod report;
 mod rig;
 mod scenario;
+mod search;
 mod table;
 
 use anyhow::{Context, Result, bail};
@@ -25,7 +26,11 @@ use std::time::Instant;
 
 /// Flags of `cargo xtask bench`.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct BenchArgs {
+    /// Something else than calls
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// One short round: a look, not a result
     #[arg(long)]
     pub quick: bool,
@@ -41,6 +46,13 @@ pub(crate) struct BenchArgs {
     /// Write the tables into BENCH.md
     #[arg(long)]
     pub write: bool,
+}
+
+/// What else is measured.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(crate) enum What {
+    /// How well, how fast and how surely tools are found for texts
+    Search(search::SearchArgs),
 }
 
 impl BenchArgs {
@@ -82,6 +94,9 @@ impl BenchArgs {
 /// A build or a contender of ours failed, or calls through the switchboard went wrong (the tables
 /// are printed first in that case). A peer that fails is left out with a note.
 pub(crate) fn run(root: &Path, args: &BenchArgs) -> Result<()> {
+    if let Some(What::Search(args)) = &args.what {
+        return search::run(root, args);
+    }
     build(root)?;
     let rig = Rig::new(root, args)?;
     let mut notes = Vec::new();

@@ -314,7 +314,7 @@ fn passed(test: &mut std::process::Command) -> Result<u64> {
 }
 
 fn figures(root: &Path, write: bool) -> Result<()> {
-    let args = bench::BenchArgs { quick: false, peers: true, against: None, rounds: 5, write };
+    let args = bench::BenchArgs { what: None, quick: false, peers: true, against: None, rounds: 5, write };
     bench::run(root, &args)
 }
 

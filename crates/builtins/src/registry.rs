@@ -72,7 +72,7 @@ pub const ALL: &[Builtin] = &[
     },
     Builtin {
         name: "memory",
-        about: "Texts that are remembered across conversations, and found by their words.",
+        about: "Texts that are remembered across conversations, and found by their words and meaning.",
         without_entry: true,
         variables: &[],
         options: schema::<crate::memory::Options>,

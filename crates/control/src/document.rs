@@ -3,6 +3,7 @@
 //!
 //! Only what `routes!` put into a router is in it; nothing is described here by hand.
 
+use crate::access::ASKED;
 use crate::{Control, Problem, routes};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -89,6 +90,7 @@ fn complete(operation: &mut Operation, method: &str, path: &str) {
     let bearer = SecurityRequirement::new(BEARER, Vec::<String>::new());
     operation.security = Some(match method {
         "get" => vec![SecurityRequirement::default(), bearer],
+        "post" if ASKED.contains(&path) => vec![SecurityRequirement::default(), bearer],
         _ => vec![bearer],
     });
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
@@ -154,7 +156,7 @@ mod tests {
                 let failure = &operation["responses"]["default"]["content"]["application/problem+json"];
                 assert_eq!(failure["schema"]["$ref"], "#/components/schemas/Problem", "{at}");
                 let is_open = operation["security"].as_array().unwrap().contains(&serde_json::json!({}));
-                assert_eq!(is_open, method == "get", "{at}");
+                assert_eq!(is_open, method == "get" || ASKED.contains(&path.as_str()), "{at}");
             }
         }
     }

@@ -67,7 +67,24 @@ pub(crate) fn tool(snapshot: &Snapshot, name: &str) -> Result<Found, Problem> {
     Err(refusal.unwrap_or_else(|| unknown_tool(snapshot, name)))
 }
 
-fn tool_of(snapshot: &Snapshot, server: &Arc<Server>, own: &str) -> Result<Found, Problem> {
+/// The servers that have a tool under this name of their own, by declared name.
+pub(crate) fn servers_with<'a>(snapshot: &'a Snapshot, own: &str) -> Vec<&'a str> {
+    let own = Text::from(own);
+    let has = |server: &&Arc<Server>| {
+        let view = snapshot.catalog.single.get(&server.entry.reduced);
+        server.entry.is_active() && view.is_some_and(|view| view.tool(&own).is_some())
+    };
+    snapshot.servers.values().filter(has).map(|server| &*server.name).collect()
+}
+
+/// The name of a tool, as its server calls it, that was probably meant.
+pub(crate) fn near_own(snapshot: &Snapshot, name: &str) -> Option<String> {
+    let routes = snapshot.catalog.all.tool_routes();
+    near(name, routes.iter().map(|(_, route)| route.own.as_str())).map(str::to_owned)
+}
+
+/// The tool that a server calls so.
+pub(crate) fn tool_of(snapshot: &Snapshot, server: &Arc<Server>, own: &str) -> Result<Found, Problem> {
     let view = snapshot.catalog.single.get(&server.entry.reduced);
     let own = Text::from(own);
     if view.is_some_and(|view| view.tool(&own).is_some()) {

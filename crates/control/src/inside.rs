@@ -5,10 +5,11 @@
 
 mod definitions;
 
+use crate::routes::search::band;
 use crate::routes::servers::describe;
 use crate::{Act, Deed, Deeds, Problem, find, said, why};
 use gateway::server::Command;
-use gateway::{Gateway, Snapshot};
+use gateway::{Gateway, Scope, Snapshot, finder};
 use protocol::{Call, Error, ErrorKind, Object, Raw, Reply, ReplyFuture, Service};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ use std::sync::{Arc, OnceLock, Weak};
 const LINES: (usize, usize) = (50, 500);
 /// Tools that `search` answers with where nobody says how many, and at most.
 const FOUND: (usize, usize) = (10, 50);
+/// Characters of a tool's description there.
+const ABOUT_CHARS_MAX: usize = 200;
 
 /// Makes the builtin server for the entries that want one. Made before the gateway, which needs it
 /// to start, and told of the gateway afterwards.
@@ -28,6 +31,7 @@ pub struct Inside {
 }
 
 /// The server of one entry.
+#[derive(Clone)]
 struct Server {
     gateway: Arc<OnceLock<Weak<Gateway>>>,
     allow_changes: bool,
@@ -66,18 +70,20 @@ impl Inside {
 
 impl Service for Server {
     fn call(&self, call: Call) -> ReplyFuture {
-        let reply = match &*call.method {
-            "server/discover" => Ok(definitions::discover()),
-            "tools/list" => Ok(definitions::tools(self.allow_changes)),
-            "tools/call" => self.call_tool(&call),
-            other => Err(Error::new(ErrorKind::MethodNotFound, format!("`{other}` is not served here"))),
-        };
-        Box::pin(std::future::ready(reply))
+        let server = self.clone();
+        Box::pin(async move {
+            match &*call.method {
+                "server/discover" => Ok(definitions::discover()),
+                "tools/list" => Ok(definitions::tools(server.allow_changes)),
+                "tools/call" => server.call_tool(&call).await,
+                other => Err(Error::new(ErrorKind::MethodNotFound, format!("`{other}` is not served here"))),
+            }
+        })
     }
 }
 
 impl Server {
-    fn call_tool(&self, call: &Call) -> Reply {
+    async fn call_tool(&self, call: &Call) -> Reply {
         let name = call.params.text("name").unwrap_or_default();
         let Some(tool) = definitions::find(&name, self.allow_changes) else {
             return Err(Error::new(ErrorKind::UnknownName, format!("there is no tool `{name}` here")));
@@ -89,14 +95,13 @@ impl Server {
             Ok(arguments) => arguments.unwrap_or_default(),
             Err(error) => return Ok(failed(&Problem::new(ErrorKind::InvalidParams, error.to_string()))),
         };
-        let snapshot = gateway.snapshot();
         let done = match tool {
-            Tool::List => Ok(list(&snapshot)),
-            Tool::Status => status(&snapshot, &arguments),
-            Tool::Logs => logs(&snapshot, &arguments),
+            Tool::List => Ok(list(&gateway.snapshot())),
+            Tool::Status => status(&gateway.snapshot(), &arguments),
+            Tool::Logs => logs(&gateway.snapshot(), &arguments),
             Tool::Why => reasons(&gateway, &arguments, call),
-            Tool::Search => Ok(search(&snapshot, &arguments)),
-            Tool::Restart => tell(&snapshot, &arguments, Command::Restart).inspect(|_| {
+            Tool::Search => search(&gateway, arguments, call).await,
+            Tool::Restart => tell(&gateway.snapshot(), &arguments, Command::Restart).inspect(|_| {
                 let name = arguments.server.clone().unwrap_or_default();
                 self.deeds.note(Deed::new(call.context.principal.as_str(), Act::Restarted, name));
             }),
@@ -168,29 +173,28 @@ fn reasons(gateway: &Gateway, arguments: &Arguments, call: &Call) -> Result<Valu
     Ok(valued(&why::explain(gateway, needed(&arguments.name, "name")?, &principal)?))
 }
 
-/// Tools whose name or description holds every word, those with more of them in the name first.
-fn search(snapshot: &Snapshot, arguments: &Arguments) -> Value {
-    let text = arguments.text.as_deref().unwrap_or_default().to_lowercase();
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let mut found = Vec::new();
-    for (public, route) in snapshot.catalog.all.tool_routes() {
-        let Some(server) = snapshot.servers.get(&*route.server) else { continue };
-        let catalog = server.catalog();
-        let named = |tool: &&Raw| find::own_name(tool).is_some_and(|name| name == route.own);
-        let definition = catalog.tools.iter().find(named).and_then(|tool| Object::of(tool).ok()).unwrap_or_default();
-        let description = definition.text("description").map(|text| text.to_string()).unwrap_or_default();
-        let (name, says) = (public.to_lowercase(), description.to_lowercase());
-        if words.iter().all(|word| name.contains(word) || says.contains(word)) {
-            let in_name = words.iter().filter(|word| name.contains(**word)).count();
-            let short: String = description.chars().take(200).collect();
-            let shown = json!({ "name": public.as_str(), "server": &*route.server, "description": short });
-            found.push((std::cmp::Reverse(in_name), public.to_string(), shown));
-        }
-    }
-    found.sort_by(|left, right| (&left.0, &left.1).cmp(&(&right.0, &right.1)));
-    let total = found.len();
-    let most = arguments.limit.unwrap_or(FOUND.0).min(FOUND.1);
-    json!({ "total": total, "tools": found.into_iter().take(most).map(|(_, _, shown)| shown).collect::<Vec<_>>() })
+/// Tools that fit what is wanted, best first, and the servers that are enough for all of it.
+async fn search(gateway: &Gateway, arguments: Arguments, call: &Call) -> Result<Value, Problem> {
+    let text = crate::routes::search::text(arguments.text.as_deref().unwrap_or_default())?.to_owned();
+    let server = match &arguments.server {
+        Some(name) => Some(find::server(&gateway.snapshot(), name)?.name.to_string()),
+        None => None,
+    };
+    let limit = arguments.limit.unwrap_or(FOUND.0).clamp(1, FOUND.1);
+    let sought = finder::Find { text, limit, server };
+    let finder::Found { answer, tools } = gateway.find(&Scope::All, &call.context.principal, sought).await;
+    let shown = answer.tools.iter().map(|hit| {
+        let about = tools.iter().find(|tool| tool.public == hit.id).map(|tool| tool.description.as_str());
+        let about: String = about.unwrap_or_default().chars().take(ABOUT_CHARS_MAX).collect();
+        let why: Vec<String> = hit.reasons.iter().map(ToString::to_string).collect();
+        // Two digits tell apart what a reader can.
+        let score = (f64::from(hit.score) * 100.0).round() / 100.0;
+        json!({ "name": hit.id, "server": hit.server, "score": score, "description": about, "why": why })
+    });
+    let chosen = answer.servers.iter().filter(|server| server.chosen).map(|server| &server.server);
+    Ok(json!({
+        "band": band(answer.band), "tools": shown.collect::<Vec<_>>(), "servers": chosen.collect::<Vec<_>>(),
+    }))
 }
 
 fn tell(snapshot: &Snapshot, arguments: &Arguments, command: Command) -> Result<Value, Problem> {

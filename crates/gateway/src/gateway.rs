@@ -34,8 +34,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const FACTS_MAX: usize = 1024;
-/// How much longer a parked call waits than the person behind a legacy client is given, at most.
-const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
 /// What a gateway is made of.
 pub struct Parts {
@@ -109,7 +107,7 @@ pub struct Gateway {
     pub(crate) counted: AtomicUsize,
     pub(crate) telling: AtomicBool,
     /// What clients were shown.
-    pub(crate) decisions: Decisions,
+    pub(crate) decisions: Arc<Decisions>,
     pub(crate) finder: Finder,
     pub(crate) draining: CancellationToken,
     started: Instant,
@@ -170,12 +168,7 @@ impl Gateway {
             environment,
             sealer: parts.sealer,
             hub,
-            parking: Parking::new(ParkingLimits {
-                all_max: limits.parked_calls_max,
-                per_principal_max: limits.parked_calls_per_principal_max,
-                // A session that asks its client in time must still find the call.
-                answer_timeout: limits.answer_timeout + ANSWER_GRACE.min(limits.answer_timeout / 8),
-            }),
+            parking: Parking::new(ParkingLimits::of(&limits)),
             cache: parts.cache,
             flights: Flights::default(),
             approved: Mutex::new(parts.approved_tools),
@@ -188,7 +181,7 @@ impl Gateway {
             kept: Kept::new(KeptLimits::of(&limits)),
             counted: AtomicUsize::new(0),
             telling: AtomicBool::new(false),
-            decisions: Decisions::default(),
+            decisions: Arc::default(),
             finder: Finder::default(),
             draining: CancellationToken::new(),
             started: Instant::now(),
@@ -431,6 +424,10 @@ impl Gateway {
         }
         self.environment.needs.close().await;
         self.finder.memory.write().await;
+        if let Some(written) = self.write_decisions() {
+            // A runtime that ends writes no more.
+            let _ = written.await;
+        }
     }
 }
 

@@ -19,6 +19,9 @@ const GATHER: Duration = Duration::from_millis(20);
 /// Notifications of a call that wait to be passed on.
 const TOLD_MAX: usize = 256;
 
+/// How much longer a parked call waits than the person behind a legacy client is given, at most.
+const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
 /// What bounds parked calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ParkingLimits {
@@ -28,6 +31,18 @@ pub(crate) struct ParkingLimits {
     pub(crate) per_principal_max: usize,
     /// How long a person may take.
     pub(crate) answer_timeout: Duration,
+}
+
+impl ParkingLimits {
+    /// What the configuration says of them.
+    pub(crate) fn of(limits: &config::Limits) -> Self {
+        Self {
+            all_max: limits.parked_calls_max,
+            per_principal_max: limits.parked_calls_per_principal_max,
+            // A session that asks its client in time must still find the call.
+            answer_timeout: limits.answer_timeout + ANSWER_GRACE.min(limits.answer_timeout / 8),
+        }
+    }
 }
 
 /// All parked calls.

@@ -228,4 +228,5 @@ def main():
     check(rows, table, routing)
 
 
-main()
+if __name__ == "__main__":
+    main()

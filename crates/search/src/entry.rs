@@ -4,6 +4,7 @@
 //! the averages of the catalog. So a server that comes or changes moves nothing of the others, and
 //! no text of one server makes a text of another look short. The price is measured (nothing).
 
+use crate::praise;
 use crate::table::{self, DIM};
 use crate::tool::Tool;
 use crate::vector::{Wide, head, quantised, widened};
@@ -115,7 +116,7 @@ pub(crate) fn read(tool: &Tool<'_>, server: &Arc<str>, stems: &mut Stems) -> (En
     let mut counts = Counts::default();
     let server_text = format!("{} {}", head(tool.server, NAME_BYTES_MAX), texts.title);
     let server_description = head(tool.server_description, DESCRIPTION_BYTES_MAX);
-    let fields = [texts.name, texts.description, &texts.params, &texts.param_texts, &server_text, server_description];
+    let fields = [texts.name, &texts.description, &texts.params, &texts.param_texts, &server_text, server_description];
     for (at, text) in fields.into_iter().enumerate() {
         counts.add(at, text, stems);
     }
@@ -151,7 +152,7 @@ pub(crate) fn read_server(name: &Arc<str>, title: &str, description: &str, slots
 struct Texts<'a> {
     title: &'a str,
     name: &'a str,
-    description: &'a str,
+    description: String,
     params: String,
     param_texts: String,
 }
@@ -162,7 +163,7 @@ impl<'a> Texts<'a> {
         let mut texts = Self {
             title: head(title, NAME_BYTES_MAX),
             name: head(&tool.name, NAME_BYTES_MAX),
-            description: head(&tool.description, DESCRIPTION_BYTES_MAX),
+            description: praise::without(head(&tool.description, DESCRIPTION_BYTES_MAX)),
             params: String::new(),
             param_texts: String::new(),
         };

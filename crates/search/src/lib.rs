@@ -6,11 +6,13 @@
 //! It deliberately knows no transport and no storage: texts and bytes go in, values come out.
 
 mod answer;
+mod band;
 mod bytes;
 mod entry;
 mod index;
 mod parts;
 mod postings;
+mod praise;
 mod rank;
 mod rules;
 mod servers;

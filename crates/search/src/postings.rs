@@ -44,7 +44,7 @@ struct Bucket {
 }
 
 /// One term of one tool that comes or goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) term: Term,
     pub(crate) slot: u32,
@@ -66,7 +66,7 @@ impl Postings {
 
     /// The lists after `changes`, of which there is one for a term and slot.
     pub(crate) fn changed(&self, mut changes: Vec<Change>) -> Self {
-        changes.sort_unstable();
+        changes.sort_unstable_by_key(|change| u64::from(change.term) << 32 | u64::from(change.slot));
         let mut buckets = self.0.clone();
         for of_bucket in changes.chunk_by(|one, other| one.term >> SHIFT == other.term >> SHIFT) {
             if let Some(bucket) = of_bucket.first().and_then(|change| buckets.get_mut((change.term >> SHIFT) as usize))

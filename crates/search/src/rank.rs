@@ -1,6 +1,7 @@
 //! How tools are ranked for a text: words and meaning for each tool, fused, then what is known
 //! outside of texts (names written out, rules, uses).
 
+use crate::band::{OfText, Signs, band};
 use crate::answer::{Answer, Band, Hit, LIMIT_MAX, Query, Reason};
 use crate::entry::{Entry, K1, Row, exact_key, row};
 use crate::index::{BLOCK, Index};
@@ -119,7 +120,7 @@ impl Index {
         }
         let gists: Vec<Gist> = steps.iter().map(|step| Gist::of(step, self, &mut stems)).collect();
         let mut ranking = Ranking::of(self, query, text, whole, gists, ruled);
-        let band = ranking.band();
+        let band = ranking.band(text);
         let servers = servers::rank(&ranking, band);
         let limit = query.limit.clamp(1, LIMIT_MAX);
         ranking.candidates.truncate(limit);
@@ -200,10 +201,11 @@ impl<'a> Ranking<'a> {
         if !ranking.parts.is_empty() {
             part_of = vec![0; fits.len()];
             for (at, part) in ranking.parts.iter().enumerate() {
-                for (slot, score) in index.scores(part).fused.into_iter().enumerate() {
-                    if score > fits[slot] {
-                        (fits[slot], part_of[slot]) = (score, at as u8 + 1);
-                    }
+                let number = at as u8 + 1;
+                for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(index.scores(part).fused) {
+                    // Without branches, since this is done for every tool.
+                    *part_of = if score > *fit { number } else { *part_of };
+                    *fit = fit.max(score);
                 }
             }
             for (fit, whole) in fits.iter_mut().zip(&ranking.scores.fused) {
@@ -281,16 +283,25 @@ impl<'a> Ranking<'a> {
         self.index.entry(slot).is_some_and(|entry| self.query.only.is_none_or(|only| only(&entry.id)))
     }
 
-    fn band(&self) -> Band {
-        let nearest = self.candidates.iter().map(|one| self.scores.meaning[one.slot]).fold(0.0, f32::max);
-        let named = self.candidates.first().is_some_and(|first| first.exact.is_some());
-        if named || nearest >= 0.35 {
-            Band::Confident
-        } else if nearest >= 0.25 || !self.ruled.is_empty() {
-            Band::Weak
-        } else {
-            Band::Nothing
+    fn band(&self, text: &str) -> Band {
+        if self.candidates.first().is_some_and(|first| first.exact.is_some()) {
+            return Band::Confident;
         }
+        let best = |score: &[f32]| self.candidates.iter().map(|one| score[one.slot]).fold(0.0, f32::max);
+        let total: f32 = self.whole.terms.iter().map(|asked| asked.tells).sum::<f32>().max(1e-9);
+        let covered = |candidate: &Candidate<'_>| -> f32 {
+            let has = self.whole.terms.iter().filter(|asked| candidate.entry.terms.get(asked.term).is_some());
+            has.map(|asked| asked.tells).sum::<f32>() / total
+        };
+        let signs = Signs {
+            nearest: best(&self.scores.meaning),
+            covered: self.candidates.iter().take(5).map(covered).fold(0.0, f32::max),
+            words: best(&self.scores.words) / ((K1 + 1.0) * total),
+            tools: self.index.len(),
+            text: OfText::of(text),
+        };
+        let band = band(&signs);
+        if band == Band::Nothing && !self.ruled.is_empty() { Band::Weak } else { band }
     }
 
     fn hit(&self, candidate: &Candidate<'_>, steps: &[&str]) -> Hit {

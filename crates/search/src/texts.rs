@@ -18,7 +18,7 @@ const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
 /// A text without a common word must be at least this near to be an answer.
-const MEANING_MIN: f32 = 0.3;
+const MEANING_MIN: f32 = 0.25;
 
 /// Texts to search in.
 #[derive(Debug, Default)]

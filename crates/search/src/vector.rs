@@ -35,11 +35,19 @@ pub(crate) fn quantised(values: &[f32; DIM]) -> ([u8; DIM], f32) {
     (values.map(|value| ((value / largest * 127.0).round() as i8).cast_unsigned()), largest / 127.0)
 }
 
-/// The product of two rows. Numbers of 16 bits, since every processor multiplies and adds eight pairs
-/// of them at once; bytes would have to be widened each time.
+/// The product of two rows. Numbers of 16 bits in eight lanes, since every processor multiplies and
+/// adds eight pairs of them at once; bytes would have to be widened each time.
 pub(crate) fn dot(one: &Wide, other: &Wide) -> i32 {
-    one.iter().zip(other).map(|(one, other)| i32::from(*one) * i32::from(*other)).sum()
+    let mut sums = [0_i32; LANES];
+    for (one, other) in one.as_chunks::<LANES>().0.iter().zip(other.as_chunks::<LANES>().0) {
+        for (sum, (one, other)) in sums.iter_mut().zip(one.iter().zip(other)) {
+            *sum += i32::from(*one) * i32::from(*other);
+        }
+    }
+    sums.iter().sum()
 }
+
+const LANES: usize = 8;
 
 /// A row as it is multiplied.
 pub(crate) type Wide = [i16; DIM];

@@ -67,18 +67,29 @@ impl Stems {
         });
     }
 
+    fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {
+        if is_plural_short_form(word) { Cow::Borrowed(&word[..word.len() - 1]) } else { self.stemmer.stem(word) }
+    }
+
     /// The term of one word in lower case.
     pub(crate) fn term(&mut self, word: &str) -> Term {
         if let Some(term) = self.known.get(word) {
             return *term;
         }
         let plain = word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_lowercase());
-        let term = hash(if plain { self.stemmer.stem(word) } else { Cow::Borrowed(word) }.as_bytes());
+        let stem = if plain { self.stem(word) } else { Cow::Borrowed(word) };
+        let term = hash(stem.as_bytes());
         if self.known.len() < STEMS_MAX {
             self.known.insert(word.into(), term);
         }
         term
     }
+}
+
+/// Whether a word is a short form in the plural, which no stemmer of English knows: PRs, VMs.
+fn is_plural_short_form(word: &str) -> bool {
+    let vowel = |byte: u8| matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
+    word.ends_with('s') && !word.ends_with("ss") && !word.bytes().any(vowel)
 }
 
 /// Whether a word tells nothing about what is wanted.
@@ -143,9 +154,9 @@ pub(crate) fn words(text: &str, each: &mut impl FnMut(&str)) {
     let folded = if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfkc().map(fold).collect()) };
     let mut reader =
         Reader { word: String::with_capacity(WORD_BYTES_MAX), before: Class::Blank, after_apostrophe: false };
-    let mut chars = folded.chars().peekable();
-    while let Some(c) = chars.next() {
-        reader.read(c, chars.peek().copied(), each);
+    let mut rest = folded.chars();
+    while let Some(c) = rest.next() {
+        reader.read(c, rest.as_str(), each);
     }
     reader.finish(each);
 }
@@ -163,6 +174,15 @@ fn fold(c: char) -> char {
     base
 }
 
+/// Whether an upper letter before `rest`, after another one, begins a word: the S of `HTTPServer`, not
+/// the L of `URLs`.
+fn word_begins(rest: &str) -> bool {
+    let mut next = rest.chars();
+    let lower = |c: Option<char>| c.is_some_and(|c| class_of(c) == Class::Lower);
+    let first = next.next();
+    lower(first) && (first != Some('s') || lower(next.next()))
+}
+
 struct Reader {
     word: String,
     before: Class,
@@ -170,10 +190,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, c: char, next: Option<char>, each: &mut impl FnMut(&str)) {
+    fn read(&mut self, c: char, rest: &str, each: &mut impl FnMut(&str)) {
         let class = class_of(c);
         let seam = match (self.before, class) {
-            (Class::Upper, Class::Upper) => next.is_some_and(|next| class_of(next) == Class::Lower),
+            (Class::Upper, Class::Upper) => word_begins(rest),
             (Class::Upper, Class::Lower) => false,
             (Class::Ideograph, Class::Ideograph) => {
                 // Pairs overlap: of three characters there are two pairs.
@@ -220,7 +240,7 @@ mod tests {
     fn identifiers_are_split_where_people_see_a_seam() {
         assert_eq!(read("getHTTPServer_v2"), ["get", "http", "server", "v", "2"]);
         assert_eq!(read("create-pull.request:s3"), ["create", "pull", "request", "s", "3"]);
-        assert_eq!(read("XMLParser"), ["xml", "parser"]);
+        assert_eq!(read("XMLParser lists PRs and URLs"), ["xml", "parser", "lists", "prs", "and", "urls"]);
     }
 
     #[test]

@@ -57,6 +57,40 @@ const TESTS: &[(&str, &str, &str)] = &[
         "tests/e2e/tests/it/redis.rs",
         "the_cache_in_this_process_holds_as_much_as_the_configuration_says",
     ),
+    (
+        "profiles.exposure",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "in_search_the_pinned_tools_are_listed_and_the_others_are_called_through_ours",
+    ),
+    (
+        "profiles.context_budget",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "auto_looks_at_the_budget_of_the_client_and_stays_with_what_it_chose",
+    ),
+    (
+        "profiles.context_budgets",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "auto_looks_at_the_budget_of_the_client_and_stays_with_what_it_chose",
+    ),
+    ("profiles.allow", "crates/gateway/tests/gateway/profiles.rs", "only_those_hear_of_a_change_who_see_it"),
+    ("profiles.deny", "tests/e2e/tests/it/profiles.rs", "every_listener_has_them"),
+    (
+        "profiles.servers",
+        "crates/gateway/tests/gateway/finding.rs",
+        "what_is_found_is_what_the_asker_sees_under_its_names",
+    ),
+    ("profiles.tags", "tests/e2e/tests/it/profiles.rs", "every_listener_has_them"),
+    (
+        "profiles.pin",
+        "crates/gateway/tests/gateway/profiles.rs",
+        "in_search_the_pinned_tools_are_listed_and_the_others_are_called_through_ours",
+    ),
+    (
+        "profiles.tools",
+        "tests/e2e/tests/it/profiles.rs",
+        "the_default_one_is_what_mcp_shows_and_the_person_sees_everything",
+    ),
+    ("profiles.result_tokens_max", "tests/e2e/tests/it/cut.rs", "*"),
     ("roots", "crates/gateway/tests/upstream/duplex.rs", "a_legacy_server_may_ping_and_ask_for_roots"),
     ("builtins", "tests/e2e/tests/it/inside/offered.rs", "servers_inside_are_there_until_somebody_says_otherwise"),
     ("servers.options", "tests/e2e/tests/it/inside/offered.rs", "an_entry_tells_a_server_inside_how_to_behave"),
@@ -99,6 +133,19 @@ const TESTS: &[(&str, &str, &str)] = &[
         "crates/outbound/tests/oauth/rules.rs",
         "a_sign_in_without_a_browser_says_everything_that_it_must",
     ),
+    (
+        "catalog.change_quiet",
+        "tests/e2e/tests/it/cache_guard.rs",
+        "who_works_is_told_when_it_pauses_and_who_is_idle_at_once",
+    ),
+    ("catalog.change_wait_max", "crates/gateway/src/hub.rs", "who_works_is_told_once_when_it_pauses_or_has_waited_long_enough"),
+    ("limits.results_kept_bytes_max", "tests/e2e/tests/it/cut.rs", "what_is_too_much_to_keep_is_cut_all_the_same"),
+    (
+        "limits.results_kept_per_principal_bytes_max",
+        "tests/e2e/tests/it/cut.rs",
+        "what_is_too_much_to_keep_is_cut_all_the_same",
+    ),
+    ("limits.results_kept_time", "tests/e2e/tests/it/cut.rs", "what_is_too_much_to_keep_is_cut_all_the_same"),
     ("limits.probes_max", "tests/e2e/tests/it/health.rs", "so_many_checks_run_at_once_and_no_more"),
     (
         "limits.calls_per_server_max",
@@ -150,7 +197,11 @@ const TESTS: &[(&str, &str, &str)] = &[
     ("search.server_keywords", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("search.task_patterns", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("search.default_limits.response_timeout", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
-    ("search.default_limits.max_retries", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
+    (
+        "search.default_limits.max_retries",
+        "crates/control/src/routes/route/choice.rs",
+        "only_what_did_nothing_is_tried_again",
+    ),
     ("search.default_limits.startup_wait", "tests/e2e/tests/it/route.rs", "keys_of_search_do_what_they_say"),
     ("records.keep", "tests/e2e/tests/it/state.rs", "records_go_when_they_are_older_than_keep_says"),
     (
@@ -303,13 +354,16 @@ fn keys() -> Vec<String> {
     let mut keys = Vec::new();
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         match name.as_str() {
-            "servers" | "mcpServers" | "mcp_servers" => {}
+            "servers" | "profiles" | "mcpServers" | "mcp_servers" => {}
             "defaults" => keys.push(name.clone()),
             _ => collect(name, property, &mut keys),
         }
     }
     for (name, property) in schema["$defs"]["server"]["properties"].as_object().into_iter().flatten() {
         collect(&format!("servers.{name}"), property, &mut keys);
+    }
+    for (name, property) in schema["$defs"]["profile"]["properties"].as_object().into_iter().flatten() {
+        collect(&format!("profiles.{name}"), property, &mut keys);
     }
     keys
 }

@@ -27,6 +27,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("SERVICE_KEYS", &["service", "entry", "container"]),
     ("READY_KEYS", &["ready"]),
     ("CONTAINER_KEYS", &["container", "endpoint"]),
+    ("PROFILE_KEYS", &["profile"]),
+    ("OVERRIDE_KEYS", &["said"]),
 ];
 
 /// What is made of several keys together, by the configuration itself.
@@ -70,6 +72,9 @@ const RESOLVED: &[(&str, &str)] = &[
     ("READY_KEYS.log_line", "check"),
     ("CONTAINER_KEYS.memory", "memory_bytes"),
     ("CONTAINER_KEYS.cpu", "cpu_percent"),
+    // Which servers a profile has is asked of it.
+    ("PROFILE_KEYS.servers", "has_server"),
+    ("PROFILE_KEYS.tags", "has_server"),
 ];
 
 /// Fields of the variants of `Reach`, which are taken out of it by a pattern.
@@ -130,8 +135,9 @@ fn keys(table: &str) -> Vec<String> {
         let body = limits.split("\nlimits! {\n").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
         return body.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect();
     }
-    let tables =
-        ["keys", "service_keys", "section_keys"].map(|name| read(format!("crates/config/src/{name}.rs"))).concat();
+    let tables = ["keys", "service_keys", "section_keys", "profile_keys"]
+        .map(|name| read(format!("crates/config/src/{name}.rs")))
+        .concat();
     let begin = format!("const {table}: &[Key] = &[");
     let body = tables.split(&begin).nth(1).and_then(|rest| rest.split("];").next()).unwrap_or_default();
     let entries = ["key(", "flag(", "text(", "time("];

@@ -63,7 +63,11 @@ async fn what_is_written_stays_inside_while_folders_are_swapped() {
     let (folder, link) = (world.root.join("folder"), world.root.join("link"));
     let mut written = 0;
     swapping(&folder, &link, async {
-        for number in 0..ROUNDS / 4 {
+        // On a busy machine it may take more rounds until a write meets the folder as it is.
+        for number in 0.. {
+            if number >= ROUNDS / 4 && written > 0 {
+                break;
+            }
             let path = format!("folder/new-{number}/x");
             let result = world.call("write_file", json!({ "file_path": path, "content": "x" })).await;
             written += usize::from(result.get("isError").is_none());
@@ -74,7 +78,6 @@ async fn what_is_written_stays_inside_while_folders_are_swapped() {
     .await;
     let outside: Vec<_> = std::fs::read_dir(world.outside.join("elsewhere")).unwrap().collect();
     assert_eq!(outside.len(), 1, "only what was there before: {outside:?}");
-    assert!(written > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

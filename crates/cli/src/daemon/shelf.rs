@@ -14,19 +14,25 @@ const BYTES_MAX: u64 = 256 * 1024 * 1024;
 pub(super) struct Files {
     index: PathBuf,
     uses: PathBuf,
+    decisions: PathBuf,
 }
 
 // === impl Files ===
 
 impl Files {
     pub(super) fn of(data: &DataFolder) -> Self {
-        Self { index: data.root.join("search.idx"), uses: data.root.join("uses") }
+        Self {
+            index: data.root.join("search.idx"),
+            uses: data.root.join("uses"),
+            decisions: data.root.join("exposure.json"),
+        }
     }
 
     fn path(&self, kept: Kept) -> &PathBuf {
         match kept {
             Kept::Index => &self.index,
             Kept::Uses => &self.uses,
+            Kept::Decisions => &self.decisions,
         }
     }
 }

@@ -71,9 +71,11 @@ impl Tool {
                 vec!["name"],
             ),
             Tool::Search => (
-                "Find tools of all servers whose name or description holds every given word.",
+                "Find tools of all servers that fit what you want to do, best first, with the reasons; `band` says \
+                 whether they do: confident, weak or nothing.",
                 json!({
-                    "text": { "type": "string" },
+                    "text": { "type": "string", "description": "What you want to do, in your own words." },
+                    "server": server,
                     "limit": { "type": "integer", "minimum": 1, "maximum": 50, "default": 10 },
                 }),
                 vec!["text"],

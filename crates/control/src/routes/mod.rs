@@ -15,6 +15,10 @@ pub(crate) mod guards;
 
 pub(crate) mod call;
 
+pub(crate) mod search;
+
+mod route;
+
 pub(crate) mod records;
 
 mod audit;
@@ -55,6 +59,8 @@ pub(crate) const ROUTERS: &[fn() -> OpenApiRouter<Control>] = &[
     guards::router,
     tools::router,
     call::router,
+    search::router,
+    route::router,
     records::router,
     audit::router,
     goals::router,

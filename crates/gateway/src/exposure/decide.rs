@@ -6,22 +6,23 @@
 use super::seat::client_name;
 use super::{Mode, Seat, Shown};
 use crate::catalog::Listing;
-use crate::finder::now_ms;
+use crate::finder::{Kept, Shelf, now_ms};
 use crate::gateway::Gateway;
 use config::{Exposure, Profile};
 use protocol::{CallContext, Principal, Text};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
+use tokio::task::JoinHandle;
 
 /// How many decisions are remembered; the one unused longest makes room.
 const DECISIONS_MAX: usize = 4096;
-/// Whoever came back after so long begins a new conversation.
-const IDLE_MAX: Duration = Duration::from_secs(6 * 60 * 60);
+/// Whoever came back after so long begins a new conversation (ms).
+const IDLE_MS_MAX: u64 = 6 * 60 * 60 * 1000;
 
 /// What was decided for somebody.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decision {
     pub(crate) mode: Mode,
     /// Public names of tools that are pinned besides those of the profile.
@@ -31,13 +32,29 @@ pub(crate) struct Decision {
     /// What its list may cost, in tokens.
     pub(crate) budget: usize,
     pub(crate) why: Arc<str>,
-    used: Instant,
+    /// When it was asked for last, in milliseconds since 1970.
+    used_ms: u64,
 }
 
 /// What was decided, by profile and by who sits there.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     made: Mutex<HashMap<(String, Seat), Decision>>,
+    /// Whether what an earlier run decided is here.
+    restored: AtomicBool,
+}
+
+/// A decision as it is kept: for clients without a session, whose conversations outlive this run.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    profile: String,
+    principal: String,
+    client: Option<String>,
+    mode: Mode,
+    pinned: Vec<String>,
+    budget: usize,
+    why: String,
+    used_ms: u64,
 }
 
 // === impl Decisions ===
@@ -49,25 +66,25 @@ impl Decisions {
     }
 
     /// The same for somebody who asks now.
-    fn find(&self, profile: &str, seat: &Seat, now: Instant) -> Option<Decision> {
+    fn find(&self, profile: &str, seat: &Seat, now_ms: u64) -> Option<Decision> {
         let mut made = self.lock();
         let found = made.get_mut(&(profile.to_owned(), seat.clone()))?;
-        if matches!(seat, Seat::Client { .. }) && now.duration_since(found.used) > IDLE_MAX {
+        if matches!(seat, Seat::Client { .. }) && now_ms.saturating_sub(found.used_ms) > IDLE_MS_MAX {
             return None;
         }
-        found.used = now;
+        found.used_ms = now_ms;
         Some(found.clone())
     }
 
-    /// Keeps what was decided, unless somebody was quicker since `now`.
+    /// Keeps what was decided, unless somebody was quicker since.
     fn keep(&self, profile: &str, seat: Seat, decision: Decision) -> Decision {
         let mut made = self.lock();
         let key = (profile.to_owned(), seat);
-        if let Some(earlier) = made.get(&key).filter(|earlier| earlier.used >= decision.used) {
+        if let Some(earlier) = made.get(&key).filter(|earlier| earlier.used_ms >= decision.used_ms) {
             return earlier.clone();
         }
         if made.len() >= DECISIONS_MAX && !made.contains_key(&key) {
-            let idlest = made.iter().min_by_key(|(_, decision)| decision.used).map(|(key, _)| key.clone());
+            let idlest = made.iter().min_by_key(|(_, decision)| decision.used_ms).map(|(key, _)| key.clone());
             idlest.map(|idlest| made.remove(&idlest));
         }
         made.insert(key, decision.clone());
@@ -79,9 +96,51 @@ impl Decisions {
         self.lock().iter().filter(|((of, _), _)| of == profile).map(|(_, decision)| decision.clone()).collect()
     }
 
+    /// Brings back what an earlier run decided. Blocks: not for threads that answer.
+    fn restore(&self, shelf: Option<&dyn Shelf>, now_ms: u64) {
+        if self.restored.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let bytes = shelf.and_then(|shelf| shelf.read(Kept::Decisions)).unwrap_or_default();
+        let rows: Vec<Row> = serde_json::from_slice(&bytes).unwrap_or_default();
+        for row in rows.into_iter().filter(|row| now_ms.saturating_sub(row.used_ms) <= IDLE_MS_MAX) {
+            let client: Option<Arc<str>> = row.client.map(Into::into);
+            let seat = Seat::Client { principal: Principal::new(&row.principal), client: client.clone() };
+            let pinned = row.pinned.iter().map(|name| Text::from(name.as_str())).collect();
+            let (mode, budget, used_ms) = (row.mode, row.budget, row.used_ms);
+            let decision = Decision { mode, pinned, client, budget, why: row.why.into(), used_ms };
+            self.keep(&row.profile, seat, decision);
+        }
+    }
+
+    /// Writes what is to outlive this run, if there is any. Blocks.
+    fn write(&self, shelf: &dyn Shelf) {
+        let rows: Vec<Row> =
+            self.lock().iter().filter_map(|((profile, seat), decision)| row(profile, seat, decision)).collect();
+        if !rows.is_empty() {
+            // Rows are texts and numbers, which can be written.
+            shelf.write(Kept::Decisions, &serde_json::to_vec(&rows).unwrap_or_default());
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, Seat), Decision>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A session ends with the run; whoever has none does not know of runs.
+fn row(profile: &str, seat: &Seat, decision: &Decision) -> Option<Row> {
+    let Seat::Client { principal, client } = seat else { return None };
+    Some(Row {
+        profile: profile.to_owned(),
+        principal: principal.as_str().to_owned(),
+        client: client.as_deref().map(str::to_owned),
+        mode: decision.mode,
+        pinned: decision.pinned.iter().map(ToString::to_string).collect(),
+        budget: decision.budget,
+        why: decision.why.to_string(),
+        used_ms: decision.used_ms,
+    })
 }
 
 /// What `profile` means for the client called `client`, whose list of all tools costs `tokens`.
@@ -102,37 +161,51 @@ pub(crate) fn decide(profile: &Profile, client: Option<&str>, tokens: usize) -> 
 impl Gateway {
     /// What whoever calls sees of `shown`.
     pub(crate) async fn decided(&self, shown: &Arc<Shown>, context: &CallContext) -> Decision {
-        let (profile, now) = (&shown.profile, Instant::now());
-        let is_auto = profile.exposure == Exposure::Auto;
-        let seat = is_auto.then(|| Seat::of(context));
-        if let Some(found) = seat.as_ref().and_then(|seat| self.decisions.find(&profile.name, seat, now)) {
+        let (profile, now) = (&shown.profile, now_ms());
+        if profile.exposure != Exposure::Auto {
+            let (mode, why) = decide(profile, None, 0);
+            let (pinned, budget) = (Arc::from([]), profile.context_budget);
+            return Decision { mode, pinned, client: None, budget, why: why.into(), used_ms: now };
+        }
+        let seat = Seat::of(context);
+        self.remember().await;
+        if let Some(found) = self.decisions.find(&profile.name, &seat, now) {
             return found;
         }
-        let client = if is_auto { client_name(context) } else { None };
-        let tokens = if is_auto { shown.cost().await.all } else { 0 };
+        let client = client_name(context);
+        let tokens = shown.cost().await.all;
         let (mode, why) = decide(profile, client.as_deref(), tokens);
-        let pinned = match seat.is_some() && mode == Mode::Search {
-            true => self.daily(&context.principal).await.into(),
-            false => Arc::from([]),
-        };
+        let daily = || self.finder.memory.daily(&context.principal, today());
+        let pinned = if mode == Mode::Search { daily().into() } else { Arc::from([]) };
         let budget = profile.budget(client.as_deref());
-        let decision = Decision { mode, pinned, client, budget, why: why.into(), used: now };
-        match seat {
-            Some(seat) => self.decisions.keep(&profile.name, seat, decision),
-            None => decision,
+        let decision = Decision { mode, pinned, client, budget, why: why.into(), used_ms: now };
+        let lasts = matches!(seat, Seat::Client { .. });
+        let decision = self.decisions.keep(&profile.name, seat, decision);
+        if lasts {
+            self.write_decisions();
         }
+        decision
     }
 
-    /// Public names of the tools that `principal` uses daily.
-    async fn daily(&self, principal: &Principal) -> Vec<Text> {
-        let memory = &self.finder.memory;
-        if !memory.is_restored() {
-            let memory = memory.clone();
-            let restore = move || memory.restore(memory.shelf().map(|shelf| &**shelf));
-            // A runtime that ends has nobody left to answer.
-            let _ = tokio::task::spawn_blocking(restore).await;
+    /// Brings back what earlier runs knew: what was shown, and what is used daily.
+    async fn remember(&self) {
+        if self.decisions.restored.load(Ordering::Acquire) && self.finder.memory.is_restored() {
+            return;
         }
-        memory.daily(principal, today())
+        let (decisions, memory) = (self.decisions.clone(), self.finder.memory.clone());
+        let restore = move || {
+            let shelf = memory.shelf().map(|shelf| &**shelf);
+            memory.restore(shelf);
+            decisions.restore(shelf, now_ms());
+        };
+        // A runtime that ends has nobody left to answer.
+        let _ = tokio::task::spawn_blocking(restore).await;
+    }
+
+    /// Has what was decided written, where there is a place for it.
+    pub(crate) fn write_decisions(&self) -> Option<JoinHandle<()>> {
+        let (decisions, shelf) = (self.decisions.clone(), self.finder.memory.shelf()?.clone());
+        Some(tokio::task::spawn_blocking(move || decisions.write(&*shelf)))
     }
 
     /// Notes that `principal` called the tool that is `name` in `shown`, where that decides what is pinned.
@@ -182,29 +255,68 @@ mod tests {
         assert_eq!(decide(&profile(""), None, 1_000_000).0, Mode::All);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn what_was_decided_stays_until_its_conversation_is_over() {
-        let decisions = Decisions::default();
-        let client = Seat::Client { principal: protocol::Principal::new("me"), client: None };
-        let session = Seat::Session("s".into());
-        let made = |mode| {
-            let used = Instant::now();
-            Decision { mode, pinned: Arc::from([]), client: None, budget: 0, why: "".into(), used }
-        };
-        for seat in [&client, &session] {
-            assert!(decisions.find("p", seat, Instant::now()).is_none());
-            let first = made(Mode::Search);
-            let late = Decision { mode: Mode::All, ..first.clone() };
-            decisions.keep("p", seat.clone(), first);
-            assert_eq!(decisions.keep("p", seat.clone(), late).mode, Mode::Search, "the first stands");
+    fn made(mode: Mode, used_ms: u64) -> Decision {
+        Decision { mode, pinned: Arc::from(["a".into()]), client: None, budget: 0, why: "".into(), used_ms }
+    }
+
+    fn client() -> Seat {
+        Seat::Client { principal: Principal::new("me"), client: None }
+    }
+
+    #[test]
+    fn what_was_decided_stays_until_its_conversation_is_over() {
+        let (decisions, session) = (Decisions::default(), Seat::Session("s".into()));
+        for seat in [client(), session.clone()] {
+            assert!(decisions.find("p", &seat, 1).is_none());
+            decisions.keep("p", seat.clone(), made(Mode::Search, 1));
+            assert_eq!(decisions.keep("p", seat, made(Mode::All, 1)).mode, Mode::Search, "the first stands");
         }
-        tokio::time::advance(IDLE_MAX).await;
-        assert!(decisions.find("p", &client, Instant::now()).is_some(), "and is used now");
-        tokio::time::advance(IDLE_MAX + Duration::from_secs(1)).await;
-        assert!(decisions.find("p", &client, Instant::now()).is_none());
-        assert!(decisions.find("p", &session, Instant::now()).is_some(), "a session is one conversation");
-        assert_eq!(decisions.keep("p", client, made(Mode::All)).mode, Mode::All);
+        assert!(decisions.find("p", &client(), IDLE_MS_MAX).is_some(), "and is used now");
+        let late = 2 * IDLE_MS_MAX + 1;
+        assert!(decisions.find("p", &client(), late).is_none());
+        assert!(decisions.find("p", &session, late).is_some(), "a session is one conversation");
+        assert_eq!(decisions.keep("p", client(), made(Mode::All, late)).mode, Mode::All);
         assert_eq!(decisions.of("p").len(), 2);
         assert!(decisions.peek("q", &session).is_none());
+    }
+
+    /// Keeps bytes in memory.
+    #[derive(Default)]
+    struct Drawer(Mutex<Vec<u8>>);
+
+    impl Shelf for Drawer {
+        fn read(&self, _: Kept) -> Option<Vec<u8>> {
+            Some(self.0.lock().unwrap().clone())
+        }
+
+        fn write(&self, _: Kept, bytes: &[u8]) {
+            *self.0.lock().unwrap() = bytes.to_vec();
+        }
+    }
+
+    #[test]
+    fn what_was_decided_outlives_the_run_but_sessions_do_not() {
+        let (decisions, drawer) = (Decisions::default(), Drawer::default());
+        decisions.write(&drawer);
+        assert!(drawer.0.lock().unwrap().is_empty(), "nothing is nothing");
+        decisions.keep("p", client(), made(Mode::Search, 5));
+        decisions.keep("p", Seat::Session("s".into()), made(Mode::Search, 5));
+        decisions.write(&drawer);
+        let later = Decisions::default();
+        later.restore(Some(&drawer), 6);
+        assert_eq!((later.peek("p", &client()), later.of("p").len()), (Some(made(Mode::Search, 5)), 1));
+        let late = Decisions::default();
+        late.restore(Some(&drawer), 6 + IDLE_MS_MAX);
+        assert!(late.of("p").is_empty(), "that conversation is over");
+    }
+
+    #[test]
+    fn the_idlest_makes_room() {
+        let decisions = Decisions::default();
+        for number in 0..=DECISIONS_MAX as u64 {
+            decisions.keep("p", Seat::Session(number.to_string().into()), made(Mode::All, number));
+        }
+        assert_eq!(decisions.of("p").len(), DECISIONS_MAX);
+        assert!(decisions.peek("p", &Seat::Session("0".into())).is_none());
     }
 }

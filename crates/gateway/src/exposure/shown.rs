@@ -17,7 +17,7 @@ const LISTS_MAX: usize = 16;
 const UNKNOWN_MAX: usize = 32;
 
 /// How much of a profile is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Every tool.

@@ -7,6 +7,8 @@ pub enum Kept {
     Index,
     /// What was called after which search, which cannot.
     Uses,
+    /// Which lists clients without a session were shown, so that a restart is none for them.
+    Decisions,
 }
 
 /// Keeps bytes. What cannot be kept or read is reported by whoever keeps it; it is no reason to fail.

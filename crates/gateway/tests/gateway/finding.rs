@@ -21,6 +21,7 @@ fn key(kept: Kept) -> &'static str {
     match kept {
         Kept::Index => "index",
         Kept::Uses => "uses",
+        Kept::Decisions => "decisions",
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) fn table(routed: &Routed, limit: usize, printer: &Printer) {
     let words = one_line(&routed.prompt, 40).replace('"', "'");
     match routed.band.as_str() {
         "confident" => {}
+        // A rule of one's own is sure enough.
+        "weak" if routed.servers.iter().any(|server| server.chosen && is_ruled(server)) => {}
         "weak" => printer.say(&format!(
             "none fits surely; look closer: switchboard search \"{words}\"; or say what a server is for: \
              server_keywords.NAME = [\"word\"] under [search]"
@@ -45,6 +47,10 @@ fn row(server: &ServerFound) -> Vec<String> {
         tools,
         why(&server.reasons),
     ]
+}
+
+fn is_ruled(server: &ServerFound) -> bool {
+    server.reasons.iter().any(|reason| reason.kind == "rule")
 }
 
 /// The failure that some servers did not start.
