@@ -84,6 +84,8 @@ pub(crate) struct Ranking<'a> {
     /// The steps, compared.
     pub(crate) parts: Vec<Gist>,
     pub(crate) ruled: Vec<Ruled<'a>>,
+    /// The servers of the tools that fit the steps best.
+    pub(crate) step_servers: Vec<&'a str>,
     /// Best first, only what the asker may see.
     pub(crate) candidates: Vec<Candidate<'a>>,
 }
@@ -100,14 +102,27 @@ impl<'a> Ranking<'a> {
     ) -> Self {
         let mut part_scores = index.scores(parts.iter().chain([&whole]));
         let scores = part_scores.pop().unwrap_or_default();
-        let mut ranking =
-            Self { index, query, whole, scores, part_scores, steps, parts, ruled, candidates: Vec::new() };
+        let mut ranking = Self {
+            index,
+            query,
+            whole,
+            scores,
+            part_scores,
+            steps,
+            parts,
+            ruled,
+            step_servers: Vec::new(),
+            candidates: Vec::new(),
+        };
         let mut fits = ranking.scores.fused.clone();
         let part_of = ranking.add_steps(&mut fits);
         let uses = ranking.add_known(&mut fits);
         let exact = exact_names(index, text);
         exact.iter().for_each(|(slot, _)| fits[*slot] += NAMED);
-        ranking.candidates = ranking.choose(&fits, &part_of, uses, exact);
+        let firsts = ranking.step_firsts();
+        let servers = firsts.iter().filter_map(|slot| Some(&*index.entry(*slot)?.server));
+        ranking.step_servers = servers.collect();
+        ranking.candidates = ranking.choose(&fits, &part_of, uses, exact, &firsts);
         ranking
     }
 
@@ -126,7 +141,8 @@ impl<'a> Ranking<'a> {
                 *part_of = if score > fit { number } else { *part_of };
                 *fit = fit.max(*score);
             }
-            firsts.extend(self.first_of(whole, &part.fused).map(|slot| (slot, number)));
+            let sums = whole.iter().zip(&part.fused).map(|(whole, part)| whole + part);
+            firsts.extend(self.first_of(sums).map(|slot| (slot, number)));
         }
         for (fit, whole) in fits.iter_mut().zip(whole) {
             *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
@@ -140,18 +156,27 @@ impl<'a> Ranking<'a> {
         part_of
     }
 
-    /// The visible tool with the largest sum of scores.
-    fn first_of(&self, whole: &[f32], part: &[f32]) -> Option<usize> {
+    /// The tool with the largest sum of scores of those that may be part of the answer.
+    fn first_of(&self, sums: impl Iterator<Item = f32>) -> Option<usize> {
         let id = |slot: usize| self.index.entry(slot).map(|entry| &*entry.id);
         let mut first: Option<(f32, usize)> = None;
-        for (slot, (whole, part)) in whole.iter().zip(part).enumerate() {
-            let sum = whole + part;
+        for (slot, sum) in sums.enumerate() {
             let (best, known) = first.unwrap_or((0.0, slot));
             if (sum > best || (sum == best && id(slot) < id(known))) && self.wanted(slot) {
                 first = Some((sum, slot));
             }
         }
         first.map(|(_, slot)| slot)
+    }
+
+    /// For each step the tool that fits it best by itself, where one fits at all.
+    fn step_firsts(&self) -> Vec<usize> {
+        let firsts = self.parts.iter().zip(&self.part_scores).filter_map(|(part, scores)| {
+            let slot = self.first_of(scores.fused.iter().copied())?;
+            let nearest = part.cosine(&self.index.entry(slot)?.told);
+            (band::band(&part.meaning, nearest, self.index.len()) != Band::Nothing).then_some(slot)
+        });
+        firsts.collect()
     }
 
     /// Whether a tool may be part of the answer.
@@ -192,6 +217,7 @@ impl<'a> Ranking<'a> {
         part_of: &[u8],
         uses: Vec<(usize, Used)>,
         exact: Vec<(usize, String)>,
+        firsts: &[usize],
     ) -> Vec<Candidate<'a>> {
         let mut order: Vec<Placed> = match self.query.server {
             Some(server) => {
@@ -210,6 +236,11 @@ impl<'a> Ranking<'a> {
             chosen = best(&mut order, usize::MAX, self.index).iter().filter_map(visible).collect();
         }
         chosen.truncate(CANDIDATES);
+        for first in firsts.iter().map(|slot| *slot as u32) {
+            if !chosen.contains(&first) {
+                chosen.push(first);
+            }
+        }
         let candidates = chosen.into_iter().filter_map(|slot| {
             let slot = slot as usize;
             let named = exact.iter().find(|(known, _)| *known == slot).map(|(_, name)| name.clone());
