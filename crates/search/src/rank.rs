@@ -78,8 +78,6 @@ pub(crate) struct Ranking<'a> {
     pub(crate) query: &'a Query<'a>,
     pub(crate) whole: Gist,
     pub(crate) scores: Scores,
-    /// The same for each step.
-    part_scores: Vec<Scores>,
     pub(crate) steps: &'a [&'a str],
     /// The steps, compared.
     pub(crate) parts: Vec<Gist>,
@@ -100,60 +98,59 @@ impl<'a> Ranking<'a> {
         parts: Vec<Gist>,
         ruled: Vec<Ruled<'a>>,
     ) -> Self {
-        let mut part_scores = index.scores(parts.iter().chain([&whole]));
-        let scores = part_scores.pop().unwrap_or_default();
-        let mut ranking = Self {
-            index,
-            query,
-            whole,
-            scores,
-            part_scores,
-            steps,
-            parts,
-            ruled,
-            step_servers: Vec::new(),
-            candidates: Vec::new(),
-        };
+        let mut scores = Scores::default();
+        index.score(&whole, &mut scores);
+        let mut ranking =
+            Self { index, query, whole, scores, steps, parts, ruled, step_servers: Vec::new(), candidates: Vec::new() };
         let mut fits = ranking.scores.fused.clone();
-        let part_of = ranking.add_steps(&mut fits);
+        let (part_of, firsts) = ranking.add_steps(&mut fits);
         let uses = ranking.add_known(&mut fits);
         let exact = exact_names(index, text);
         exact.iter().for_each(|(slot, _)| fits[*slot] += NAMED);
-        let firsts = ranking.step_firsts();
         let servers = firsts.iter().filter_map(|slot| Some(&*index.entry(*slot)?.server));
         ranking.step_servers = servers.collect();
         ranking.candidates = ranking.choose(&fits, &part_of, uses, exact, &firsts);
         ranking
     }
 
-    /// Weighs in the steps; gives the step (from 1) that each slot fits better than the whole.
-    fn add_steps(&self, fits: &mut [f32]) -> Vec<u8> {
+    /// Weighs in the steps; gives the step (from 1) that each slot fits better than the whole, and the
+    /// slots that fit a step best by itself, where one fits at all.
+    fn add_steps(&self, fits: &mut [f32]) -> (Vec<u8>, Vec<usize>) {
         if self.parts.is_empty() {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
         let whole = &self.scores.fused;
         let mut part_of = vec![0_u8; fits.len()];
-        let mut firsts = Vec::new();
-        for (at, part) in self.part_scores.iter().enumerate() {
+        let (mut gains, mut firsts) = (Vec::new(), Vec::new());
+        let mut scores = Scores::default();
+        for (at, part) in self.parts.iter().enumerate() {
+            self.index.score(part, &mut scores);
             let number = at as u8 + 1;
-            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&part.fused) {
+            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&scores.fused) {
                 // Without branches, since this is done for every tool.
                 *part_of = if score > fit { number } else { *part_of };
                 *fit = fit.max(*score);
             }
-            let sums = whole.iter().zip(&part.fused).map(|(whole, part)| whole + part);
-            firsts.extend(self.first_of(sums).map(|slot| (slot, number)));
+            let sums = whole.iter().zip(&scores.fused).map(|(whole, part)| whole + part);
+            gains.extend(self.first_of(sums).map(|slot| (slot, number)));
+            let first = self.first_of(scores.fused.iter().copied());
+            firsts.extend(first.filter(|slot| self.fits_step(part, *slot)));
         }
         for (fit, whole) in fits.iter_mut().zip(whole) {
             *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
         }
-        firsts.sort_unstable();
-        firsts.dedup_by_key(|(slot, _)| *slot);
-        for (slot, number) in firsts {
+        gains.sort_unstable();
+        gains.dedup_by_key(|(slot, _)| *slot);
+        for (slot, number) in gains {
             fits[slot] += STEP_BONUS;
             part_of[slot] = number;
         }
-        part_of
+        (part_of, firsts)
+    }
+
+    fn fits_step(&self, part: &Gist, slot: usize) -> bool {
+        let nearest = self.index.entry(slot).map_or(0.0, |entry| part.cosine(&entry.told));
+        band::band(&part.meaning, nearest, self.index.len()) != Band::Nothing
     }
 
     /// The tool with the largest sum of scores of those that may be part of the answer.
@@ -167,16 +164,6 @@ impl<'a> Ranking<'a> {
             }
         }
         first.map(|(_, slot)| slot)
-    }
-
-    /// For each step the tool that fits it best by itself, where one fits at all.
-    fn step_firsts(&self) -> Vec<usize> {
-        let firsts = self.parts.iter().zip(&self.part_scores).filter_map(|(part, scores)| {
-            let slot = self.first_of(scores.fused.iter().copied())?;
-            let nearest = part.cosine(&self.index.entry(slot)?.told);
-            (band::band(&part.meaning, nearest, self.index.len()) != Band::Nothing).then_some(slot)
-        });
-        firsts.collect()
     }
 
     /// Whether a tool may be part of the answer.
