@@ -7,12 +7,12 @@
 use crate::entry::{Entry, Narrow, Server, Terms};
 use crate::index::{BLOCK, Index};
 use crate::postings::SLOTS_MAX;
-use crate::table::DIM;
+use crate::table::{self, DIM};
 use crate::vector::{narrowed, widened};
 use crate::words::Term;
 use std::sync::Arc;
 
-/// Changes whenever entries are made in another way, or the table is another one.
+/// Changes whenever entries are made in another way. Another table is noticed by the checksum.
 const MAGIC: &[u8; 8] = b"SBINDEX1";
 
 impl Index {
@@ -96,7 +96,8 @@ impl Index {
 fn checksum(content: &[u8]) -> u64 {
     let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
     let (words, rest) = content.as_chunks::<8>();
-    let sum = words.iter().fold(content.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
+    let sum =
+        words.iter().fold(table::fingerprint() ^ content.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
     rest.iter().fold(sum, |sum, byte| mix(sum, u64::from(*byte)))
 }
 

@@ -78,12 +78,12 @@ pub(crate) struct Ranking<'a> {
     pub(crate) query: &'a Query<'a>,
     pub(crate) whole: Gist,
     pub(crate) scores: Scores,
-    /// The same for each step.
-    part_scores: Vec<Scores>,
     pub(crate) steps: &'a [&'a str],
     /// The steps, compared.
     pub(crate) parts: Vec<Gist>,
     pub(crate) ruled: Vec<Ruled<'a>>,
+    /// The servers of the tools that fit the steps best.
+    pub(crate) step_servers: Vec<&'a str>,
     /// Best first, only what the asker may see.
     pub(crate) candidates: Vec<Candidate<'a>>,
 }
@@ -98,54 +98,66 @@ impl<'a> Ranking<'a> {
         parts: Vec<Gist>,
         ruled: Vec<Ruled<'a>>,
     ) -> Self {
-        let mut part_scores = index.scores(parts.iter().chain([&whole]));
-        let scores = part_scores.pop().unwrap_or_default();
+        let mut scores = Scores::default();
+        index.score(&whole, &mut scores);
         let mut ranking =
-            Self { index, query, whole, scores, part_scores, steps, parts, ruled, candidates: Vec::new() };
+            Self { index, query, whole, scores, steps, parts, ruled, step_servers: Vec::new(), candidates: Vec::new() };
         let mut fits = ranking.scores.fused.clone();
-        let part_of = ranking.add_steps(&mut fits);
+        let (part_of, firsts) = ranking.add_steps(&mut fits);
         let uses = ranking.add_known(&mut fits);
         let exact = exact_names(index, text);
         exact.iter().for_each(|(slot, _)| fits[*slot] += NAMED);
-        ranking.candidates = ranking.choose(&fits, &part_of, uses, exact);
+        let servers = firsts.iter().filter_map(|slot| Some(&*index.entry(*slot)?.server));
+        ranking.step_servers = servers.collect();
+        ranking.candidates = ranking.choose(&fits, &part_of, uses, exact, &firsts);
         ranking
     }
 
-    /// Weighs in the steps; gives the step (from 1) that each slot fits better than the whole.
-    fn add_steps(&self, fits: &mut [f32]) -> Vec<u8> {
+    /// Weighs in the steps; gives the step (from 1) that each slot fits better than the whole, and the
+    /// slots that fit a step best by itself, where one fits at all.
+    fn add_steps(&self, fits: &mut [f32]) -> (Vec<u8>, Vec<usize>) {
         if self.parts.is_empty() {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         }
         let whole = &self.scores.fused;
         let mut part_of = vec![0_u8; fits.len()];
-        let mut firsts = Vec::new();
-        for (at, part) in self.part_scores.iter().enumerate() {
+        let (mut gains, mut firsts) = (Vec::new(), Vec::new());
+        let mut scores = Scores::default();
+        for (at, part) in self.parts.iter().enumerate() {
+            self.index.score(part, &mut scores);
             let number = at as u8 + 1;
-            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&part.fused) {
+            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&scores.fused) {
                 // Without branches, since this is done for every tool.
                 *part_of = if score > fit { number } else { *part_of };
                 *fit = fit.max(*score);
             }
-            firsts.extend(self.first_of(whole, &part.fused).map(|slot| (slot, number)));
+            let sums = whole.iter().zip(&scores.fused).map(|(whole, part)| whole + part);
+            gains.extend(self.first_of(sums).map(|slot| (slot, number)));
+            let first = self.first_of(scores.fused.iter().copied());
+            firsts.extend(first.filter(|slot| self.fits_step(part, *slot)));
         }
         for (fit, whole) in fits.iter_mut().zip(whole) {
             *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
         }
-        firsts.sort_unstable();
-        firsts.dedup_by_key(|(slot, _)| *slot);
-        for (slot, number) in firsts {
+        gains.sort_unstable();
+        gains.dedup_by_key(|(slot, _)| *slot);
+        for (slot, number) in gains {
             fits[slot] += STEP_BONUS;
             part_of[slot] = number;
         }
-        part_of
+        (part_of, firsts)
     }
 
-    /// The visible tool with the largest sum of scores.
-    fn first_of(&self, whole: &[f32], part: &[f32]) -> Option<usize> {
+    fn fits_step(&self, part: &Gist, slot: usize) -> bool {
+        let nearest = self.index.entry(slot).map_or(0.0, |entry| part.cosine(&entry.told));
+        band::band(&part.meaning, nearest, self.index.len()) != Band::Nothing
+    }
+
+    /// The tool with the largest sum of scores of those that may be part of the answer.
+    fn first_of(&self, sums: impl Iterator<Item = f32>) -> Option<usize> {
         let id = |slot: usize| self.index.entry(slot).map(|entry| &*entry.id);
         let mut first: Option<(f32, usize)> = None;
-        for (slot, (whole, part)) in whole.iter().zip(part).enumerate() {
-            let sum = whole + part;
+        for (slot, sum) in sums.enumerate() {
             let (best, known) = first.unwrap_or((0.0, slot));
             if (sum > best || (sum == best && id(slot) < id(known))) && self.wanted(slot) {
                 first = Some((sum, slot));
@@ -192,6 +204,7 @@ impl<'a> Ranking<'a> {
         part_of: &[u8],
         uses: Vec<(usize, Used)>,
         exact: Vec<(usize, String)>,
+        firsts: &[usize],
     ) -> Vec<Candidate<'a>> {
         let mut order: Vec<Placed> = match self.query.server {
             Some(server) => {
@@ -210,6 +223,11 @@ impl<'a> Ranking<'a> {
             chosen = best(&mut order, usize::MAX, self.index).iter().filter_map(visible).collect();
         }
         chosen.truncate(CANDIDATES);
+        for first in firsts.iter().map(|slot| *slot as u32) {
+            if !chosen.contains(&first) {
+                chosen.push(first);
+            }
+        }
         let candidates = chosen.into_iter().filter_map(|slot| {
             let slot = slot as usize;
             let named = exact.iter().find(|(known, _)| *known == slot).map(|(_, name)| name.clone());

@@ -82,26 +82,11 @@ impl Gist {
 }
 
 impl Index {
-    /// The scores of all slots for each gist. The vectors are read once for all, since reading them
-    /// takes longer than multiplying them.
-    pub(crate) fn scores<'a>(&self, gists: impl Iterator<Item = &'a Gist> + Clone) -> Vec<Scores> {
-        let mut meanings: Vec<Vec<f32>> = gists.clone().map(|_| Vec::with_capacity(self.slots())).collect();
-        for block in &self.blocks {
-            for (gist, meaning) in gists.clone().zip(&mut meanings) {
-                meaning.extend(block.rows.iter().zip(&block.steps).map(|(row, step)| gist.nearness(row, *step)));
-            }
-        }
-        let scored = gists.zip(meanings).map(|(gist, meaning)| {
-            let words = self.words(gist);
-            let fused = fuse(&words, &meaning);
-            Scores { words, meaning, fused }
-        });
-        scored.collect()
-    }
-
-    /// BM25F of all slots.
-    fn words(&self, gist: &Gist) -> Vec<f32> {
-        let mut words = vec![0.0_f32; self.slots()];
+    /// Writes the scores of all slots for a gist into `scores`, whose memory is used again.
+    pub(crate) fn score(&self, gist: &Gist, scores: &mut Scores) {
+        let Scores { words, meaning, fused } = scores;
+        words.clear();
+        words.resize(self.slots(), 0.0);
         for asked in &gist.terms {
             let unit = asked.tells * (K1 + 1.0) / 255.0;
             for posting in self.postings.of(asked.term) {
@@ -110,7 +95,11 @@ impl Index {
                 }
             }
         }
-        words
+        meaning.clear();
+        for block in &self.blocks {
+            meaning.extend(block.rows.iter().zip(&block.steps).map(|(row, step)| gist.nearness(row, *step)));
+        }
+        fuse(words, meaning, fused);
     }
 
     /// How much a term tells: the fewer tools have it, the more.
@@ -122,12 +111,12 @@ impl Index {
 
 /// One score out of words and meaning, each scaled to the range it has among all tools. A tool without
 /// any known word has no meaning, and an empty slot has neither.
-fn fuse(words: &[f32], meaning: &[f32]) -> Vec<f32> {
+fn fuse(words: &[f32], meaning: &[f32], fused: &mut Vec<f32>) {
     let most = words.iter().fold(0.0_f32, |most, score| most.max(*score)).max(1e-9);
     let range = |(low, high): (f32, f32), score: &f32| (low.min(*score), high.max(*score));
     let (low, high) = meaning.iter().fold((0.0, 0.0), range);
     let (of_word, of_meaning) = (WORDS_SHARE / most, MEANING_SHARE / (high - low).max(1e-9));
-    let fused = words.iter().zip(meaning);
     let scaled = |near: f32| if near == 0.0 { 0.0 } else { of_meaning * (near - low) };
-    fused.map(|(word, near)| of_word * word + scaled(*near)).collect()
+    fused.clear();
+    fused.extend(words.iter().zip(meaning).map(|(word, near)| of_word * word + scaled(*near)));
 }

@@ -40,7 +40,9 @@ pub(crate) fn rank(ranking: &Ranking<'_>, band: Band) -> Vec<ServerHit> {
         let name = &candidate.entry.server;
         match servers.iter().position(|known| Arc::ptr_eq(known.name, name)) {
             Some(at) => servers[at].tools.push(candidate),
-            None if servers.len() < CANDIDATES => servers.push(Of { name, tools: vec![candidate], score: 0.0 }),
+            None if servers.len() < CANDIDATES || ranking.step_servers.contains(&&**name) => {
+                servers.push(Of { name, tools: vec![candidate], score: 0.0 });
+            }
             None => {}
         }
     }
@@ -96,7 +98,7 @@ fn score(tools: &[&Candidate<'_>]) -> f32 {
 
 /// The names of the servers to wake: about as good as the best, the best for each step, what rules
 /// name; none when nothing fits.
-fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'_>, band: Band) -> Vec<&'a str> {
+fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'a>, band: Band) -> Vec<&'a str> {
     let mut chosen: Vec<&str> = Vec::new();
     if band == Band::Nothing {
         return chosen;
@@ -104,12 +106,7 @@ fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'_>, band: Band) -> Vec<&'a 
     let ruled = |name: &str| ranking.ruled.iter().any(|ruled| ruled.server == name);
     let best = servers.first().map_or(0.0, |first| first.score);
     chosen.extend(servers.iter().filter(|server| ruled(server.name)).map(|server| &**server.name));
-    for part in 0..ranking.parts.len() {
-        let of_part = servers.iter().flat_map(|server| server.tools.iter().map(move |tool| (server, tool)));
-        let of_part = of_part.filter(|(_, tool)| tool.part == Some(part));
-        let first = of_part.max_by(|one, other| one.1.fit.total_cmp(&other.1.fit));
-        chosen.extend(first.map(|(server, _)| &**server.name));
-    }
+    chosen.extend(ranking.step_servers.iter().copied());
     chosen.extend(servers.iter().filter(|server| server.score >= CHOSEN_WITHIN * best).map(|server| &**server.name));
     let mut seen: Vec<&str> = Vec::new();
     chosen.retain(|name| {

@@ -25,6 +25,14 @@ const ROW_COUNT: usize = ENDS.len() / 3;
 
 const _: () = assert!(ROWS.len() == ROW_COUNT * DIM && SCALES.len() == ROW_COUNT * 4 && SLOTS.len() == 2 << 16);
 
+/// Another number for another table, so that what was made with one is not read with the other.
+pub(crate) fn fingerprint() -> u64 {
+    let (words, _) = SCALES.as_chunks::<8>();
+    words
+        .iter()
+        .fold(0, |sum: u64, word| (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23))
+}
+
 /// The sum of the rows of `text`, each times the root of how often it occurs, at length 1; all zero
 /// when no word is known.
 pub(crate) fn embed(text: &str) -> [f32; DIM] {

@@ -100,6 +100,16 @@ fn filters_limit_what_is_seen_and_do_not_change_the_order() {
 }
 
 #[test]
+fn other_scripts_are_found_by_their_words() {
+    let mut specs = office();
+    specs.push(spec("wiki", "search_zh", "搜索维基百科的文章"));
+    specs.push(spec("wiki", "search_ru", "Найти файл по имени"));
+    let index = build(&specs);
+    assert_eq!(ids(&index, "维基百科 文章").first().map(String::as_str), Some("wiki__search_zh"));
+    assert_eq!(ids(&index, "найти файл").first().map(String::as_str), Some("wiki__search_ru"));
+}
+
+#[test]
 fn nothing_fits_an_empty_or_meaningless_text() {
     let index = build(&office());
     for text in ["", "   ", "?!", "the"] {

@@ -107,7 +107,7 @@ fn most_prompts_that_need_no_tool_are_told_apart() {
     assert!(none >= 50.0 && some <= 5.0, "{none:.1} % of those without, {some:.1} % of those with a tool");
 }
 
-/// The mean rank of `id` for the prompts, and how often it is first.
+/// The rank of `id` for each of the prompts.
 fn standing(definitions: &[Definition], prompts: &[Prompt], id: &str) -> Vec<usize> {
     let index = build(definitions);
     let rank = |prompt: &Prompt| {
@@ -179,4 +179,21 @@ fn a_name_that_is_written_out_is_not_shadowed_by_a_description_that_names_it() {
         altered("buildkite:create_build", |text| format!("{} {text}", "github:create_pull_request ".repeat(9)));
     let answer = build(&definitions).search(&Query::new("call github:create_pull_request"));
     assert_eq!(answer.tools[0].id, "github:create_pull_request");
+}
+
+#[test]
+fn the_sentence_of_the_predecessor_wakes_two_servers_of_many() {
+    let mut definitions = registry();
+    let golden: Vec<Definition> = lines(include_str!("data/golden-tools.jsonl"));
+    definitions.extend(golden.into_iter().filter(|definition| definition.server == "memory"));
+    let index = build(&definitions);
+    let chosen = |text: &str| -> Vec<String> {
+        let servers = index.search(&Query::new(text)).servers.into_iter();
+        servers.filter(|server| server.chosen).map(|server| server.server).collect()
+    };
+    let both = chosen("I want to work with GitHub repositories and save notes");
+    assert!(both.iter().any(|name| name == "github"), "{both:?}");
+    assert!(both.iter().any(|name| name == "memory" || name == "ref-memory"), "{both:?}");
+    assert!(both.len() <= 5, "{both:?}");
+    assert!(!chosen("I prefer Python").iter().any(|name| name == "github"));
 }
