@@ -123,9 +123,8 @@ impl Gateway {
     /// A tool pattern that cannot be compiled.
     pub fn start(parts: Parts) -> Result<Arc<Self>, BadPattern> {
         let limits = Arc::new(parts.config.limits.clone());
-        let ledger = Arc::new(Ledger::default());
+        let (ledger, records) = (Arc::<Ledger>::default(), Records::new(limits.records_queue_max));
         let hub = Hub::new(limits.listens_max, ledger.clone());
-        let records = Records::new(limits.records_queue_max);
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
         let containers = engine(&parts.config, &parts.process, &parts.data);
         let (spawner, process, logs) = (parts.spawner.clone(), parts.process.clone(), parts.logs.clone());

@@ -138,7 +138,11 @@ const TESTS: &[(&str, &str, &str)] = &[
         "tests/e2e/tests/it/cache_guard.rs",
         "who_works_is_told_when_it_pauses_and_who_is_idle_at_once",
     ),
-    ("catalog.change_wait_max", "crates/gateway/src/hub.rs", "who_works_is_told_once_when_it_pauses_or_has_waited_long_enough"),
+    (
+        "catalog.change_wait_max",
+        "crates/gateway/src/cost/patience.rs",
+        "who_is_idle_hears_at_once_and_who_works_when_they_pause_or_have_waited_long_enough",
+    ),
     ("limits.results_kept_bytes_max", "tests/e2e/tests/it/cut.rs", "what_is_too_much_to_keep_is_cut_all_the_same"),
     (
         "limits.results_kept_per_principal_bytes_max",
