@@ -147,9 +147,8 @@ impl Gateway {
             needs: Arc::new(needs),
             containers,
         };
+        let (mut rules, mut stored) = (compile(&parts.config)?, parts.stored);
         let mut servers = BTreeMap::new();
-        let mut rules = compile(&parts.config)?;
-        let mut stored = parts.stored;
         for entry in parts.config.servers.values() {
             let rules = rules.remove(&entry.name).unwrap_or_default();
             let server = Server::start(entry.clone(), rules, stored.servers.remove(&entry.name), &environment, None);

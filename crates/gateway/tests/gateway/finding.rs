@@ -158,7 +158,7 @@ async fn without_feedback_nothing_is_remembered() {
     let world = world(&tracker, &notes, "[search]\nfeedback = false\n").await;
     let drawer = Arc::new(Drawer::default());
     world.gateway.keep_finds(drawer.clone());
-    let text = "open an issue";
+    let text = "open a new issue in a repository";
     assert_eq!(names(&world.finds(Scope::All, text).await)[0], "tracker__create_issue");
     world.ask(&me(), "tools/call", json!({"name": "tracker__create_issue", "arguments": {}})).await.unwrap();
     let found = world.finds(Scope::All, text).await;
