@@ -447,9 +447,7 @@ fn the_old_names_do_what_they_did_and_more() {
     well(&["mcp"], "list", "memory");
     well(&["mcp", "mem", "stop"], "stop mem", "memory is stopped");
     well(&["mcp", "mem"], "start mem", "memory is ready");
-    for (words, why) in
-        [(&["mcp-router", "analyze", "x"][..], "later release"), (&["mcp", "all", "status"], "not supported")]
-    {
+    for (words, why) in [(&["mcp-test", "run"][..], "later release"), (&["mcp", "all", "status"], "not supported")] {
         let ended = old(home, words);
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains(why) && ended.stderr.contains("hint:"), "expected `{why}`: {ended:?}");

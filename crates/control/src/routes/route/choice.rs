@@ -3,6 +3,7 @@
 use super::UNKNOWN_OUTCOME;
 use crate::Problem;
 use crate::said::ServerFound;
+use search::Band;
 
 /// The server to call a tool on.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,16 +35,23 @@ pub(super) fn choose<'a>(having: &[&'a str], ranked: &[&str]) -> Choice<'a> {
     }
 }
 
-/// Where nothing fits surely, few servers are chosen: those that a rule or their very name speaks for; where
-/// there are none such, the best, one for each of the `steps` of the text.
-pub(super) fn narrow(servers: &mut [ServerFound], steps: usize) {
-    let is_named = |server: &ServerFound| server.reasons.iter().any(|why| matches!(&*why.kind, "rule" | "exact"));
-    let any_named = servers.iter().any(|server| server.chosen && is_named(server));
+/// Where nothing fits surely, few servers are chosen: those that a rule of the configuration speaks for, which
+/// come first then, or their very name; where there are none such, the best, one for each of the `steps` of
+/// the text. Gives how sure that is: a rule makes more of nothing.
+pub(super) fn narrow(servers: &mut [ServerFound], band: Band, steps: usize) -> Band {
+    let says = |server: &ServerFound, kind: &str| server.reasons.iter().any(|why| why.kind == kind);
+    if servers.iter().any(|server| says(server, "rule")) {
+        servers.sort_by_key(|server| !says(server, "rule"));
+        servers.iter_mut().for_each(|server| server.chosen = says(server, "rule"));
+        return Band::Weak;
+    }
+    let any_named = servers.iter().any(|server| server.chosen && says(server, "exact"));
     let mut left = steps.max(1);
     for server in servers.iter_mut().filter(|server| server.chosen) {
-        server.chosen = if any_named { is_named(server) } else { left > 0 };
+        server.chosen = if any_named { says(server, "exact") } else { left > 0 };
         left = left.saturating_sub(1);
     }
+    band
 }
 
 /// Whether a call that failed so, after so many further tries, is tried once more.
@@ -80,13 +88,20 @@ mod tests {
             problem: None,
         };
         let chosen = |mut servers: Vec<ServerFound>, steps| {
-            narrow(&mut servers, steps);
+            let band = narrow(&mut servers, Band::Weak, steps);
+            assert_eq!(band, Band::Weak);
             servers.into_iter().filter(|one| one.chosen).map(|one| one.name).collect::<Vec<_>>()
         };
         let all = || vec![server("a", "meaning"), server("b", "terms"), server("c", "meaning")];
         assert_eq!(chosen(all(), 0), ["a"]);
         assert_eq!(chosen(all(), 2), ["a", "b"]);
-        assert_eq!(chosen(vec![server("a", "meaning"), server("b", "rule")], 0), ["b"]);
+        assert_eq!(chosen(vec![server("a", "meaning"), server("b", "exact")], 0), ["b"]);
+        // A rule speaks for its server where nothing else does.
+        let mut ruled = vec![server("a", "meaning"), ServerFound { chosen: false, ..server("b", "rule") }];
+        assert_eq!(narrow(&mut ruled, Band::Nothing, 0), Band::Weak);
+        assert_eq!(chosen(ruled, 0), ["b"]);
+        let mut none = vec![ServerFound { chosen: false, ..server("a", "meaning") }];
+        assert_eq!(narrow(&mut none, Band::Nothing, 0), Band::Nothing);
     }
 
     #[test]

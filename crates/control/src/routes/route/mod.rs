@@ -82,16 +82,17 @@ async fn route(
 /// What the index says, in the words of the answer.
 fn analysis(control: &Control, prompt: String, found: &finder::Found) -> Routed {
     let mut servers = servers(control, found);
-    if found.answer.band == Band::Weak {
-        choice::narrow(&mut servers, found.answer.parts.len());
-    }
+    let sure = match found.answer.band {
+        Band::Confident => Band::Confident,
+        band => choice::narrow(&mut servers, band, found.answer.parts.len()),
+    };
     let chosen: Vec<String> = servers.iter().filter(|server| server.chosen).map(|server| server.name.clone()).collect();
     Routed {
         primary: chosen.first().cloned(),
         recommended_servers: chosen,
         parts: found.answer.parts.clone(),
         servers,
-        ..Routed::new(prompt, band(found.answer.band))
+        ..Routed::new(prompt, band(sure))
     }
 }
 
