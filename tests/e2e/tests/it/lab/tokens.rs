@@ -191,7 +191,8 @@ fn over_stdio(field: &Field, others: &Path) {
     });
     field.file(".slop-mcp.kdl", &slop.collect::<String>());
     let (compress, hub) = (program("mcp-compressor/bin/mcp-compressor"), program("slm-mcp-hub/bin/slm-hub"));
-    let slop = program("node_modules/@standardbeagle/slop-mcp/binaries/slop-mcp-linux-amd64");
+    let kind = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let slop = program(&format!("node_modules/@standardbeagle/slop-mcp/binaries/slop-mcp-linux-{kind}"));
     let all = format!("\"total\\\":{}", field.many.count());
     let contenders = [
         ("mcp-compressor, medium", field.at_home(&[&compress, "--config", &common]), None, None),
