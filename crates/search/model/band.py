@@ -20,7 +20,7 @@ from train import HERE, SETS, Table, embed, hand_written, read, title_of, words
 
 ALL = ("mcp-registry", "mcpproxy-golden", *SETS)
 PROMPTS_MAX = 400
-NOTHING, CONFIDENT, SIZE, SIZE_AT = -2.1, 0.8, 0.02, 755
+NOTHING, CONFIDENT, SIZE, SIZE_AT = -2.0, 0.8, 0.02, 755
 EXPANDED = 0.2
 STOP = set(
     "a an the and or but if of to in on at for from by with as is are was were be been am do does did have has had i you he she it "

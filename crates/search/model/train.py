@@ -29,6 +29,7 @@ SETS = ("metatool", "sealtools", "toolbench")
 STEPS, BATCH, RATE, SEEDS = 400, 128, 0.003, (0, 1, 2)
 TEMPERATURE, DROP = 20.0, 0.15
 HOLD = 1.0  # how strongly a row is held where it was
+GENERAL, GENERAL_EVERY = "generic", 8  # tools of no server: compared with each other only, every eighth step
 IDS_MAX = 128
 RUN = re.compile(r"[a-z]+|[0-9]+")
 
@@ -166,13 +167,16 @@ class Run:
     def train(self, table, sets):
         tools, prompts = hand_written()
         asked, wanted = [table.ids(text) for text, _ in prompts], np.array([tool for _, tool in prompts])
+        general = np.array([server == GENERAL for server, _, _ in tools])
         for at in range(1, STEPS + 1):
-            some = self.random.choice(len(prompts), BATCH, replace=False)
-            shown = []
-            for server, name, description in tools:
-                server = server if self.random.random() < 0.5 else ""
+            kind = at % GENERAL_EVERY == 0
+            mine = np.flatnonzero(general[wanted] == kind)
+            some = self.random.choice(mine, min(BATCH, len(mine)), replace=False)
+            which, shown = np.flatnonzero(general == kind), []
+            for server, name, description in (tools[i] for i in which):
+                server = server if self.random.random() < 0.5 and not kind else ""
                 shown.append(table.ids(f"{server} {name}: {description if self.random.random() < 0.85 else ''}"))
-            self.step([asked[i] for i in some], shown, wanted[some][:, None] == np.arange(len(tools)), 1.0)
+            self.step([asked[i] for i in some], shown, wanted[some][:, None] == which, 1.0)
             if at % 2 == 0:
                 self.other(sets[at // 2 % len(sets)])
         return self.rows

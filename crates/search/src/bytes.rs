@@ -4,7 +4,7 @@
 //! nothing, and then the index is built anew. Lists of postings are not kept; they follow from the
 //! tools.
 
-use crate::entry::{Entry, Row, Server, Terms};
+use crate::entry::{Entry, Narrow, Server, Terms};
 use crate::index::{BLOCK, Index};
 use crate::postings::SLOTS_MAX;
 use crate::table::DIM;
@@ -31,12 +31,12 @@ impl Index {
             put_text(&mut content, &entry.id);
             content.extend_from_slice(&entry.fingerprint.to_le_bytes());
             put_terms(&mut content, &entry.terms);
-            put_row(&mut content, &(block.rows[slot % BLOCK], block.steps[slot % BLOCK]));
+            put_row(&mut content, &entry.told);
+            put_row(&mut content, &(narrowed(&block.rows[slot % BLOCK]), block.steps[slot % BLOCK]));
         }
         put(&mut content, self.servers.len());
         for server in &self.servers {
             put_text(&mut content, &server.name);
-            put_row(&mut content, &server.row);
             put(&mut content, server.slots.len());
             for slot in &server.slots {
                 content.extend_from_slice(&numbers[*slot as usize].to_le_bytes());
@@ -63,7 +63,8 @@ impl Index {
             let id = reader.text()?.into();
             let fingerprint = u64::from_le_bytes(*reader.chunk()?);
             let terms = reader.terms()?;
-            read.push((Entry { id, server: Arc::clone(&nobody), fingerprint, terms }, reader.row()?));
+            let (told, (row, step)) = (reader.row()?, reader.row()?);
+            read.push((Entry { id, server: Arc::clone(&nobody), fingerprint, terms, told }, (widened(&row), step)));
         }
         let mut servers: Vec<Arc<Server>> = Vec::new();
         for _ in 0..reader.number()? {
@@ -71,7 +72,6 @@ impl Index {
             if servers.last().is_some_and(|before| before.name >= name) {
                 return None;
             }
-            let row = reader.row()?;
             let slots = reader.numbers()?;
             for slot in &slots {
                 let owner = &mut read.get_mut(*slot as usize)?.0.server;
@@ -80,7 +80,7 @@ impl Index {
                 }
                 *owner = Arc::clone(&name);
             }
-            servers.push(Arc::new(Server { name, row, slots: slots.into() }));
+            servers.push(Arc::new(Server { name, slots: slots.into() }));
         }
         let owned = read.iter().all(|(entry, _)| !Arc::ptr_eq(&entry.server, &nobody));
         if !reader.0.is_empty() || !owned {
@@ -115,9 +115,9 @@ fn put_terms(bytes: &mut Vec<u8>, terms: &Terms) {
     bytes.extend_from_slice(terms.marks.as_flattened());
 }
 
-fn put_row(bytes: &mut Vec<u8>, (row, step): &Row) {
+fn put_row(bytes: &mut Vec<u8>, (row, step): &Narrow) {
     bytes.extend_from_slice(&step.to_le_bytes());
-    bytes.extend_from_slice(&narrowed(row));
+    bytes.extend_from_slice(row);
 }
 
 /// What is left to read.
@@ -154,9 +154,9 @@ impl<'a> Reader<'a> {
         Some(Terms { terms: terms.into(), marks: marks.into() })
     }
 
-    fn row(&mut self) -> Option<Row> {
+    fn row(&mut self) -> Option<Narrow> {
         let step = f32::from_le_bytes(*self.chunk()?);
         let row: &[u8; DIM] = self.chunk()?;
-        (step.is_finite() && step >= 0.0).then_some((widened(row), step))
+        (step.is_finite() && step >= 0.0).then_some((*row, step))
     }
 }

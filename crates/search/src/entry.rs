@@ -61,6 +61,8 @@ pub(crate) struct Entry {
     /// Over all that was read: the same means that nothing changed.
     pub(crate) fingerprint: u64,
     pub(crate) terms: Terms,
+    /// What it does under its name, alone: bytes, and what one of them stands for.
+    pub(crate) told: Narrow,
 }
 
 /// Terms in order, each with a weight and the fields where it stands.
@@ -74,6 +76,9 @@ pub(crate) struct Terms {
 /// A vector with what one step of its bytes stands for.
 pub(crate) type Row = (Wide, f32);
 
+/// The same in half the bytes, for what is multiplied seldom.
+pub(crate) type Narrow = ([u8; DIM], f32);
+
 /// The row of a vector.
 pub(crate) fn row(values: &[f32; DIM]) -> Row {
     let (bytes, step) = quantised(values);
@@ -84,7 +89,6 @@ pub(crate) fn row(values: &[f32; DIM]) -> Row {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Server {
     pub(crate) name: Arc<str>,
-    pub(crate) row: Row,
     /// Where its tools are.
     pub(crate) slots: Box<[u32]>,
 }
@@ -120,13 +124,15 @@ pub(crate) fn read(tool: &Tool<'_>, server: &Arc<str>, stems: &mut Stems) -> (En
     for (at, text) in fields.into_iter().enumerate() {
         counts.add(at, text, stems);
     }
+    let told = table::embed(&format!("{} {}: {}", texts.title, texts.name, texts.description));
     let entry = Entry {
         id: tool.id.into(),
         server: Arc::clone(server),
         fingerprint: fingerprint(tool),
         terms: counts.weighed(&exact_names(tool)),
+        told: quantised(&told),
     };
-    (entry, row(&texts.vector(tool)))
+    (entry, row(&texts.vector(&told, tool)))
 }
 
 /// The keys by which the tool is found when its name is written out.
@@ -139,13 +145,6 @@ fn exact_names(tool: &Tool<'_>) -> [Term; 3] {
 /// The term of a whole name, in its [`plain_name`].
 pub(crate) fn exact_key(plain: &str) -> Term {
     hash(format!("={plain}").as_bytes())
-}
-
-/// Reads a server: its own texts, as the first of its tools tells them.
-pub(crate) fn read_server(name: &Arc<str>, title: &str, description: &str, slots: Box<[u32]>) -> Server {
-    let title = head(if title.is_empty() { name } else { title }, NAME_BYTES_MAX);
-    let row = row(&table::embed(&server_text(title, description)));
-    Server { name: Arc::clone(name), row, slots }
 }
 
 /// The texts of a tool, cut to what is read.
@@ -174,23 +173,18 @@ impl<'a> Texts<'a> {
         texts
     }
 
-    fn vector(&self, tool: &Tool<'_>) -> [f32; DIM] {
-        let told = table::embed(&format!("{} {}: {}", self.title, self.name, self.description));
+    fn vector(&self, told: &[f32; DIM], tool: &Tool<'_>) -> [f32; DIM] {
         let mut named = self.name.to_owned();
         for param in tool.params.iter().take(VECTOR_PARAMS) {
             named.push(' ');
             named.push_str(head(&param.name, NAME_BYTES_MAX));
         }
         let named = table::embed(&named);
-        let server = table::embed(&server_text(self.title, tool.server_description));
+        let server_description = head(tool.server_description, DESCRIPTION_BYTES_MAX);
+        let server = table::embed(&format!("{} {server_description}", self.title));
         let [of_told, of_named, of_server] = VECTOR_SHARES;
         std::array::from_fn(|at| of_told * told[at] + of_named * named[at] + of_server * server[at])
     }
-}
-
-/// What a server's vector is made of.
-fn server_text(title: &str, description: &str) -> String {
-    format!("{title} {}", head(description, DESCRIPTION_BYTES_MAX))
 }
 
 fn push(texts: &mut String, text: &str) {

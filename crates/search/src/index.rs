@@ -62,20 +62,17 @@ impl Index {
         tools.dedup_by(|later, first| later.id == first.id);
         tools.truncate(SLOTS_MAX);
         let mut stems = Stems::new();
-        let mut names: BTreeMap<&str, (Arc<str>, Vec<u32>, usize)> = BTreeMap::new();
+        let mut names: BTreeMap<&str, (Arc<str>, Vec<u32>)> = BTreeMap::new();
         let mut placed = Vec::with_capacity(tools.len());
         for (at, tool) in tools.iter().enumerate() {
-            let (name, slots, _) = names.entry(tool.server).or_insert_with(|| (tool.server.into(), Vec::new(), at));
+            let (name, slots) = names.entry(tool.server).or_insert_with(|| (tool.server.into(), Vec::new()));
             slots.push(at as u32);
             let (entry, row) = entry::read(tool, name, &mut stems);
             placed.push((at as u32, Some((Arc::new(entry), row))));
         }
         let mut index = Self::default().placed(placed);
-        for (name, slots, first) in names.into_values() {
-            let Tool { server_title, server_description, .. } = tools[first];
-            let server = entry::read_server(&name, server_title, server_description, slots.into());
-            index.servers.push(Arc::new(server));
-        }
+        let servers = names.into_values().map(|(name, slots)| Server { name, slots: slots.into() });
+        index.servers = servers.map(Arc::new).collect();
         index
     }
 
@@ -115,10 +112,7 @@ impl Index {
         }
         placed.extend(before.into_values().map(|(slot, _)| (slot, None)));
         let mut next = self.placed(placed);
-        let read = tools.first().filter(|_| !slots.is_empty()).map(|first| {
-            let Tool { server_title, server_description, .. } = *first;
-            Arc::new(entry::read_server(&name, server_title, server_description, slots.into()))
-        });
+        let read = (!slots.is_empty()).then(|| Arc::new(Server { name, slots: slots.into() }));
         match (place, read) {
             (Ok(at), Some(read)) => next.servers[at] = read,
             (Ok(at), None) => drop(next.servers.remove(at)),
@@ -144,9 +138,9 @@ impl Index {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let entries = self.blocks.iter().flat_map(|block| block.entries.iter().flatten());
-        let of_entries: usize = entries.map(|entry| 96 + entry.id.len() + 6 * entry.terms.terms.len()).sum();
+        let of_entries: usize = entries.map(|entry| 232 + entry.id.len() + 6 * entry.terms.terms.len()).sum();
         let of_blocks = self.blocks.len() * BLOCK * (2 * DIM + 12);
-        let of_servers = self.servers.iter().map(|one| 384 + 4 * one.slots.len());
+        let of_servers = self.servers.iter().map(|one| 64 + 4 * one.slots.len());
         of_entries + of_blocks + of_servers.sum::<usize>() + self.postings.size_bytes()
     }
 

@@ -15,6 +15,7 @@ mod postings;
 mod praise;
 mod rank;
 mod rules;
+mod scores;
 mod servers;
 mod table;
 mod texts;

@@ -1,29 +1,22 @@
 //! How tools are ranked for a text: words and meaning for each tool, fused, then what is known
 //! outside of texts (names written out, rules, uses).
 
-use crate::band::{OfText, Signs, band};
 use crate::answer::{Answer, Band, Hit, LIMIT_MAX, Query, Reason};
-use crate::entry::{Entry, K1, Row, exact_key, row};
-use crate::index::{BLOCK, Index};
+use crate::band;
+use crate::entry::{Entry, exact_key};
+use crate::index::Index;
 use crate::parts;
 use crate::rules::Ruled;
+use crate::scores::{Gist, Scores};
 use crate::servers;
-use crate::table;
-use crate::thesaurus;
 use crate::uses::Used;
-use crate::vector::{TEXT_BYTES_MAX, Wide, dot, embed, head};
+use crate::vector::{TEXT_BYTES_MAX, embed, head};
 use crate::words::{Stems, Term, plain_name};
 
-/// How much words and meaning count. Fitted on sets other than the one that judged.
-const WORDS_SHARE: f32 = 0.14;
-const MEANING_SHARE: f32 = 0.86;
-
-/// How much a word of the thesaurus counts beside one that was written, as a word and in meaning.
-const ADDED_WORD: f32 = 0.3;
-const ADDED_MEANING: f32 = 0.2;
-
-/// How much the steps of a text count beside the text.
-const STEP_SHARE: f32 = 0.4;
+/// How much the best step of a text counts beside the whole text, and what the best tool of a step
+/// gains: a task of several steps needs a tool for each.
+const STEP_SHARE: f32 = 0.3;
+const STEP_BONUS: f32 = 0.12;
 
 /// What puts a tool whose name is written out before all others.
 const NAMED: f32 = 16.0;
@@ -37,71 +30,16 @@ const CANDIDATES: usize = 128;
 /// A tool below this meaning and without a common word matches nothing.
 const MATCH_MIN: f32 = 0.15;
 
-/// A text (or a step of one) as the index compares it.
-pub(crate) struct Gist {
-    /// Each with the word it comes from and how much it tells.
-    pub(crate) terms: Vec<Asked>,
-    row: Row,
-}
-
-/// A word of a text.
-pub(crate) struct Asked {
-    pub(crate) term: Term,
-    pub(crate) word: String,
-    /// Its inverse document frequency, less when the thesaurus added it.
-    pub(crate) tells: f32,
-}
-
-/// What each slot scores for a gist.
-pub(crate) struct Scores {
-    /// BM25F.
-    pub(crate) words: Vec<f32>,
-    /// Product of vectors.
-    pub(crate) meaning: Vec<f32>,
-    pub(crate) fused: Vec<f32>,
-}
-
 /// A tool that may be part of the answer.
 pub(crate) struct Candidate<'a> {
     pub(crate) entry: &'a Entry,
-    pub(crate) slot: usize,
     /// The name that the text has in full.
     exact: Option<String>,
-    pub(crate) score: f32,
+    /// How well it fits, above 0; a named one has [`NAMED`] more.
+    pub(crate) fit: f32,
     /// The step it fits best, when that beats the whole text.
     pub(crate) part: Option<usize>,
     used: Option<Used>,
-}
-
-impl Gist {
-    pub(crate) fn of(text: &str, index: &Index, stems: &mut Stems) -> Self {
-        let mut terms: Vec<Asked> = Vec::new();
-        stems.terms(text, |term, word| {
-            if !terms.iter().any(|known| known.term == term) {
-                terms.push(Asked { term, word: word.to_owned(), tells: index.idf(term) });
-            }
-        });
-        let mut values = table::embed(text);
-        let added = thesaurus::added(text, stems);
-        if !added.is_empty() {
-            let words: Vec<&str> = added.iter().map(|(_, word)| word.as_str()).collect();
-            let more = table::embed(&words.join(" "));
-            values.iter_mut().zip(more).for_each(|(value, more)| *value += ADDED_MEANING * more);
-            let length = values.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-9);
-            values.iter_mut().for_each(|value| *value /= length);
-        }
-        let more = added.into_iter().map(|(term, word)| Asked { term, word, tells: ADDED_WORD * index.idf(term) });
-        terms.extend(more);
-        Self { terms, row: row(&values) }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.terms.is_empty() && self.row.1 <= 0.0
-    }
-
-    pub(crate) fn nearness(&self, row: &Wide, step: f32) -> f32 {
-        dot(&self.row.0, row) as f32 * self.row.1 * step
-    }
 }
 
 impl Index {
@@ -119,40 +57,13 @@ impl Index {
             return Answer { band: Band::Nothing, tools: Vec::new(), servers, parts: Vec::new() };
         }
         let gists: Vec<Gist> = steps.iter().map(|step| Gist::of(step, self, &mut stems)).collect();
-        let mut ranking = Ranking::of(self, query, text, whole, gists, ruled);
+        let mut ranking = Ranking::of(self, query, text, whole, &steps, gists, ruled);
         let band = ranking.band(text);
         let servers = servers::rank(&ranking, band);
         let limit = query.limit.clamp(1, LIMIT_MAX);
         ranking.candidates.truncate(limit);
-        let tools = ranking.candidates.iter().map(|candidate| ranking.hit(candidate, &steps)).collect();
+        let tools = ranking.candidates.iter().map(|candidate| ranking.hit(candidate)).collect();
         Answer { band, tools, servers, parts: steps.into_iter().map(str::to_owned).collect() }
-    }
-
-    /// BM25F and products of vectors for all tools.
-    pub(crate) fn scores(&self, gist: &Gist) -> Scores {
-        let mut words = vec![0.0_f32; self.slots()];
-        for asked in &gist.terms {
-            let unit = asked.tells * (K1 + 1.0) / 255.0;
-            for posting in self.postings.of(asked.term) {
-                if let Some(score) = words.get_mut(posting.slot()) {
-                    *score += unit * f32::from(posting.weight());
-                }
-            }
-        }
-        let mut meaning = vec![0.0_f32; self.slots()];
-        for (block, meaning) in self.blocks.iter().zip(meaning.chunks_exact_mut(BLOCK)) {
-            for ((row, step), meaning) in block.rows.iter().zip(&block.steps).zip(meaning) {
-                *meaning = gist.nearness(row, *step);
-            }
-        }
-        let fused = fuse(&words, &meaning);
-        Scores { words, meaning, fused }
-    }
-
-    /// How much a term tells: the fewer tools have it, the more.
-    pub(crate) fn idf(&self, term: Term) -> f32 {
-        let (all, having) = (self.len() as f32, self.postings.of(term).len() as f32);
-        (1.0 + (all - having + 0.5) / (having + 0.5)).ln()
     }
 
     fn exact_slots(&self, key: Term) -> impl Iterator<Item = usize> {
@@ -161,24 +72,16 @@ impl Index {
     }
 }
 
-/// One score out of words and meaning, each scaled to the range it has among all tools. A tool without
-/// any known word has no meaning, and an empty slot has neither.
-fn fuse(words: &[f32], meaning: &[f32]) -> Vec<f32> {
-    let most = words.iter().fold(0.0_f32, |most, score| most.max(*score)).max(1e-9);
-    let range = |(low, high): (f32, f32), score: &f32| (low.min(*score), high.max(*score));
-    let (low, high) = meaning.iter().fold((0.0, 0.0), range);
-    let (of_word, of_meaning) = (WORDS_SHARE / most, MEANING_SHARE / (high - low).max(1e-9));
-    let fused = words.iter().zip(meaning);
-    let scaled = |near: f32| if near == 0.0 { 0.0 } else { of_meaning * (near - low) };
-    fused.map(|(word, near)| of_word * word + scaled(*near)).collect()
-}
-
 /// Everything about one search.
 pub(crate) struct Ranking<'a> {
     pub(crate) index: &'a Index,
     pub(crate) query: &'a Query<'a>,
     pub(crate) whole: Gist,
     pub(crate) scores: Scores,
+    /// The same for each step.
+    part_scores: Vec<Scores>,
+    pub(crate) steps: &'a [&'a str],
+    /// The steps, compared.
     pub(crate) parts: Vec<Gist>,
     pub(crate) ruled: Vec<Ruled<'a>>,
     /// Best first, only what the asker may see.
@@ -191,32 +94,70 @@ impl<'a> Ranking<'a> {
         query: &'a Query<'a>,
         text: &str,
         whole: Gist,
+        steps: &'a [&'a str],
         parts: Vec<Gist>,
         ruled: Vec<Ruled<'a>>,
     ) -> Self {
-        let scores = index.scores(&whole);
-        let mut ranking = Self { index, query, whole, scores, parts, ruled, candidates: Vec::new() };
+        let mut part_scores = index.scores(parts.iter().chain([&whole]));
+        let scores = part_scores.pop().unwrap_or_default();
+        let mut ranking =
+            Self { index, query, whole, scores, part_scores, steps, parts, ruled, candidates: Vec::new() };
         let mut fits = ranking.scores.fused.clone();
-        let mut part_of: Vec<u8> = Vec::new();
-        if !ranking.parts.is_empty() {
-            part_of = vec![0; fits.len()];
-            for (at, part) in ranking.parts.iter().enumerate() {
-                let number = at as u8 + 1;
-                for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(index.scores(part).fused) {
-                    // Without branches, since this is done for every tool.
-                    *part_of = if score > *fit { number } else { *part_of };
-                    *fit = fit.max(score);
-                }
-            }
-            for (fit, whole) in fits.iter_mut().zip(&ranking.scores.fused) {
-                *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
-            }
-        }
+        let part_of = ranking.add_steps(&mut fits);
         let uses = ranking.add_known(&mut fits);
         let exact = exact_names(index, text);
         exact.iter().for_each(|(slot, _)| fits[*slot] += NAMED);
         ranking.candidates = ranking.choose(&fits, &part_of, uses, exact);
         ranking
+    }
+
+    /// Weighs in the steps; gives the step (from 1) that each slot fits better than the whole.
+    fn add_steps(&self, fits: &mut [f32]) -> Vec<u8> {
+        if self.parts.is_empty() {
+            return Vec::new();
+        }
+        let whole = &self.scores.fused;
+        let mut part_of = vec![0_u8; fits.len()];
+        let mut firsts = Vec::new();
+        for (at, part) in self.part_scores.iter().enumerate() {
+            let number = at as u8 + 1;
+            for ((fit, part_of), score) in fits.iter_mut().zip(&mut part_of).zip(&part.fused) {
+                // Without branches, since this is done for every tool.
+                *part_of = if score > fit { number } else { *part_of };
+                *fit = fit.max(*score);
+            }
+            firsts.extend(self.first_of(whole, &part.fused).map(|slot| (slot, number)));
+        }
+        for (fit, whole) in fits.iter_mut().zip(whole) {
+            *fit = STEP_SHARE * *fit + (1.0 - STEP_SHARE) * whole;
+        }
+        firsts.sort_unstable();
+        firsts.dedup_by_key(|(slot, _)| *slot);
+        for (slot, number) in firsts {
+            fits[slot] += STEP_BONUS;
+            part_of[slot] = number;
+        }
+        part_of
+    }
+
+    /// The visible tool with the largest sum of scores.
+    fn first_of(&self, whole: &[f32], part: &[f32]) -> Option<usize> {
+        let id = |slot: usize| self.index.entry(slot).map(|entry| &*entry.id);
+        let mut first: Option<(f32, usize)> = None;
+        for (slot, (whole, part)) in whole.iter().zip(part).enumerate() {
+            let sum = whole + part;
+            let (best, known) = first.unwrap_or((0.0, slot));
+            if (sum > best || (sum == best && id(slot) < id(known))) && self.wanted(slot) {
+                first = Some((sum, slot));
+            }
+        }
+        first.map(|(_, slot)| slot)
+    }
+
+    /// Whether a tool may be part of the answer.
+    fn wanted(&self, slot: usize) -> bool {
+        let of_server = |entry: &Entry| self.query.server.is_none_or(|server| *entry.server == *server);
+        self.index.entry(slot).is_some_and(|entry| of_server(entry)) && self.visible(slot)
     }
 
     /// Adds what rules and uses say; gives the uses by slot.
@@ -252,16 +193,21 @@ impl<'a> Ranking<'a> {
         uses: Vec<(usize, Used)>,
         exact: Vec<(usize, String)>,
     ) -> Vec<Candidate<'a>> {
-        let mut order: Vec<u32> = match self.query.server {
-            Some(server) => self.index.server(server).map(|server| server.slots.to_vec()).unwrap_or_default(),
-            None => (0..fits.len() as u32).collect(),
+        let mut order: Vec<Placed> = match self.query.server {
+            Some(server) => {
+                let slots = self.index.server(server).map(|server| &*server.slots).unwrap_or_default();
+                slots.iter().map(|slot| placed(*slot, fits)).collect()
+            }
+            None => (0..fits.len() as u32).map(|slot| placed(slot, fits)).collect(),
         };
-        order.retain(|slot| fits[*slot as usize] > 0.0);
-        let visible = |slot: &u32| self.visible(*slot as usize);
-        let mut chosen: Vec<u32> =
-            best(&mut order, CANDIDATES, fits, self.index).iter().copied().filter(visible).collect();
+        order.retain(|placed| *placed >= 1 << 32);
+        let visible = |placed: &Placed| {
+            let slot = *placed as u32;
+            self.visible(slot as usize).then_some(slot)
+        };
+        let mut chosen: Vec<u32> = best(&mut order, CANDIDATES, self.index).iter().filter_map(visible).collect();
         if chosen.len() < self.query.limit.clamp(1, LIMIT_MAX) && order.len() > CANDIDATES {
-            chosen = best(&mut order, usize::MAX, fits, self.index).iter().copied().filter(visible).collect();
+            chosen = best(&mut order, usize::MAX, self.index).iter().filter_map(visible).collect();
         }
         chosen.truncate(CANDIDATES);
         let candidates = chosen.into_iter().filter_map(|slot| {
@@ -269,8 +215,7 @@ impl<'a> Ranking<'a> {
             let named = exact.iter().find(|(known, _)| *known == slot).map(|(_, name)| name.clone());
             Some(Candidate {
                 entry: self.index.entry(slot)?,
-                slot,
-                score: fits[slot].clamp(0.0, 1.0),
+                fit: fits[slot],
                 exact: named,
                 part: part_of.get(slot).and_then(|part| usize::from(*part).checked_sub(1)),
                 used: uses.iter().find(|(known, _)| *known == slot).map(|(_, used)| used.clone()),
@@ -284,27 +229,30 @@ impl<'a> Ranking<'a> {
     }
 
     fn band(&self, text: &str) -> Band {
-        if self.candidates.first().is_some_and(|first| first.exact.is_some()) {
+        let named = self.candidates.first().is_some_and(|first| first.exact.is_some());
+        if named || self.ruled.iter().any(|ruled| self.query.server.is_none_or(|server| server == ruled.server)) {
             return Band::Confident;
         }
-        let best = |score: &[f32]| self.candidates.iter().map(|one| score[one.slot]).fold(0.0, f32::max);
-        let total: f32 = self.whole.terms.iter().map(|asked| asked.tells).sum::<f32>().max(1e-9);
-        let covered = |candidate: &Candidate<'_>| -> f32 {
-            let has = self.whole.terms.iter().filter(|asked| candidate.entry.terms.get(asked.term).is_some());
-            has.map(|asked| asked.tells).sum::<f32>() / total
-        };
-        let signs = Signs {
-            nearest: best(&self.scores.meaning),
-            covered: self.candidates.iter().take(5).map(covered).fold(0.0, f32::max),
-            words: best(&self.scores.words) / ((K1 + 1.0) * total),
-            tools: self.index.len(),
-            text: OfText::of(text),
-        };
-        let band = band(&signs);
-        if band == Band::Nothing && !self.ruled.is_empty() { Band::Weak } else { band }
+        if self.whole.terms.is_empty() || band::is_talk(text) {
+            return Band::Nothing;
+        }
+        let near = self.candidates.iter().map(|one| self.whole.cosine(&one.entry.told));
+        band::band(&self.whole.meaning, near.fold(0.0, f32::max), self.index.len())
     }
 
-    fn hit(&self, candidate: &Candidate<'_>, steps: &[&str]) -> Hit {
+    fn hit(&self, candidate: &Candidate<'_>) -> Hit {
+        let (id, server) = (candidate.entry.id.to_string(), candidate.entry.server.to_string());
+        Hit { id, server, score: self.score(candidate.fit), reasons: self.reasons(candidate) }
+    }
+
+    /// A fit as a share of the largest one that is no name's, when that is above 1.
+    fn score(&self, fit: f32) -> f32 {
+        let unnamed = self.candidates.iter().find(|candidate| candidate.exact.is_none());
+        (fit / unnamed.map_or(1.0, |best| best.fit.max(1.0))).min(1.0)
+    }
+
+    /// Why a tool fits.
+    pub(crate) fn reasons(&self, candidate: &Candidate<'_>) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if let Some(what) = &candidate.exact {
             reasons.push(Reason::Exact { what: what.clone() });
@@ -316,7 +264,7 @@ impl<'a> Ranking<'a> {
         if !terms.is_empty() {
             reasons.push(Reason::Terms { terms });
         }
-        let cosine = self.scores.meaning[candidate.slot].clamp(-1.0, 1.0);
+        let cosine = self.whole.cosine(&candidate.entry.told);
         if cosine >= MATCH_MIN {
             reasons.push(Reason::Meaning { cosine });
         }
@@ -326,10 +274,9 @@ impl<'a> Ranking<'a> {
             }
             reasons.extend(used.after.iter().map(|after| Reason::HandOff { after: after.to_string() }));
         }
-        let step = candidate.part.and_then(|part| steps.get(part));
+        let step = candidate.part.and_then(|part| self.steps.get(part));
         reasons.extend(step.map(|step| Reason::Part { text: (*step).to_owned() }));
-        let (id, server) = (candidate.entry.id.to_string(), candidate.entry.server.to_string());
-        Hit { id, server, score: candidate.score, reasons }
+        reasons
     }
 
     /// The words that the text and a tool have in common, those that tell most first.
@@ -344,25 +291,33 @@ impl<'a> Ranking<'a> {
     }
 }
 
+/// A slot (the lower half) with its fit (the upper half: the bits of a number that is not negative are
+/// in its order), so that choosing the best compares plain numbers.
+type Placed = u64;
+
+fn placed(slot: u32, fits: &[f32]) -> Placed {
+    let fit = fits[slot as usize];
+    u64::from(if fit > 0.0 { fit.to_bits() } else { 0 }) << 32 | u64::from(slot)
+}
+
 /// About the `wanted` best slots in order: what fits better first, then by id.
-fn best<'a>(order: &'a mut [u32], wanted: usize, fits: &[f32], index: &Index) -> &'a [u32] {
-    let fit = |slot: u32| fits[slot as usize];
+fn best<'a>(order: &'a mut [Placed], wanted: usize, index: &Index) -> &'a [Placed] {
     let mut count = order.len();
     if wanted < count {
-        order.select_nth_unstable_by(wanted, |one, other| fit(*other).total_cmp(&fit(*one)));
+        order.select_nth_unstable_by(wanted, |one, other| other.cmp(one));
         // Those that are as good as the last one stay, so that the id decides and not the slot.
-        let last = fit(order[wanted]);
+        let last = order[wanted] >> 32;
         count = wanted;
         for at in wanted..order.len() {
-            if fit(order[at]) >= last {
+            if order[at] >> 32 >= last {
                 order.swap(at, count);
                 count += 1;
             }
         }
     }
-    let id = |slot: u32| index.entry(slot as usize).map(|entry| &*entry.id);
+    let id = |placed: Placed| index.entry(placed as u32 as usize).map(|entry| &*entry.id);
     let best = &mut order[..count];
-    best.sort_unstable_by(|one, other| fit(*other).total_cmp(&fit(*one)).then_with(|| id(*one).cmp(&id(*other))));
+    best.sort_unstable_by(|one, other| (other >> 32).cmp(&(one >> 32)).then_with(|| id(*one).cmp(&id(*other))));
     best
 }
 

@@ -18,11 +18,8 @@ const CHOSEN_WITHIN: f32 = 0.85;
 /// How much a server's second and third best tools count beside the best one.
 const NEXT_TOOLS: [f32; 2] = [0.3, 0.1];
 
-/// What stands for a tool that a small server does not have: this much of its best one.
+/// What stands for a tool that a small server does not have: this much of the one before it.
 const MISSING_TOOL: f32 = 0.75;
-
-/// How much a server's own title and description count beside its tools.
-const MEANING_SHARE: f32 = 0.1;
 
 /// How many servers, in the order of their best tools, are looked at closely.
 const CANDIDATES: usize = 32;
@@ -33,7 +30,6 @@ const TOOLS_SHOWN: usize = 3;
 struct Of<'a> {
     name: &'a Arc<str>,
     tools: Vec<&'a Candidate<'a>>,
-    meaning: f32,
     score: f32,
 }
 
@@ -44,14 +40,13 @@ pub(crate) fn rank(ranking: &Ranking<'_>, band: Band) -> Vec<ServerHit> {
         let name = &candidate.entry.server;
         match servers.iter().position(|known| Arc::ptr_eq(known.name, name)) {
             Some(at) => servers[at].tools.push(candidate),
-            None if servers.len() < CANDIDATES => servers.push(Of::new(name, candidate, ranking)),
+            None if servers.len() < CANDIDATES => servers.push(Of { name, tools: vec![candidate], score: 0.0 }),
             None => {}
         }
     }
-    score(&mut servers);
     for server in &mut servers {
         let ruled = ranking.ruled.iter().find(|ruled| ruled.server == &**server.name);
-        server.score += ruled.map_or(0.0, |ruled| ruled.bonus);
+        server.score = score(&server.tools) + ruled.map_or(0.0, |ruled| ruled.bonus);
     }
     servers.sort_by(|one, other| other.score.total_cmp(&one.score).then_with(|| one.name.cmp(other.name)));
     let chosen = chosen(&servers, ranking, band);
@@ -88,17 +83,15 @@ fn rules<'a>(ruled: &'a Ruled<'_>) -> impl Iterator<Item = Reason> + use<'a> {
     ruled.rules.iter().map(|rule| Reason::Rule { rule: (*rule).to_owned() })
 }
 
-fn score(servers: &mut [Of<'_>]) {
-    let range = |(low, high): (f32, f32), server: &Of<'_>| (low.min(server.meaning), high.max(server.meaning));
-    let (low, high) = servers.iter().fold((f32::MAX, f32::MIN), range);
-    let span = (high - low).max(1e-9);
-    for server in servers {
-        let best = server.tools.first().map_or(0.0, |tool| tool.score);
-        let next = |at: usize| server.tools.get(at + 1).map_or(MISSING_TOOL * best, |tool| tool.score);
-        let next: f32 = NEXT_TOOLS.iter().enumerate().map(|(at, share)| share * next(at)).sum();
-        let tools = (best + next) / (1.0 + NEXT_TOOLS.iter().sum::<f32>());
-        server.score = tools + MEANING_SHARE * (server.meaning - low) / span;
+/// The weighted mean of a server's three best tools.
+fn score(tools: &[&Candidate<'_>]) -> f32 {
+    let mut before = tools.first().map_or(0.0, |tool| tool.fit);
+    let mut sum = before;
+    for (at, share) in NEXT_TOOLS.iter().enumerate() {
+        before = tools.get(at + 1).map_or(MISSING_TOOL * before, |tool| tool.fit);
+        sum += share * before;
     }
+    sum / (1.0 + NEXT_TOOLS.iter().sum::<f32>())
 }
 
 /// The names of the servers to wake: about as good as the best, the best for each step, what rules
@@ -114,7 +107,7 @@ fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'_>, band: Band) -> Vec<&'a 
     for part in 0..ranking.parts.len() {
         let of_part = servers.iter().flat_map(|server| server.tools.iter().map(move |tool| (server, tool)));
         let of_part = of_part.filter(|(_, tool)| tool.part == Some(part));
-        let first = of_part.max_by(|one, other| one.1.score.total_cmp(&other.1.score));
+        let first = of_part.max_by(|one, other| one.1.fit.total_cmp(&other.1.fit));
         chosen.extend(first.map(|(server, _)| &**server.name));
     }
     chosen.extend(servers.iter().filter(|server| server.score >= CHOSEN_WITHIN * best).map(|server| &**server.name));
@@ -129,19 +122,12 @@ fn chosen<'a>(servers: &[Of<'a>], ranking: &Ranking<'_>, band: Band) -> Vec<&'a 
     chosen
 }
 
-impl<'a> Of<'a> {
-    fn new(name: &'a Arc<str>, best: &'a Candidate<'a>, ranking: &Ranking<'_>) -> Self {
-        let server = ranking.index.server(name);
-        let meaning = server.map_or(0.0, |server| ranking.whole.nearness(&server.row.0, server.row.1));
-        Self { name, tools: vec![best], meaning, score: 0.0 }
-    }
-
+impl Of<'_> {
+    /// What rules say, then why its best tool fits.
     fn reasons(&self, ranking: &Ranking<'_>) -> Vec<Reason> {
         let ruled = ranking.ruled.iter().find(|ruled| ruled.server == &**self.name);
-        let mut reasons: Vec<Reason> = ruled.into_iter().flat_map(rules).collect();
-        if self.meaning > 0.0 {
-            reasons.push(Reason::Meaning { cosine: self.meaning.min(1.0) });
-        }
-        reasons
+        let rules = ruled.into_iter().flat_map(rules);
+        let of_tool = self.tools.first().map(|tool| ranking.reasons(tool)).unwrap_or_default();
+        rules.chain(of_tool.into_iter().filter(|reason| !matches!(reason, Reason::Rule { .. }))).collect()
     }
 }

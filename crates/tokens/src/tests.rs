@@ -119,3 +119,32 @@ fn an_estimate_is_never_nothing_for_something() {
     assert_eq!((estimate(0), estimate(1), estimate(390)), (0, 1, 100));
     assert!(estimate(usize::MAX) > 0);
 }
+
+/// Definitions of tools of public servers and benchmarks, with queries beside them.
+const REAL: &str = "/work/shared/routing/data";
+
+#[test]
+fn another_vocabulary_differs_by_percents_over_real_definitions() {
+    let other = tiktoken_rs::cl100k_base_singleton();
+    let mut read = false;
+    for set in ["mcp-registry", "mcpproxy-golden", "metatool", "sealtools", "toolbench"] {
+        let Ok(text) = std::fs::read_to_string(format!("{REAL}/{set}/tools.jsonl")) else { continue };
+        read = true;
+        // Exact for each of the first definitions, and that is how much time a test may take.
+        let lines: Vec<&str> = text.lines().take(400).collect();
+        lines.iter().for_each(|line| check(line));
+        let (ours, others, bytes) = lines.iter().fold((0, 0, 0), |(ours, others, bytes), line| {
+            (ours + count(line), others + other.encode_ordinary(line).len(), bytes + line.len())
+        });
+        let ratio = others as f64 / ours as f64;
+        let ours_100 = bytes * 100 / ours.max(1);
+        println!(
+            "{set}: {} definitions, o200k {ours}, cl100k {others} ({ratio:.3}), {ours_100} bytes of 100 tokens",
+            lines.len()
+        );
+        assert!((0.85..1.25).contains(&ratio), "{set}: {ratio}");
+    }
+    if !read {
+        println!("skipped: {REAL} is not here");
+    }
+}

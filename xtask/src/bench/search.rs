@@ -1,12 +1,13 @@
 //! `cargo xtask bench search`: runs the bench of the crate `search` and may write its tables into
 //! `BENCH.md`. What is measured and how is in `crates/search/benches/quality`.
 
+use super::process;
 use anyhow::{Context, Result, bail};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 const BEGIN: &str = "<!-- search:begin -->\n";
 const END: &str = "<!-- search:end -->\n";
@@ -39,7 +40,7 @@ pub(crate) struct SearchArgs {
 /// # Errors
 /// The bench does not build, or the sets are missing (it says so itself).
 pub(crate) fn run(root: &Path, args: &SearchArgs) -> Result<()> {
-    let mut command = Command::new("cargo");
+    let mut command = process::command("cargo");
     command.args(["bench", "-p", "search", "--bench", "quality", "--"]).current_dir(root);
     if args.quick {
         command.arg("--quick");

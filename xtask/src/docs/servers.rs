@@ -1,7 +1,7 @@
 //! `docs/servers.md`: the servers inside, their tools, and what their definitions cost.
 //!
-//! The binary says what there is (`switchboard __docs servers`, JSON); the tokens are counted here,
-//! so that the vocabulary is no part of the binary. A server over its budget fails.
+//! The binary says what there is (`switchboard __docs servers`, JSON); the tokens are counted here, by an
+//! implementation that is not ours. A server over its budget fails.
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;

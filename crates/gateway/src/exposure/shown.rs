@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 /// How many lists are kept ready beside that of the view: one for each set of pinned tools.
 const LISTS_MAX: usize = 16;
-/// How many names without a tool are told of.
+/// How many names without a tool, and tools without a name, are told of.
 const UNKNOWN_MAX: usize = 32;
 
 /// How much of a profile is listed.
@@ -38,7 +38,7 @@ pub struct Shown {
     /// The other way round.
     names: HashMap<Text, Text>,
     pins: GlobSet,
-    /// What it says of tools that there are not, each in a sentence.
+    /// What it says of tools that there are not, and which it cannot show, each in a sentence.
     pub unknown: Vec<String>,
     lists: Mutex<Vec<(ListKey, Arc<Listing>)>>,
     cost: OnceCell<Cost>,
@@ -86,7 +86,7 @@ impl Shown {
         let Narrowed { view, originals } = base.narrowed(rules.as_ref(), &profile.tools);
         let names = originals.iter().map(|(shown, public)| (public.clone(), shown.clone())).collect();
         let unknown = profile.tools.keys().filter(|public| base.tool(&Text::from(public.as_str())).is_none());
-        let unknown = unknown.take(UNKNOWN_MAX).map(|public| {
+        let unknown = unknown.map(|public| {
             let near =
                 base.tool_names().into_iter().map(|name| (strsim::damerau_levenshtein(public, name), name)).min();
             match near.filter(|(distance, _)| *distance <= public.len() / 3 + 1) {
@@ -94,8 +94,10 @@ impl Shown {
                 None => format!("`{public}` is no tool of it"),
             }
         });
+        let lost = view.hidden.iter().skip(base.hidden.len());
+        let lost = lost.map(|lost| format!("`{}` of `{}` is not shown: {}", lost.own, lost.server, lost.why));
         Self {
-            unknown: unknown.collect(),
+            unknown: unknown.chain(lost).take(UNKNOWN_MAX).collect(),
             pins: globs(&profile.pin),
             profile,
             view: Arc::new(view),

@@ -103,7 +103,7 @@ const OWN: [&str; 6] =
 #[tokio::test]
 async fn a_profile_shows_less_under_other_names_and_what_it_hides_cannot_be_called() {
     let shop = Shop::open().await;
-    let texts = "[profiles.default.tools.shop__look]\nname = 'peek'\ndescription = 'Peek.'\n[profiles.default.tools.shop__nil]\nname = 'x'\n";
+    let texts = "[profiles.default.tools.shop__look]\nname = 'peek'\ndescription = 'Peek.'\n[profiles.default.tools.shop__nil]\nname = 'x'\n[profiles.same.tools.shop__put]\nname = 'shop__look'\n";
     let world = shop
         .world(&format!(
             "[profiles.default]\ndeny = ['*__burn']\n{texts}[profiles.none]\nservers = ['shop']\nallow = ['x*']\n"
@@ -126,6 +126,9 @@ async fn a_profile_shows_less_under_other_names_and_what_it_hides_cannot_be_call
     assert!(refused.message.contains("no profile `other`"), "{refused}");
     let exposed = world.gateway.exposed().await;
     assert_eq!(exposed[0].unknown, ["`shop__nil` is no tool of it; did you mean `shop__put`?"]);
+    let lost =
+        "`put` of `shop` is not shown: the profile calls it `shop__look`, which is already the name of `shop__look`";
+    assert_eq!(exposed[2].unknown, [lost]);
     let record = world.gateway.records.take_now().into_iter().find(|record| record.own.is_some()).unwrap();
     assert_eq!((record.server.as_deref(), record.own.as_deref(), record.via), (Some("shop"), Some("look"), None));
 }

@@ -40,7 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("--speed") {
         return speed::table(&mut out, &sets);
     }
-    if !has("--bands") { quality(&mut out, &sets)?; }
+    if !has("--bands") {
+        quality(&mut out, &sets)?;
+    }
     bands(&mut out, &sets, &no_tool)?;
     if has("--quick") {
         return Ok(());

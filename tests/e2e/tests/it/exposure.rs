@@ -1,7 +1,7 @@
 //! Tools that are found and called through `search_tools` and `call_tool`, with real servers behind: the
 //! rules, progress, questions and tasks of the inner call, and lists that stay what they are.
 
-use e2e::{Client as _, SOON, Switchboard, await_some, entry, eventually, misbehave};
+use e2e::{Client as _, SOON, Switchboard, entry, eventually, misbehave};
 use serde_json::{Value, json};
 
 const SEARCH: &str = "[profiles.default]\nexposure = \"search\"\npin = [\"desk__echo\"]\n";
@@ -54,12 +54,10 @@ fn a_tool_is_found_and_called_in_either_era_under_its_own_rules() {
         let denied = client.call("call_tool", json!({"name": "fix__greet", "arguments": {"name": "x"}}));
         assert!(denied["isError"] == true && text(&denied).contains("no tool `fix__greet`"), "{denied}");
     }
-    await_some(SOON, "records of the real tool that say how it came", || {
-        let calls = board.cli(&["logs", "--calls", "--json"]).stdout;
-        let fits = |line: &str| {
-            ["\"via\":\"call_tool\"", "\"server\":\"desk\"", "\"name\":\"echo\""].iter().all(|part| line.contains(part))
-        };
-        (calls.lines().filter(|line| fits(line)).count() == 2).then_some(())
+    eventually(SOON, "records of the real tool that say how it came", || {
+        let calls = board.cli_json(&["logs", "--calls", "-n", "1000"])["calls"].take();
+        let of_it = |call: &&Value| call["via"] == "call_tool" && call["server"] == "desk" && call["name"] == "echo";
+        calls.as_array().is_some_and(|calls| calls.iter().filter(of_it).count() == clients.len())
     });
 }
 
@@ -91,28 +89,29 @@ fn progress_and_questions_are_those_of_the_inner_call() {
 
 #[test]
 fn what_auto_chose_stays_in_a_session_and_is_the_same_after_a_restart() {
-    let board = Switchboard::start(&("[profiles.default]\n".to_owned() + &misbehave("grown", "change-list", "dual")));
-    board.server_in("grown", "ready");
+    let config = |profile: &str| format!("[profiles.default]\n{profile}\n{}", misbehave("desk", "ok", "dual"));
+    let auto = |budget: u64| config(&format!("exposure = \"auto\"\ncontext_budget = {budget}"));
+    let board = Switchboard::start(&config(""));
+    board.server_in("desk", "ready");
     let said = |board: &Switchboard| board.cli_json(&["status"])["profiles"][0].clone();
-    let budget = said(&board)["tokens_all"].as_u64().unwrap();
-    let auto = format!("[profiles.default]\nexposure = \"auto\"\ncontext_budget = {budget}\n");
-    board.rewrite_config(&(auto + &misbehave("grown", "change-list", "dual")));
+    let tokens = said(&board)["tokens_all"].as_u64().unwrap();
+    board.rewrite_config(&auto(tokens));
     eventually(SOON, "the profile to choose", || said(&board)["exposure"] == "auto");
     let (session, modern) = (board.legacy(), board.modern());
     let is_search = |tools: Vec<String>| tools.contains(&"call_tool".to_owned());
     assert!(!is_search(session.tools()) && !is_search(modern.tools()), "it all fits");
-    assert_eq!(modern.text("grown__grow", json!({})), "1");
-    eventually(SOON, "one more tool", || modern.tools().contains(&"grown_1".to_owned()));
-    assert!(session.tools().contains(&"grown_1".to_owned()), "neither was switched");
+    board.rewrite_config(&auto(tokens - 1));
+    eventually(SOON, "the smaller budget", || said(&board)["mode"] == "search");
+    assert!(!is_search(session.tools()) && !is_search(modern.tools()), "neither is switched");
     assert!(is_search(board.legacy().tools()), "who comes now sees what fits");
     let why = said(&board)["why"].as_str().unwrap_or_default().to_owned();
-    assert!(why.contains(&format!("above the budget of {budget}")), "{why}");
+    assert_eq!(why, format!("all tools cost {tokens} tokens, above the budget of {}", tokens - 1));
     let bytes = |board: &Switchboard| board.modern().open(json!("list"), "tools/list", json!({})).text();
     let before = bytes(&board);
     let board = board.restart();
     assert_eq!(before, bytes(&board), "a restart is no new conversation for whoever has no session");
     let status = board.cli(&["status"]).stdout;
-    assert!(status.contains("profile default at /mcp: search tools instead of 6 tools"), "{status}");
+    assert!(status.contains("profile default at /mcp: search tools instead of 4 tools"), "{status}");
     assert!(status.contains("  e2e: all: "), "{status}");
 }
 

@@ -1,9 +1,7 @@
 //! Profiles as clients meet them: on every listener, over a change of the configuration and a restart, and
 //! what a person is told about them.
 
-use e2e::{
-    Client as _, Home, LEGACY, Legacy, Modern, SOON, Switchboard, Talk, await_some, eventually, misbehave, send,
-};
+use e2e::{Client as _, Home, LEGACY, Legacy, Modern, SOON, Switchboard, Talk, eventually, misbehave, send};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -92,12 +90,11 @@ fn the_default_one_is_what_mcp_shows_and_the_person_sees_everything() {
     assert_eq!((echoed.code, echoed.stdout.trim()), (Some(0), "x"), "{echoed:?}");
     assert_eq!(Modern::new(board.address(), "/mcp/far").text("echo", json!({"text": "y"})), "y");
     client.text("repeat", json!({"text": "z"}));
-    await_some(SOON, "the record of the renamed tool", || {
-        let calls = board.cli(&["logs", "--calls", "--json"]).stdout;
+    eventually(SOON, "the record of the renamed tool", || {
+        let calls = board.cli_json(&["logs", "--calls", "-n", "1000"])["calls"].take();
         calls
-            .lines()
-            .any(|line| line.contains("\"server\":\"desk\"") && line.contains("\"name\":\"echo\""))
-            .then_some(())
+            .as_array()
+            .is_some_and(|calls| calls.iter().any(|call| call["server"] == "desk" && call["name"] == "echo"))
     });
 }
 

@@ -89,21 +89,28 @@ impl Field {
     /// Lets one list and search, files what it said, and says so in a line.
     fn measure(&self, contender: &Contender) -> Walked {
         let questions = &self.many.questions()[..self.many.questions().len().min(QUESTIONS_MAX)];
+        let asked: Vec<(String, &[String])> = questions
+            .iter()
+            .map(|(prompt, fits)| (prompt.clone(), &fits[..]))
+            .chain(questions.iter().map(|(_, fits)| (words(&fits[0]), &fits[..1])))
+            .collect();
         let mut plan = json!({});
         if let Some(tool) = contender.search {
-            let ask = |(text, _): &(String, Vec<String>)| json!({"tool": tool, "arguments": {"query": text}});
-            plan["calls"] = questions.iter().map(ask).collect();
+            plan["calls"] = asked.iter().map(|(text, _)| json!({"tool": tool, "arguments": {"query": text}})).collect();
         }
         if let Some(until) = &contender.until {
             plan["until"] = until.clone();
         }
         let walked = contender.agent.walk(&self.peers, &contender.target, plan);
         let texts: Vec<String> = walked.calls.iter().map(all_text).collect();
-        let found = questions.iter().zip(&texts).filter(|((_, fits), text)| fits.iter().any(|id| names(text, id)));
-        let found = found.count();
+        let found: Vec<bool> =
+            asked.iter().zip(&texts).map(|((_, fits), text)| fits.iter().any(|id| names(text, id))).collect();
+        let (by_prompt, by_words) = found.split_at(found.len() / 2);
+        let count = |found: &[bool]| found.iter().filter(|&&found| found).count();
         let said = json!({
             "name": contender.name, "tools": walked.definitions(), "instructions": walked.instructions,
-            "answers": texts, "found": found,
+            "answers": texts.get(questions.len()..).unwrap_or_default(),
+            "found_by_prompt": count(by_prompt), "found_by_words": count(by_words),
         });
         let file = self.file(&format!("said/{}.json", contender.name.replace([' ', ',', '/'], "_")), &said.to_string());
         tell(&format!("tokens: {file}"));
@@ -126,6 +133,21 @@ fn names(text: &str, id: &str) -> bool {
         let prefix = before.ends_with("__") || !(inside(before.chars().last()) || before.ends_with('_'));
         prefix && !inside(after.chars().next()) && !after.starts_with('_')
     })
+}
+
+/// The words of the name in `server:tool`, for whoever searches by keywords.
+fn words(id: &str) -> String {
+    let tool = id.split_once(':').map_or(id, |(_, tool)| tool);
+    let mut words = String::new();
+    let mut before = ' ';
+    for letter in tool.chars() {
+        if letter.is_uppercase() && before.is_lowercase() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase().map(|letter| if letter.is_alphanumeric() { letter } else { ' ' }));
+        before = letter;
+    }
+    words
 }
 
 fn free_address() -> SocketAddr {
@@ -245,4 +267,5 @@ fn a_tool_is_named_as_a_whole_word() {
     assert!(names("create_issue(title: str)", "github:create_issue"));
     assert!(!names("create_issue_comment", "github:create_issue"));
     assert!(!names("re_create_issue", "github:create_issue"));
+    assert_eq!(words("aws:KendraListIndexes-now"), "kendra list indexes now");
 }
