@@ -101,11 +101,12 @@ pub(crate) async fn http_door(State(tokens): State<Arc<Tokens>>, mut request: Re
 impl Tokens {
     fn admit(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<Asker, Problem> {
         let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let asks = *method == Method::POST && ASKED.contains(&path);
         let asker = match brought(path, headers) {
             Some(token) if self.fits(token) => Asker::holder(),
             Some(_) => return Err(unauthorized("the token is not valid")),
             None if self.listen.is_some() => return Err(unauthorized("the request carries no token")),
-            None if !looks && !(*method == Method::POST && ASKED.contains(&path)) => {
+            None if !looks && !asks => {
                 return Err(unauthorized("whatever changes something needs a token"));
             }
             None => Asker::anonymous(),
