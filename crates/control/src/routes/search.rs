@@ -12,7 +12,7 @@ use protocol::ErrorKind;
 use search::{Band, Reason};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
