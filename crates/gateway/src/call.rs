@@ -166,6 +166,7 @@ impl Gateway {
             false => (self.member(snapshot, route, &public, &call)?, Some(route.clone())),
         };
         call.params.set("name", route.own_json.clone());
+        self.ledger.goes_to(&call.context, &server.name);
         let memory = &self.finder.memory;
         let noted = match action == Action::CallTool && memory.is_watching() {
             true => memory.noted(snapshot, route, &call.context),

@@ -162,8 +162,8 @@ impl Hub {
         Ok(Listening { hub: self.clone(), key })
     }
 
-    /// Tells everybody who wants to know, once, that a list of `servers` changed: at once who is idle, the
-    /// others when they pause. Whom of those who listen to more than one server it concerns, `concerns`
+    /// Tells everybody who wants to know, once, that a list of `servers` changed: at once who is idle or
+    /// brought it about by a call, the others when they pause. Whom of those who listen to more than one server it concerns, `concerns`
     /// says.
     pub fn list_changed(
         self: &Arc<Self>,
@@ -179,9 +179,14 @@ impl Hub {
         };
         let mut listeners = self.lock();
         let now = Instant::now();
-        for Listener { server, heard, filter, held, .. } in listeners.open.values_mut() {
+        for Listener { server, heard, filter, held, reader, notifier, .. } in listeners.open.values_mut() {
             let concerned = || server.as_ref().map_or_else(|| concerns(heard), |scope| servers.contains(scope));
-            if filter.wants(kind) && concerned() {
+            if !filter.wants(kind) || !concerned() {
+                continue;
+            }
+            if reader.as_ref().is_some_and(|reader| self.ledger.asked_for(reader, servers, patience.quiet)) {
+                notifier.send(Notification::new(method, None));
+            } else {
                 held.get_or_insert((now, BTreeSet::new())).1.insert(method);
             }
         }
@@ -333,6 +338,13 @@ mod tests {
         assert_eq!(busy.next().await.method, "notifications/tools/list_changed");
         assert!(busy.take().is_none(), "three changes of two lists are two notices");
         assert!(begun.elapsed() >= Duration::from_secs(7) && begun.elapsed() < Duration::from_secs(10));
+        // A client whose own call brought the change about goes on with the new tools.
+        let call = hub.ledger.begins(&context).unwrap();
+        hub.ledger.goes_to(&context, &"a".into());
+        change(Kind::Tools);
+        assert!(busy.take().is_some());
+        hub.ledger.goes_to(&context, &"b".into());
+        drop(call);
         // A client that never pauses.
         let _call = hub.ledger.begins(&context).unwrap();
         let begun = Instant::now();

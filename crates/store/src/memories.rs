@@ -240,7 +240,9 @@ pub async fn beginnings(tx: &mut Tx, ids: &[i64], letters: u32) -> Result<Vec<(i
     let mut found = Vec::with_capacity(ids.len());
     for part in chunks(ids) {
         let places = places(2, part.len(), 1);
-        let get = format!("SELECT m.id, m.version, SUBSTR(m.text, 1, $1) FROM memories m WHERE m.id IN ({places})");
+        let get = format!(
+            "SELECT m.id, m.version, SUBSTR(m.text, 1, CAST($1 AS INTEGER)) FROM memories m WHERE m.id IN ({places})"
+        );
         let values: Vec<Value> = [i64::from(letters)].iter().chain(part).map(|number| Value::from(*number)).collect();
         for mut row in tx.fetch(AssertSqlSafe(get), &values).await? {
             found.push((row.take(0)?, row.take(1)?, row.take(2)?));

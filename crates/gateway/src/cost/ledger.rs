@@ -105,6 +105,8 @@ struct Account {
     seen: Duration,
     in_flight: u32,
     answered: Option<Duration>,
+    /// The server that it called last.
+    called: Option<Arc<str>>,
     result_bytes: u64,
     /// What it read last of each endpoint, by the hash of the endpoint's name.
     last: HashMap<u64, u64>,
@@ -151,6 +153,26 @@ impl Ledger {
         account.costs.calls += 1;
         drop(book);
         Some(Busy { ledger: self.clone(), reader, bytes: 0 })
+    }
+
+    /// The call that began goes to `server`.
+    pub(crate) fn goes_to(&self, context: &CallContext, server: &Arc<str>) {
+        let Some(reader) = Reader::of(context) else { return };
+        if let Some(account) = self.lock().accounts.get_mut(&reader)
+            && account.called.as_ref() != Some(server)
+        {
+            account.called = Some(server.clone());
+        }
+    }
+
+    /// Whether a change of these servers is likely what the client asked for: it calls one of them, or did
+    /// so not longer than `quiet` ago. Servers that offer other tools when they are told to do it so.
+    pub(crate) fn asked_for(&self, reader: &Reader, servers: &BTreeSet<Arc<str>>, quiet: Duration) -> bool {
+        let now = self.born.elapsed();
+        let book = self.lock();
+        let Some(account) = book.accounts.get(reader) else { return false };
+        let recent = account.answered.is_some_and(|answered| now.saturating_sub(answered) < quiet);
+        (account.in_flight > 0 || recent) && account.called.as_ref().is_some_and(|called| servers.contains(called))
     }
 
     /// A client reads the list of tools of an endpoint, from the first page on. Whether it is another than
@@ -315,6 +337,7 @@ impl Account {
             seen: Duration::ZERO,
             in_flight: 0,
             answered: None,
+            called: None,
             result_bytes: 0,
             last: HashMap::new(),
             open: Vec::new(),
