@@ -198,9 +198,12 @@ fn of_database(place: String, error: &dyn DatabaseError) -> (Error, Reach) {
 fn of_sqlite(place: String, code: &str, detail: String) -> (Error, Reach) {
     /// The file that carries the shared memory of the log could not be made larger.
     const IOERR_SHMSIZE: u32 = 4874;
+    /// Two who make one file at the same time both remove the journal that it begins with, before it has a log.
+    const IOERR_DELETE_NOENT: u32 = 5898;
     let code = code.parse::<u32>().unwrap_or(0);
     match code & 0xff {
         5 | 6 => (Error::Busy { place, waited_ms: 0, detail }, Reach::Passing),
+        10 if code == IOERR_DELETE_NOENT => (Error::Busy { place, waited_ms: 0, detail }, Reach::Passing),
         8 => (Error::ReadOnly { place, detail }, Reach::Transaction),
         10 if code == IOERR_SHMSIZE => (Error::Full { place, detail }, Reach::Transaction),
         10 => (Error::Disk { place, detail: format!("{detail} (code {code})") }, Reach::Transaction),
@@ -241,6 +244,7 @@ mod tests {
     fn codes_lead_to_what_people_can_do() {
         let sqlite = |code: &str| of_sqlite("x".to_owned(), code, String::new());
         assert!(matches!(sqlite("5"), (Error::Busy { .. }, Reach::Passing)));
+        assert!(matches!(sqlite("5898"), (Error::Busy { .. }, Reach::Passing)));
         assert!(matches!(sqlite("517"), (Error::Busy { .. }, Reach::Passing)));
         assert!(matches!(sqlite("13"), (Error::Full { .. }, Reach::Transaction)));
         assert!(matches!(sqlite("4874"), (Error::Full { .. }, _)));
